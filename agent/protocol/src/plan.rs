@@ -1,0 +1,240 @@
+//! The plan: an immutable value with a hash, a parent and a generation, complete enough that an agent has no choice left.
+//!
+//! Numbers are plain JSON numbers with their unit in the name. Everything under `expected` is modelled,
+//! never measured; `sources` says what the model was fed with.
+
+use profiles::{Precision, Quality};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub const SCHEMA: &str = "wattline.plan/1";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// SHA-256 of this plan's canonical bytes with `id` empty.
+    pub id: String,
+    /// Plan that this one replaces.
+    pub parent: Option<String>,
+    /// One more than the parent's; 1 without a parent.
+    pub generation: u64,
+    /// Name of the scenario, which names the fleet.
+    pub fleet: String,
+    /// SHA-256 of the scenario file.
+    pub scenario: String,
+    /// Version of the planner.
+    pub planner: String,
+    pub seed: u64,
+    pub devices: Vec<PlannedDevice>,
+    pub services: Vec<PlannedService>,
+    pub totals: Totals,
+    pub certificate: Certificate,
+    pub sources: Sources,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedDevice {
+    pub name: String,
+    /// Catalogue id.
+    pub profile: String,
+    pub site: String,
+    pub awake: bool,
+    /// Power mode to set; `None` asleep.
+    pub mode: Option<PlannedMode>,
+    pub expected: DeviceExpectation,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedMode {
+    /// Id of the power mode in the profile.
+    pub id: String,
+    /// Clock factor set on top of the mode to stay cool, (0, 1]; 1: none.
+    pub clock: f64,
+    /// True when `clock` is below 1.
+    pub throttled: bool,
+    /// Highest booked share of each processor that the latencies assume.
+    pub booked_cap: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceExpectation {
+    /// Mean power over the window, leakage included; the sleep power when asleep.
+    pub power_w: f64,
+    pub dynamic_w: f64,
+    pub leakage_w: f64,
+    /// Steady temperature.
+    pub temperature_c: f64,
+    pub throttle_c: f64,
+    /// Thermal yield Phi at that temperature, 0..1.
+    pub phi: f64,
+    pub pools: Vec<PoolUse>,
+    pub processors: Vec<ProcessorUse>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolUse {
+    pub pool: String,
+    pub resident_bytes: f64,
+    pub usable_bytes: f64,
+    /// What the owner's margin and the pressure knee leave.
+    pub limit_bytes: f64,
+    /// `resident / usable`.
+    pub cpq: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessorUse {
+    pub processor: String,
+    /// Booked share of time.
+    pub booked: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedService {
+    pub name: String,
+    /// Catalogue id of the model.
+    pub model: String,
+    pub precision: Precision,
+    pub bits_per_weight: f64,
+    pub scaling: PlannedScaling,
+    pub rate_hz: f64,
+    pub replicas: Vec<Replica>,
+    pub expected: ServiceExpectation,
+    /// The demands and what the plan makes of them.
+    pub targets: Vec<Target>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedScaling {
+    /// `single`, `majority` or `best-of-n`.
+    pub method: String,
+    pub samples: u32,
+    /// Answer-token budget a sample; `None`: the model's own length.
+    pub token_budget: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replica {
+    /// Share of the service's requests.
+    pub share: f64,
+    pub stages: Vec<PlannedStage>,
+    /// At the service's percentile.
+    pub ttft_s: f64,
+    pub tpot_s: f64,
+    pub total_s: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedStage {
+    pub device: String,
+    pub processor: String,
+    /// First block.
+    pub start: u32,
+    /// One past the last block.
+    pub end: u32,
+    /// Share of the stage's weights kept in memory; the rest is streamed from storage each pass.
+    pub resident_share: f64,
+    /// Weights, KV cache for the booked concurrency, activations, runtime.
+    pub memory_bytes: f64,
+    /// Per request, waiting not included.
+    pub busy_s: f64,
+    pub dynamic_j: f64,
+    /// Arithmetic saturation of the decode (or only) passes, 0..1.
+    pub dasi: f64,
+    /// Memory saturation likewise.
+    pub memory_saturation: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceExpectation {
+    /// Share of right answers, 0..1, with its benchmark; `None`: no measured quality was asked for.
+    pub accuracy: Option<f64>,
+    pub benchmark: Option<String>,
+    /// Energy per request that this service answers for: dynamic, network, standing while it runs.
+    pub energy_j: f64,
+    /// Mean time a request takes, waiting not included.
+    pub service_s: f64,
+}
+
+/// One demand against the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// `ttft p90`, `accuracy gsm8k`, `memory`, `temperature` …
+    pub what: String,
+    pub limit: f64,
+    pub value: f64,
+    pub unit: String,
+    /// True: `value` must not exceed `limit`; false: must reach it.
+    pub at_most: bool,
+    /// Relative room left; negative: missed.
+    pub margin: f64,
+    /// Line of the scenario that asks for it; 0: a default.
+    pub line: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// Mean power of the whole fleet over the window, sleeping devices and network included.
+    pub power_w: f64,
+    /// That power over the request rate of all services.
+    pub energy_per_request_j: f64,
+    /// Rate-weighted mean of requests' service time.
+    pub mean_latency_s: f64,
+    /// Rate-weighted mean accuracy over services that have one.
+    pub accuracy: Option<f64>,
+    /// Mean power while answering: energy that answers account for over time spent answering.
+    pub answering_power_w: f64,
+    /// Mean accuracy (fraction) over `answering_power_w`.
+    pub ipw: Option<f64>,
+    /// Mean accuracy (fraction) over `power_w`.
+    pub ipw_fleet: Option<f64>,
+    /// Expected right answers per kilojoule of fleet energy.
+    pub answers_per_kj: Option<f64>,
+    pub latency_score: f64,
+    pub underutilisation: f64,
+    pub throttled_devices: u32,
+    pub targets: Vec<Target>,
+}
+
+/// What is proved about the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// What was minimised.
+    pub objective: String,
+    pub unit: String,
+    pub value: f64,
+    /// No plan of this scenario is below this.
+    pub bound: f64,
+    /// `(value - bound) / value`.
+    pub gap: f64,
+    /// `optimal`, `gap`, or `stopped`.
+    pub status: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sources {
+    /// Worst quality among all numbers used.
+    pub worst: Quality,
+    pub measured: u32,
+    pub fitted: u32,
+    pub datasheet: u32,
+    pub assumed: u32,
+    /// Assumed numbers that the plan rests on, by name, most influential first.
+    pub assumptions: Vec<String>,
+}

@@ -1,0 +1,12 @@
+//! The planner: physics, search, plan, linter, explanation.
+//!
+//! ```text
+//! Scenario --physics--> Table --search--> Solution --compose--> Plan --lint, explain--> Report
+//! ```
+//!
+//! Each layer is a plain value handed to the next. `physics` and `search` do no I/O, read no clock,
+//! know no YAML and draw random numbers only from a seed that they were given.
+
+pub mod physics;
+pub mod search;
+pub mod table;

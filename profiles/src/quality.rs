@@ -1,0 +1,26 @@
+//! Answer quality, measured: never interpolated between model families.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::precision::WeightFormat;
+use crate::provenance::Sourced;
+use crate::units::Ratio;
+
+/// One measured accuracy of a model at a precision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QualityRow {
+    /// Benchmark in lower case with dashes: `gsm8k`, `arc-challenge`, `mmlu`, `imagenet-top1`.
+    pub benchmark: String,
+    pub weights: WeightFormat,
+    /// Share of right answers of one sample, 0..1.
+    pub accuracy: Sourced<Ratio>,
+    /// Share of questions whose most likely answer is right, where majority voting was measured: its ceiling.
+    pub majority_ceiling: Option<Sourced<Ratio>>,
+    /// Beta(a, b) of the success probability over questions, where repeated samples were counted.
+    pub beta: Option<Sourced<(f64, f64)>>,
+    /// Accuracy against mean answer tokens, where token budgets were measured: increasing in tokens.
+    #[serde(default)]
+    pub budgets: Vec<(u32, Sourced<Ratio>)>,
+}

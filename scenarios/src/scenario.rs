@@ -1,0 +1,211 @@
+//! The checked scenario: every name resolved, every unit a type, every demand with its place in the file.
+
+use profiles::units::{Bytes, BytesPerSecond, Celsius, JoulesPerByte, PerSecond, Ratio, Seconds, Watts};
+use profiles::{DeviceProfile, ModelProfile, Precision};
+
+/// Where in the file something was said: 1-based line and column. Line 0: a default, said nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    pub line: u32,
+    pub column: u32,
+}
+
+/// A value with its place in the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said<T> {
+    pub value: T,
+    pub at: At,
+}
+
+/// A whole scenario, checked: indices below point into its own vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    pub name: String,
+    pub description: String,
+    /// SHA-256 of the file's bytes, hex.
+    pub digest: String,
+    pub devices: Vec<Device>,
+    pub sites: Vec<Site>,
+    /// Links between sites, or between single devices (PCIe, Thunderbolt), which win over sites' links.
+    pub links: Vec<Link>,
+    pub services: Vec<Service>,
+    pub limits: Limits,
+    pub objective: Objective,
+}
+
+/// One device instance of the fleet (`count: 3` in the file becomes three, named `pi5-1` …).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    pub name: String,
+    pub at: At,
+    /// The catalogue profile with the file's overrides applied.
+    pub profile: DeviceProfile,
+    pub site: usize,
+    /// Ambient temperature; the site's, unless said.
+    pub ambient: Celsius,
+    /// False for a device that must stay awake.
+    pub may_sleep: bool,
+    /// Ids of allowed power modes; empty: all.
+    pub modes: Vec<String>,
+    /// Owner's cap on this device's mean power.
+    pub power_cap: Option<Said<Watts>>,
+    /// Owner's share of usable memory kept free.
+    pub memory_margin: Said<Ratio>,
+    /// Index of the device that must be awake for this one to be (a card in its host).
+    pub host: Option<usize>,
+    /// Whether weights may be streamed from its storage.
+    pub may_stream: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    pub name: String,
+    pub at: At,
+    pub ambient: Celsius,
+    /// Link among the devices of the site.
+    pub link: LinkRates,
+}
+
+/// Resolved rates of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkRates {
+    /// Catalogue id, for display.
+    pub kind: String,
+    pub latency: Seconds,
+    pub bandwidth: BytesPerSecond,
+    pub loss: Ratio,
+    pub joules_per_byte: JoulesPerByte,
+    pub shared: bool,
+    /// Worst quality among its numbers.
+    pub quality: profiles::Quality,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    pub between: (End, End),
+    pub rates: LinkRates,
+    pub at: At,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Device(usize),
+    Site(usize),
+}
+
+/// A stream of requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub name: String,
+    pub at: At,
+    /// Candidates, in the file's order.
+    pub models: Vec<Said<ModelProfile>>,
+    /// Allowed precisions; those without a kernel or a measured quality drop out later, with a reason.
+    pub precisions: Vec<Precision>,
+    pub rate: Said<PerSecond>,
+    pub arrivals: Arrivals,
+    /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
+    pub prompt_tokens: u32,
+    pub answer_tokens: u32,
+    /// Bytes of one request on the wire, to the first stage, and of its answer, back.
+    pub request_bytes: Bytes,
+    pub answer_bytes: Bytes,
+    /// Device where requests arise; `None`: they arise where the first stage is.
+    pub origin: Option<usize>,
+    pub deadline: Deadline,
+    pub accuracy: Option<Floor>,
+    pub scaling: Scaling,
+    /// Replica counts to consider, inclusive.
+    pub replicas: (u32, u32),
+    /// Most stages of a chain.
+    pub max_stages: u32,
+    /// Devices of which at least one stage must be on (pin), resolved.
+    pub pins: Vec<Said<usize>>,
+    /// Devices that may hold no stage.
+    pub forbidden: Vec<Said<usize>>,
+    /// The first block (which sees the raw prompt) must be on one of these; empty: anywhere.
+    pub private_to: Vec<Said<usize>>,
+    /// Services that must not share a device with this one.
+    pub apart_from: Vec<Said<usize>>,
+}
+
+/// How requests arrive; decides the waiting that a percentile must cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Independent users: waiting grows with booked time.
+    Poisson,
+    /// A control loop or a camera: requests do not collide.
+    Periodic,
+}
+
+/// Deadlines at a percentile of requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deadline {
+    /// Share of requests that must meet it, for example 0.9.
+    pub percentile: Ratio,
+    pub ttft: Option<Said<Seconds>>,
+    pub tpot: Option<Said<Seconds>>,
+    pub total: Option<Said<Seconds>>,
+}
+
+/// Accuracy floor on a named benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Floor {
+    pub benchmark: Said<String>,
+    pub at_least: Said<Ratio>,
+}
+
+/// Test-time scaling that the planner may choose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    pub methods: Vec<Method>,
+    /// Sample counts to consider; always holds 1.
+    pub samples: Vec<u32>,
+    /// Answer-token budgets to consider; empty: the model's own length (`answer_tokens`).
+    pub budgets: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    Single,
+    Majority,
+    BestOfN,
+}
+
+/// Limits of the whole fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Cap on the fleet's mean power.
+    pub power: Option<Said<Watts>>,
+    /// Highest booked share of any processor's time.
+    pub booked_time: Said<Ratio>,
+    /// Highest booked share of any link.
+    pub booked_link: Said<Ratio>,
+    /// Mean latency score, underutilisation or mean accuracy as limits instead of objectives.
+    pub latency: Option<Said<Ratio>>,
+    pub underutilisation: Option<Said<Ratio>>,
+    pub mean_accuracy: Option<Said<Ratio>>,
+}
+
+/// What is minimised; weights of a scalarisation, each objective scaled to the order of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    pub goal: Goal,
+    pub at: At,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// Mean power of the whole fleet, sleeping devices included.
+    Power,
+    /// The same divided by the request rate.
+    EnergyPerRequest,
+    /// Mean over services of latency over deadline.
+    Latency,
+    /// Mean accuracy.
+    Accuracy,
+    /// Right answers per joule.
+    AnswersPerJoule,
+}
