@@ -14,7 +14,7 @@ pub struct Evaluation {
     pub power_w: f64,
     /// Share-weighted mean of `total_s / total_ref_s` (mean over a service's replicas).
     pub latency: f64,
-    /// Share-weighted mean of `1 - accuracy`.
+    /// Request-weighted mean of `1 - accuracy`.
     pub inaccuracy: f64,
     /// Sum over awake devices of the share of time not booked (mean over the device's processors), over all devices.
     pub underuse: f64,
@@ -118,7 +118,7 @@ pub fn evaluate(table: &Table, assignment: &Assignment) -> Evaluation {
             continue;
         };
         let option = &service.options[d.option as usize];
-        e.inaccuracy += service.share * (1.0 - option.accuracy);
+        e.inaccuracy += service.answer_share * (1.0 - option.accuracy);
         let mut costs = Vec::new();
         for chain in &d.chains {
             let cost = book(table, service, s, option, chain, &mut e);

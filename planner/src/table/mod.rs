@@ -141,8 +141,10 @@ pub struct Service {
     pub total_cap_s: f64,
     /// A chain's latency score is its `total_s` over this.
     pub total_ref_s: f64,
-    /// Share of this service in the means of latency score and accuracy; shares add to one.
+    /// Share of this service in the mean latency score; shares add to one.
     pub share: f64,
+    /// Share of this service in the mean accuracy (its share of all requests); shares add to one.
+    pub answer_share: f64,
     /// Devices that every chain must touch at least one of, one list per pin.
     pub pins: Vec<Vec<u32>>,
     /// Devices that may hold the first block; empty: any.
