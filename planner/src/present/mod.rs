@@ -6,6 +6,7 @@ mod baselines;
 mod devices;
 mod front;
 mod map;
+mod roofline;
 mod services;
 mod where_it_goes;
 
@@ -44,7 +45,7 @@ pub fn report(m: &Material<'_>) -> Report {
         front: front::all(m),
         baselines: baselines::all(m.plan, m.baselines),
         map: map::map(m),
-        rooflines: where_it_goes::rooflines(m),
+        rooflines: roofline::all(m),
         energy: where_it_goes::energy(m),
         latency: where_it_goes::latency(m),
         timeline: where_it_goes::timeline(m),
