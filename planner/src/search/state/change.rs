@@ -1,7 +1,7 @@
 //! A move in the making: new rows for the services that it touches.
 
-use super::row::{NONE, Row};
 use super::State;
+use super::row::{NONE, Row};
 
 /// New rows by service. Buffers outlive the move, so that proposing allocates nothing.
 #[derive(Clone, Debug, Default)]

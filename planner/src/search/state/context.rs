@@ -53,9 +53,7 @@ fn hosts(table: &Table, device: u32) -> Vec<u32> {
 }
 
 fn idle_mode(table: &Table, modes: std::ops::Range<u32>) -> u32 {
-    modes
-        .min_by(|&a, &b| table.modes[a as usize].power_w(0.0).total_cmp(&table.modes[b as usize].power_w(0.0)))
-        .unwrap_or(NONE)
+    modes.min_by(|&a, &b| table.modes[a as usize].power_w(0.0).total_cmp(&table.modes[b as usize].power_w(0.0))).unwrap_or(NONE)
 }
 
 fn devices(table: &Table, service: &crate::table::Service) -> Vec<u32> {

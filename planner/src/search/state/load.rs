@@ -41,15 +41,7 @@ pub(super) struct DeviceLoad {
 
 impl Default for DeviceLoad {
     fn default() -> Self {
-        DeviceLoad {
-            uses: 0,
-            mode: NONE,
-            hosted: 0,
-            dynamic_w: 0.0,
-            power_w: 0.0,
-            underuse: 0.0,
-            excess: Excess::default(),
-        }
+        DeviceLoad { uses: 0, mode: NONE, hosted: 0, dynamic_w: 0.0, power_w: 0.0, underuse: 0.0, excess: Excess::default() }
     }
 }
 

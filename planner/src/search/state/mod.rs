@@ -210,8 +210,7 @@ impl<'t> State<'t> {
         let (t, table) = (&self.totals, self.table);
         let values = [t.network_w + t.device_w, t.latency, t.inaccuracy, t.underuse];
         let w = &table.weights;
-        let objective =
-            t.skip + w.power * values[0] + w.latency * values[1] + w.inaccuracy * values[2] + w.underuse * values[3];
+        let objective = t.skip + w.power * values[0] + w.latency * values[1] + w.inaccuracy * values[2] + w.underuse * values[3];
         let mut all = t.excess;
         all += excess(values[0], table.power_cap_w);
         all += excess(values[1], table.latency_cap);

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::search::state::limit::{Excess, excess};
-use crate::table::{Assignment, Chain, Choice, Deployment, Service, Stage, Table};
+use crate::table::{Chain, Choice, Deployment, Service, Stage, Table};
 
 /// Stands for no option, no mode, no device.
 pub const NONE: u32 = u32::MAX;
@@ -81,6 +81,12 @@ impl Row {
             option: self.option,
             chains: (0..self.ends.len()).map(|c| Chain { stages: self.stages[self.chain(c)].to_vec() }).collect(),
         })
+    }
+
+    /// Excess that this row counts for not being served.
+    #[must_use]
+    pub fn absence(&self) -> f64 {
+        if self.option == NONE { self.excess.amount } else { 0.0 }
     }
 
     /// Number of chains.
@@ -271,18 +277,4 @@ impl Row {
         }
         true
     }
-}
-
-/// Reads an assignment into rows, without costs.
-#[must_use]
-pub fn rows(assignment: &Assignment) -> Vec<Row> {
-    assignment
-        .services
-        .iter()
-        .map(|d| {
-            let mut row = Row::default();
-            row.read(d.as_ref());
-            row
-        })
-        .collect()
 }
