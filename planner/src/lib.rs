@@ -11,3 +11,5 @@ pub mod diff;
 pub mod physics;
 pub mod search;
 pub mod table;
+#[doc(hidden)]
+pub mod testing;

@@ -7,8 +7,10 @@
 //!
 //! Units: seconds, joules, watts, bytes, requests per second; shares are fractions.
 
+mod describe;
 mod evaluate;
 
+pub use describe::describe;
 pub use evaluate::{Evaluation, Violation, evaluate};
 
 /// Index of a [`Place`] in [`Table::places`].
