@@ -33,6 +33,12 @@ impl PlanDiff {
     }
 }
 
+impl std::fmt::Display for PlanDiff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.render())
+    }
+}
+
 /// First twelve digits of a hash.
 fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)

@@ -60,12 +60,7 @@ fn plan() -> Plan {
             scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
             rate_hz: 0.1,
             replicas: vec![replica],
-            expected: ServiceExpectation {
-                accuracy: Some(0.4),
-                benchmark: Some("gsm8k".into()),
-                energy_j: 12.0,
-                service_s: 5.0,
-            },
+            expected: ServiceExpectation { accuracy: Some(0.4), benchmark: Some("gsm8k".into()), energy_j: 12.0, service_s: 5.0 },
             targets: vec![],
         }],
         totals: Totals {
@@ -152,10 +147,10 @@ fn services_and_devices_are_paired_by_name() {
     assert!(diff(&plan(), &new).is_empty());
     new.services[0].name = "talk".into();
     let d = diff(&plan(), &new);
-    assert_eq!(d.services.iter().map(|s| (s.name.as_str(), s.kind)).collect::<Vec<_>>(), [
-        ("talk", Kind::Added),
-        ("chat", Kind::Removed)
-    ]);
+    assert_eq!(
+        d.services.iter().map(|s| (s.name.as_str(), s.kind)).collect::<Vec<_>>(),
+        [("talk", Kind::Added), ("chat", Kind::Removed)]
+    );
 }
 
 /// Every field of a plan that a person decides on or reads as a result shows when it alone changes.
