@@ -162,7 +162,7 @@ fn service((old, new): (Option<&PlannedService>, Option<&PlannedService>)) -> Op
         name: old.or(new)?.name.clone(),
         kind: kind(old, new),
         model: changed(old, new, |s| s.model.clone()),
-        precision: changed(old, new, |s| precision(&s.precision)),
+        precision: changed(old, new, |s| s.precision.to_string()),
         scaling: changed(old, new, scaling),
         rate_hz: changed(old, new, |s| s.rate_hz),
         removed_stages: before.iter().filter(|s| !after.contains(s)).cloned().collect(),
@@ -220,7 +220,7 @@ fn totals(old: &Plan, new: &Plan) -> Vec<MetricDiff> {
 fn metric(name: &str, unit: &str, (old, new): (Option<f64>, Option<f64>), less_is_better: bool) -> Option<MetricDiff> {
     let same = match (old, new) {
         (None, None) => true,
-        (Some(a), Some(b)) => a == b || (a - b).abs() <= SAME * a.abs().max(b.abs()),
+        (Some(a), Some(b)) => a.to_bits() == b.to_bits() || (a - b).abs() <= SAME * a.abs().max(b.abs()),
         _ => false,
     };
     if same {
@@ -245,12 +245,6 @@ fn stages(s: &PlannedService) -> Vec<String> {
         }
     }
     out
-}
-
-/// `w4 kv8`, and the activations where they cross a link in 8 bits.
-pub(crate) fn precision(p: &profiles::Precision) -> String {
-    let acts = if p.activation_bits == 16 { String::new() } else { format!(" a{}", p.activation_bits) };
-    format!("{} kv{}{acts}", format!("{:?}", p.weights).to_lowercase(), p.kv_bits)
 }
 
 fn scaling(s: &PlannedService) -> String {

@@ -14,6 +14,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fleet::drop_service;
+
 pub use error::{ChangeError, ChangeErrors};
 
 use scenarios::Scenario;
@@ -35,5 +37,3 @@ pub fn apply(scenario: &Scenario, set: &[String], drop: &[String], add: &[String
     changed.digest = protocol::canonical::digest(format!("{}\n{said}", scenario.digest).as_bytes());
     Ok(changed)
 }
-
-pub(crate) use fleet::{drop_service, remove_device};
