@@ -18,6 +18,16 @@ pub(super) const DEVICES: &[File] = files![
     "devices/qeil.yaml",
 ];
 
-pub(super) const MODELS: &[File] = files!["models/smollm2.yaml"];
+pub(super) const MODELS: &[File] = files![
+    "models/llama.yaml",
+    "models/qwen2.yaml",
+    "models/qwen3.yaml",
+    "models/reasoning.yaml",
+    "models/recurrent.yaml",
+    "models/smollm2.yaml",
+    "models/transformers.yaml",
+    "models/vision.yaml",
+    "models/whisper.yaml",
+];
 
 pub(super) const LINKS: &[File] = files!["links.yaml"];
