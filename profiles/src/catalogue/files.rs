@@ -8,7 +8,8 @@ macro_rules! files {
 }
 
 pub(super) const DEVICES: &[File] = files![
-    "devices/jetson.yaml",
+    "devices/raspberry-pi.yaml",
+    "devices/jetson-orin.yaml",
     "devices/sbc.yaml",
     "devices/laptop.yaml",
     "devices/desktop-gpu.yaml",
@@ -17,6 +18,16 @@ pub(super) const DEVICES: &[File] = files![
     "devices/qeil.yaml",
 ];
 
-pub(super) const MODELS: &[File] = files!["models/smollm2.yaml"];
+pub(super) const MODELS: &[File] = files![
+    "models/llama.yaml",
+    "models/qwen2.yaml",
+    "models/qwen3.yaml",
+    "models/reasoning.yaml",
+    "models/recurrent.yaml",
+    "models/smollm2.yaml",
+    "models/transformers.yaml",
+    "models/vision.yaml",
+    "models/whisper.yaml",
+];
 
 pub(super) const LINKS: &[File] = files!["links.yaml"];

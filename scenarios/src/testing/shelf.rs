@@ -5,15 +5,14 @@ use profiles::units::{
     Ratio, Seconds, Watts,
 };
 use profiles::{
-    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mixer, Mlp, ModelKind, ModelProfile, Phase,
-    PowerMode, Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
+    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, PowerMode,
+    Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
 };
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::known::Known;
 
-/// Six devices, seven models, five kinds of link.
+/// A few devices, models and kinds of link.
 #[derive(Debug)]
 pub struct Shelf {
     devices: Vec<DeviceProfile>,
@@ -72,13 +71,6 @@ impl Known for Shelf {
     }
     fn link_ids(&self) -> Vec<&str> {
         self.links.iter().map(|l| l.id.as_str()).collect()
-    }
-    /// One own profile, `mine.yaml`, in any folder.
-    fn profile_file(&self, path: &Path) -> Result<DeviceProfile, String> {
-        if path.file_name().is_some_and(|name| name == "mine.yaml") {
-            return Ok(device("mine", &["default"], 4.0, 2.0, &["dram"]));
-        }
-        Err("no such file".to_owned())
     }
 }
 
@@ -143,19 +135,7 @@ fn model(
     formats: &[WeightFormat],
     quality: Vec<(&str, WeightFormat, f64)>,
 ) -> ModelProfile {
-    let block = Block {
-        name: "layer".into(),
-        phase: Phase::Both,
-        mixer: Mixer::None,
-        mlp: Mlp::Dense,
-        parameters: 1_000_000,
-        multiplied: 1_000_000,
-        read: 1_000_000,
-        loops: 1,
-        output_width: 1024,
-        fixed_ops: 0.0,
-        fixed_activations: 0.0,
-    };
+    let block = Block { mlp: Mlp::Dense, ..Block::new("layer", 1_000_000, 1024) };
     ModelProfile {
         id: id.into(),
         name: id.into(),
@@ -165,6 +145,7 @@ fn model(
         context,
         formats: formats.to_vec(),
         architecture: sourced(16_000_000),
+        tensors: Vec::new(),
         quality: quality
             .into_iter()
             .map(|(benchmark, weights, accuracy)| QualityRow {
