@@ -5,7 +5,7 @@ use profiles::units::{
     Ratio, Seconds, Watts,
 };
 use profiles::{
-    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, Phase, PowerMode,
+    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, PowerMode,
     Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
 };
 use std::collections::BTreeMap;
