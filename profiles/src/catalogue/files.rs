@@ -8,7 +8,8 @@ macro_rules! files {
 }
 
 pub(super) const DEVICES: &[File] = files![
-    "devices/jetson.yaml",
+    "devices/raspberry-pi.yaml",
+    "devices/jetson-orin.yaml",
     "devices/sbc.yaml",
     "devices/laptop.yaml",
     "devices/desktop-gpu.yaml",

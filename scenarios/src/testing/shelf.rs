@@ -5,8 +5,8 @@ use profiles::units::{
     Ratio, Seconds, Watts,
 };
 use profiles::{
-    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mixer, Mlp, ModelKind, ModelProfile, Phase,
-    PowerMode, Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
+    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, Phase, PowerMode,
+    Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -143,19 +143,7 @@ fn model(
     formats: &[WeightFormat],
     quality: Vec<(&str, WeightFormat, f64)>,
 ) -> ModelProfile {
-    let block = Block {
-        name: "layer".into(),
-        phase: Phase::Both,
-        mixer: Mixer::None,
-        mlp: Mlp::Dense,
-        parameters: 1_000_000,
-        multiplied: 1_000_000,
-        read: 1_000_000,
-        loops: 1,
-        output_width: 1024,
-        fixed_ops: 0.0,
-        fixed_activations: 0.0,
-    };
+    let block = Block { mlp: Mlp::Dense, ..Block::new("layer", 1_000_000, 1024) };
     ModelProfile {
         id: id.into(),
         name: id.into(),
@@ -165,6 +153,7 @@ fn model(
         context,
         formats: formats.to_vec(),
         architecture: sourced(16_000_000),
+        tensors: Vec::new(),
         quality: quality
             .into_iter()
             .map(|(benchmark, weights, accuracy)| QualityRow {
