@@ -25,7 +25,8 @@ pub fn tangents(body: &Body, idle_w: f64, dynamic_cap_w: f64) -> (Vec<Line>, f64
     let hot = body.steady_c(idle_w, dynamic_cap_w.max(0.0)).unwrap_or(limit).clamp(cold, limit.max(cold));
     let mut best = (Vec::new(), f64::INFINITY);
     for n in 2..=LINES_MAX {
-        let points: Vec<(f64, Line)> = (0..n).map(|i| tangent(body, idle_w, cold + (hot - cold) * i as f64 / (n - 1) as f64)).collect();
+        let points: Vec<(f64, Line)> =
+            (0..n).map(|i| tangent(body, idle_w, cold + (hot - cold) * i as f64 / (n - 1) as f64)).collect();
         let error = points.windows(2).map(|w| gap(body, idle_w, &w[0], &w[1])).fold(0.0, f64::max);
         best = (points.into_iter().map(|(_, line)| line).collect(), error);
         if error <= ERROR {

@@ -10,7 +10,7 @@
 //! A looped block does all of it once per loop, but reads its weights once where they fit the processor's
 //! cache. A sliding window bounds the context. A mixture of experts reads the expected union of the
 //! experts that `n b` tokens touch. Latent attention counts the same attention operations and caches its
-//! latent. Recurrent state is held at 32 bits (assumed: below that recurrences drift).
+//! latent. An encoder's tokens see all `c + n` positions. Recurrent state is held at 32 bits (assumed: below that recurrences drift).
 
 use profiles::{Block, Mixer, Mlp, Phase, Precision};
 
@@ -73,6 +73,11 @@ pub fn mean_context(n: f64, c: f64, window: Option<u32>) -> f64 {
     (below * (c + below / 2.0) + (n - below) * w) / n
 }
 
+/// The same in an encoder, whose tokens see all positions.
+fn mean_seen(all: f64, window: Option<u32>) -> f64 {
+    window.map_or(all, |w| all.min(f64::from(w)))
+}
+
 /// The window of a block's attention; `None`: unbounded or no attention.
 #[must_use]
 pub fn window(block: &Block) -> Option<u32> {
@@ -102,7 +107,7 @@ pub fn kv_bytes_per_token(block: &Block, precision: Precision) -> f64 {
         Mixer::LatentAttention { rank, rope_dim, .. } => f64::from(rank) + f64::from(rope_dim),
         _ => 0.0,
     };
-    elements * kv_bits(precision.kv_bits) / 8.0
+    elements * profiles::precision::kv_bytes(precision.kv_bits)
 }
 
 /// Elements of constant state of one sequence.
@@ -113,14 +118,11 @@ fn state(block: &Block) -> f64 {
     }
 }
 
-/// Resident weight bytes of a block, every expert included.
+/// Resident weight bytes of a block, every expert included. Weights tied to an earlier block count again:
+/// a table of costs that add up cannot see whether a stage holds both, and this errs on the safe side.
 #[must_use]
 pub fn weight_bytes(block: &Block, precision: Precision) -> f64 {
-    let experts = match block.mlp {
-        Mlp::Experts { experts, parameters_per_expert, .. } => f64::from(experts) * parameters_per_expert as f64,
-        _ => 0.0,
-    };
-    (block.parameters as f64 + experts) * bits(block, precision) / 8.0
+    block.weight_bytes(precision.weights).get()
 }
 
 /// Work of a block in a pass; `cache_bytes` is the processor's last-level cache.
@@ -142,12 +144,12 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
         }
         _ => (0.0, 0.0),
     };
-    let seen = mean_context(n, c, window(block));
+    let seen = if block.phase == Phase::Prefill { mean_seen(c + n, window(block)) } else { mean_context(n, c, window(block)) };
     let ops = rows * (2.0 * block.multiplied as f64 + expert_ops + 4.0 * seen * heads * head_dim + block.fixed_ops);
     // A look-up reads a row per token; everything else is read whole, once for all tokens.
     let (held, read) = (block.parameters as f64, block.read as f64);
     let dense = if read < held { (read * rows).min(held) } else { read };
-    let once = (dense + expert_parameters) * bits(block, precision) / 8.0;
+    let once = (dense + expert_parameters) * block.bits_per_weight(precision.weights) / 8.0;
     let held_in_cache = weight_bytes(block, precision) <= cache_bytes;
     let kv = kv_bytes_per_token(block, precision);
     let cached = window(block).map_or(c, |w| c.min(f64::from(w)));
@@ -172,32 +174,6 @@ pub fn state_resident_bytes(block: &Block, precision: Precision, sequences: f64,
     let held = window(block).map_or(tokens, |w| tokens.min(f64::from(w)));
     let loops = f64::from(block.loops.max(1));
     loops * sequences * (held * kv_bytes_per_token(block, precision) + state(block) * STATE_BYTES)
-}
-
-/// True bits per weight of a block, scales included.
-#[must_use]
-pub fn bits(_block: &Block, precision: Precision) -> f64 {
-    use profiles::WeightFormat as W;
-    match precision.weights {
-        W::W16 => 16.0,
-        W::W8 => 8.5,
-        W::W6 => 6.5625,
-        W::W5 => 5.5,
-        W::W4 => 4.5,
-        W::W3 => 3.4375,
-        W::W2 => 2.625,
-        W::Ternary => 2.0625,
-        W::Sherry => 1.3125,
-    }
-}
-
-/// Stored bits of a KV element, scales included.
-fn kv_bits(nominal: u8) -> f64 {
-    match nominal {
-        8 => 8.5,
-        4 => 4.5,
-        other => f64::from(other),
-    }
 }
 
 #[cfg(test)]

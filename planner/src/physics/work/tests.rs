@@ -25,7 +25,10 @@ fn a_decode_pass_of_an_attention_layer() {
 
 #[test]
 fn prefill_reads_weights_once_for_all_tokens() {
-    let (p, d) = (of_block(&layer(), precision(WeightFormat::W8), PREFILL, 0.0), of_block(&layer(), precision(WeightFormat::W8), DECODE, 0.0));
+    let (p, d) = (
+        of_block(&layer(), precision(WeightFormat::W8), PREFILL, 0.0),
+        of_block(&layer(), precision(WeightFormat::W8), DECODE, 0.0),
+    );
     assert!((p.weight_bytes - d.weight_bytes).abs() < 1e-6);
     // Attention of a prompt: 4 n (n/2) heads head_dim.
     assert!((p.ops - 64.0 * (2.0 * 12.0 * 512.0 * 512.0 + 4.0 * 32.0 * 512.0)).abs() < 1e-3);
