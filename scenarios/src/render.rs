@@ -10,9 +10,12 @@ pub const MAX_SHOWN: usize = 20;
 /// Widest piece of a source line that is shown, in characters.
 const MAX_WIDTH: usize = 96;
 
-/// Findings as a terminal shows them, in the given order, with a closing line of counts.
+/// Findings as a terminal shows them, in the given order, with a closing line of counts. `bytes` are the file's.
 #[must_use]
-pub fn render(findings: &[Diagnostic], path: &Path, text: &str) -> String {
+pub fn render(findings: &[Diagnostic], path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> String {
+    let path = path.as_ref();
+    let text = String::from_utf8_lossy(bytes.as_ref());
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::new();
     for finding in findings.iter().take(MAX_SHOWN) {

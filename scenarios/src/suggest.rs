@@ -3,7 +3,7 @@
 /// Closest of `words` to `wrong`, if close enough to be what was meant: same letters in another
 /// case, else one edit for each three letters, else a unique prefix or part.
 #[must_use]
-pub fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(usize, &str)> = None;
     let mut parts = Vec::new();
     let folded = fold(wrong);
@@ -38,7 +38,7 @@ fn fold(word: &str) -> String {
 
 /// "did you mean `x`?" and the valid words, the list cut at twelve.
 #[must_use]
-pub fn help<'a>(wrong: &str, noun: &str, words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn help<'a>(wrong: &str, noun: &str, words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     let near = nearest(wrong, words.iter().copied());
     let list = list(&words);
@@ -52,7 +52,7 @@ pub fn help<'a>(wrong: &str, noun: &str, words: impl IntoIterator<Item = &'a str
 
 /// Words in backticks, at most twelve.
 #[must_use]
-pub fn list(words: &[&str]) -> String {
+pub(crate) fn list(words: &[&str]) -> String {
     let mut text = words.iter().take(12).map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
     if words.len() > 12 {
         text.push_str(&format!(" and {} more", words.len() - 12));

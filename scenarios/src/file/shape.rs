@@ -46,7 +46,7 @@ impl<T: JsonSchema> JsonSchema for Marked<T> {
 }
 
 /// Reads one value; what is wrong is reported and yields `None`, and reading goes on elsewhere.
-pub trait Read: Sized {
+pub(crate) trait Read: Sized {
     fn read(node: &Node, sink: &mut Sink) -> Option<Self>;
 }
 
@@ -86,13 +86,13 @@ impl<T: Read> Read for Vec<T> {
 
 /// One key of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    pub name: &'static str,
-    pub required: bool,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
 }
 
 /// A map of the file.
-pub trait Shape: Read + JsonSchema {
+pub(crate) trait Shape: Read + JsonSchema {
     /// What a message calls it: `a device`.
     const NOUN: &'static str;
     /// Its keys: the only list of them, for reader, hints and schema.

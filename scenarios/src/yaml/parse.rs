@@ -9,14 +9,14 @@ use crate::code::Code;
 use crate::diagnostic::{Sink, Span};
 
 /// Longest file that is read, 1 MiB.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// Deepest nesting; a scenario needs five levels.
 const MAX_DEPTH: usize = 16;
 /// Most keys and values; a thousand devices written out need about twenty thousand.
 const MAX_NODES: usize = 50_000;
 
 /// The file's root, or `None` after reporting why there is none.
-pub fn parse<'t>(bytes: &'t [u8], sink: &mut Sink) -> Option<(Node, &'t str)> {
+pub(crate) fn parse<'t>(bytes: &'t [u8], sink: &mut Sink) -> Option<(Node, &'t str)> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; a scenario may have {MAX_BYTES}", bytes.len());
         sink.report(Code::TooLong, Span::START, message, "use `count:` for equal devices, and one file for each fleet");
