@@ -162,11 +162,7 @@ fn parse(text: &str, units: &[(&str, f64)], quantity: &'static str, example: &'s
 /// Shortest text that reads back to the same number.
 fn exact(value: f64, units: &[(&str, f64)]) -> String {
     let (unit, factor) = units[0];
-    let number = value / factor;
-    // Dividing and multiplying by 0.01 can miss by one unit in the last place.
-    let near = [number, number.next_up(), number.next_down()];
-    let exact = near.into_iter().find(|n| (n * factor).to_bits() == value.to_bits()).unwrap_or(number);
-    format!("{exact} {unit}")
+    format!("{} {unit}", value / factor)
 }
 
 /// Three significant digits in the largest unit that keeps the number at or above 1.

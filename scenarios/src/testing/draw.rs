@@ -1,5 +1,7 @@
 //! Seeded choices without a dependency.
 
+use profiles::units::Ratio;
+
 use crate::file::Marked;
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
@@ -26,6 +28,11 @@ impl Draw {
     /// Uniform in [0, 1).
     pub(super) fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Whole per cent, both ends included: not every share has a text in per cent that reads back to it.
+    pub(super) fn percent(&mut self, low: u32, high: u32) -> Ratio {
+        Ratio(f64::from(low + self.below((high - low + 1) as usize) as u32) * 0.01)
     }
 
     pub(super) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {

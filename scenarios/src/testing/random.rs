@@ -1,6 +1,6 @@
 //! Random valid files: each key of the format appears in some of them.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Ratio, Seconds, Watts};
+use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Seconds, Watts};
 
 use super::draw::Draw;
 use crate::file::{
@@ -50,7 +50,7 @@ fn site(draw: &mut Draw, index: usize) -> Site {
             kind: Some(kind.into()),
             latency: draw.maybe(|d| Seconds(d.share())),
             bandwidth: draw.maybe(|d| BytesPerSecond(1e6 + 1e9 * d.share())),
-            loss: draw.maybe(|d| Ratio(0.5 * d.share())),
+            loss: draw.maybe(|d| d.percent(0, 50)),
             unread: Vec::new(),
         };
         SiteLink::Detail(detail.into())
@@ -80,7 +80,7 @@ fn device(draw: &mut Draw, index: usize, sites: usize) -> Device {
             None
         },
         power_cap: draw.maybe(|d| Watts(5.0 + 50.0 * d.share())),
-        memory_margin: draw.maybe(|d| Ratio(0.9 * d.share())),
+        memory_margin: draw.maybe(|d| d.percent(0, 90)),
         host: None,
         stream: draw.maybe(|d| Flag(d.below(2) == 0)),
         overrides: draw.maybe(overrides),
@@ -91,7 +91,7 @@ fn device(draw: &mut Draw, index: usize, sites: usize) -> Device {
 fn overrides(draw: &mut Draw) -> Override {
     Override {
         memory: draw.maybe(|d| Bytes(1e9 + 64e9 * d.share())),
-        usable_memory: draw.maybe(|d| Ratio(0.1 + 0.9 * d.share())),
+        usable_memory: draw.maybe(|d| d.percent(10, 100)),
         idle: draw.maybe(|d| Watts(9.0 * d.share())),
         asleep: draw.maybe(|d| Watts(d.share())),
         wake_time: draw.maybe(|d| Seconds(30.0 * d.share())),
@@ -117,7 +117,7 @@ fn links(draw: &mut Draw, sites: usize) -> Vec<Marked<Link>> {
                 kind: word(LINKS[draw.below(LINKS.len())]),
                 latency: draw.maybe(|d| Seconds(0.1 * d.share())),
                 bandwidth: draw.maybe(|d| BytesPerSecond(1e6 + 1e8 * d.share())),
-                loss: draw.maybe(|d| Ratio(0.1 * d.share())),
+                loss: draw.maybe(|d| d.percent(0, 10)),
                 unread: Vec::new(),
             };
             link.into()
@@ -157,18 +157,14 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         answer_size: draw.maybe(|d| Bytes(1e4 * d.share())),
         origin: if draw.below(3) == 0 { word(&one(draw)[0]) } else { None },
         deadline: draw.maybe(|d| Deadline {
-            percentile: d.maybe(|d| Ratio(0.5 + 0.49 * d.share())),
+            percentile: d.maybe(|d| d.percent(50, 99)),
             ttft: if language { d.maybe(|_| total * 0.3) } else { None },
             tpot: if language { d.maybe(|_| total * 0.01) } else { None },
             total: Some(total.into()),
             unread: Vec::new(),
         }),
         accuracy: if language {
-            draw.maybe(|d| Accuracy {
-                benchmark: word("gsm8k"),
-                at_least: Some(Ratio(0.4 * d.share()).into()),
-                unread: Vec::new(),
-            })
+            draw.maybe(|d| Accuracy { benchmark: word("gsm8k"), at_least: Some(d.percent(0, 40).into()), unread: Vec::new() })
         } else {
             None
         },
@@ -207,7 +203,7 @@ fn scaling(draw: &mut Draw) -> Scaling {
 }
 
 fn limits(draw: &mut Draw) -> Limits {
-    let share = |d: &mut Draw| Ratio(0.05 + 0.9 * d.share());
+    let share = |d: &mut Draw| d.percent(5, 95);
     Limits {
         power: draw.maybe(|d| Watts(10.0 + 100.0 * d.share())),
         booked_time: draw.maybe(share),
