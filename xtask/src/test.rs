@@ -6,6 +6,7 @@ use crate::tidy::tidy;
 
 pub(crate) fn test() -> Done {
     install()?;
+    crate::model::fetch()?;
     tidy()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;

@@ -7,9 +7,11 @@
 //!
 //! Units: seconds, joules, watts, bytes, requests per second; shares are fractions.
 
+mod describe;
 mod evaluate;
 
-pub use evaluate::{Evaluation, Violation, evaluate};
+pub use describe::describe;
+pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
 
 /// Index of a [`Place`] in [`Table::places`].
 pub type PlaceId = u32;
