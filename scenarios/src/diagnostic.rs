@@ -75,29 +75,26 @@ const MAX_FINDINGS: usize = 200;
 
 /// Where readers drop their findings; reading goes on, so that one run shows them all.
 #[derive(Debug, Default)]
-pub struct Sink {
+pub(crate) struct Sink {
     findings: Vec<Diagnostic>,
 }
 
 impl Sink {
-    pub fn report(&mut self, code: Code, at: Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn report(&mut self, code: Code, at: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.push(Diagnostic { code, message: message.into(), at, help: Some(help.into()) });
     }
 
     /// Enough for any reader: what follows from here on is not worth finding.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.findings.len() >= MAX_FINDINGS
     }
 
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.findings.iter().any(|d| d.severity() == Severity::Error)
     }
 
     /// All findings in file order; two at one place in the order found.
-    #[must_use]
-    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.findings.sort_by_key(|d| (d.at.line, d.at.column));
         self.findings.dedup();
         self.findings

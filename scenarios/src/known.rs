@@ -1,7 +1,6 @@
 //! What a scenario's names can mean: the catalogue, seen through the few questions that reading asks.
 
-use profiles::{DeviceProfile, LinkProfile, ModelProfile};
-use std::path::Path;
+use profiles::{Catalogue, DeviceProfile, LinkProfile, ModelProfile};
 
 /// Profiles by id. Ids come in a fixed order, so that messages do.
 pub trait Known {
@@ -11,12 +10,25 @@ pub trait Known {
     fn device_ids(&self) -> Vec<&str>;
     fn model_ids(&self) -> Vec<&str>;
     fn link_ids(&self) -> Vec<&str>;
+}
 
-    /// The user's own profile at `path`, which is relative to the working folder.
-    ///
-    /// # Errors
-    /// Why there is none, for a person. Unless overridden, that files are not read here.
-    fn profile_file(&self, path: &Path) -> Result<DeviceProfile, String> {
-        Err(format!("{} is not read here: only profiles of the catalogue can be used", path.display()))
+impl Known for Catalogue {
+    fn device(&self, id: &str) -> Option<&DeviceProfile> {
+        Catalogue::device(self, id)
+    }
+    fn model(&self, id: &str) -> Option<&ModelProfile> {
+        Catalogue::model(self, id)
+    }
+    fn link(&self, id: &str) -> Option<&LinkProfile> {
+        Catalogue::link(self, id)
+    }
+    fn device_ids(&self) -> Vec<&str> {
+        Catalogue::device_ids(self).collect()
+    }
+    fn model_ids(&self) -> Vec<&str> {
+        Catalogue::model_ids(self).collect()
+    }
+    fn link_ids(&self) -> Vec<&str> {
+        Catalogue::link_ids(self).collect()
     }
 }

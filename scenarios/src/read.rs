@@ -1,47 +1,65 @@
 //! The way in: bytes to a checked scenario, or to everything that is wrong with them.
 
+use profiles::Catalogue;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity, Sink};
+use crate::diagnostic::{Diagnostic, Sink};
 use crate::file::{File, Read};
 use crate::known::Known;
 use crate::resolve;
 use crate::scenario::Scenario;
 use crate::yaml;
 
-/// What a file turned out to be.
-#[derive(Debug)]
+/// A scenario without errors.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// The scenario, if no finding is an error.
-    pub scenario: Option<Scenario>,
-    /// Errors and warnings in file order; all of them, printing cuts.
-    pub findings: Vec<Diagnostic>,
+    pub scenario: Scenario,
+    /// In file order.
+    pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a scenario and keeps the warnings. `path` is not opened: profile files are relative to its folder.
-#[must_use]
-pub fn inspect(path: &Path, bytes: &[u8], known: &dyn Known) -> Reading {
+/// Fetches a profile file by the path that the scenario gives, which is relative to the scenario's
+/// own folder; or says why not.
+pub type Open<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// Reads a scenario. Opens nothing itself: `path` is for messages, `open` fetches profile files.
+///
+/// # Errors
+/// Every error of the file, with the warnings among them, in file order. [`crate::render`] prints
+/// the first twenty.
+pub fn read(path: impl AsRef<Path>, bytes: &[u8], catalogue: &Catalogue, open: Open<'_>) -> Result<Reading, Vec<Diagnostic>> {
+    read_with(path.as_ref(), bytes, catalogue, open)
+}
+
+/// [`read`] with names that mean what `known` says.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(path: &Path, bytes: &[u8], known: &dyn Known, open: Open<'_>) -> Result<Reading, Vec<Diagnostic>> {
     let mut sink = Sink::default();
     let scenario = parse(bytes, &mut sink).filter(|_| !sink.is_full()).and_then(|file| {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let scenario = resolve::resolve(&file, &digest(bytes), folder, known, &mut sink);
-        if sink.has_errors() { None } else { scenario }
+        resolve::resolve(&file, &digest(bytes), folder, known, open, &mut sink)
     });
-    debug_assert!(scenario.is_some() || sink.has_errors(), "a file without a scenario has an error");
-    Reading { scenario, findings: sink.into_sorted() }
+    let failed = sink.has_errors();
+    debug_assert!(scenario.is_some() || failed, "a file without a scenario has an error");
+    match scenario {
+        Some(scenario) if !failed => Ok(Reading { scenario, warnings: sink.into_sorted() }),
+        _ => Err(sink.into_sorted()),
+    }
 }
 
-/// Reads a scenario.
+/// The file's own words, typed but not resolved: what a converter or an editor needs.
 ///
 /// # Errors
-/// Every error of the file, with the warnings among them, in file order.
-pub fn read(path: &Path, bytes: &[u8], known: &dyn Known) -> Result<Scenario, Vec<Diagnostic>> {
-    let Reading { scenario, findings } = inspect(path, bytes, known);
-    match scenario {
-        Some(scenario) if findings.iter().all(|d| d.severity() == Severity::Warning) => Ok(scenario),
-        _ => Err(findings),
+/// Every error of form, in file order.
+pub fn parse_file(bytes: &[u8]) -> Result<File, Vec<Diagnostic>> {
+    let mut sink = Sink::default();
+    match parse(bytes, &mut sink) {
+        Some(file) if !sink.has_errors() => Ok(file),
+        _ => Err(sink.into_sorted()),
     }
 }
 

@@ -10,9 +10,12 @@ pub const MAX_SHOWN: usize = 20;
 /// Widest piece of a source line that is shown, in characters.
 const MAX_WIDTH: usize = 96;
 
-/// Findings as a terminal shows them, in the given order, with a closing line of counts.
+/// Findings as a terminal shows them, in the given order, with a closing line of counts. `bytes` are the file's.
 #[must_use]
-pub fn render(findings: &[Diagnostic], path: &Path, text: &str) -> String {
+pub fn render(findings: &[Diagnostic], path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> String {
+    let path = path.as_ref();
+    let text = String::from_utf8_lossy(bytes.as_ref());
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::new();
     for finding in findings.iter().take(MAX_SHOWN) {
@@ -32,6 +35,9 @@ pub fn render(findings: &[Diagnostic], path: &Path, text: &str) -> String {
     if !summary.is_empty() {
         let _ = writeln!(out, "{} in {}", summary.join(", "), path.display());
     }
+    if let Some(first) = findings.first() {
+        let _ = writeln!(out, "more about a code: planner explain {}", first.code);
+    }
     out
 }
 
@@ -49,7 +55,6 @@ fn one(finding: &Diagnostic, path: &Path, lines: &[&str], out: &mut String) {
     if let Some(help) = &finding.help {
         let _ = writeln!(out, "{:gutter$} = help: {help}", "");
     }
-    let _ = writeln!(out, "{:gutter$} = more: planner explain {}", "", finding.code);
 }
 
 /// The piece of the line around the caret, the caret's indent in cells and its width, at least one.

@@ -1,12 +1,13 @@
 //! What a valid file means.
 
-use profiles::units::{Celsius, Ratio, Seconds, Watts};
+use profiles::units::{Bytes, BytesPerSecond, Celsius, PerSecond, Ratio, Seconds, Watts};
 use profiles::{Quality, WeightFormat};
+use scenarios::Known;
 use scenarios::testing::Shelf;
-use scenarios::{Arrivals, At, End, Goal, Method, Scenario, inspect, read, render};
+use scenarios::{Arrivals, At, End, Goal, Method, Scenario, read_with, render};
 use std::path::Path;
 
-const SMALL: &str = "\
+pub(crate) const SMALL: &str = "\
 name: small
 sites:
   - name: home
@@ -23,9 +24,20 @@ services:
     deadline: { percentile: 90 %, total: 30 s }
 ";
 
+/// One profile file: a device of the small catalogue, written out.
+pub(crate) fn own_profile(path: &str) -> Result<Vec<u8>, String> {
+    if path != "own/mine.yaml" {
+        return Err("no such file".into());
+    }
+    let mut device = Shelf::default().device("rpi4-8gb").cloned().ok_or("no such device")?;
+    device.id = "mine".into();
+    Ok(serde_yaml::to_string(&std::collections::BTreeMap::from([("device", device)])).map_err(|e| e.to_string())?.into_bytes())
+}
+
 fn ok(text: &str) -> Scenario {
     let path = Path::new("test.yaml");
-    read(path, text.as_bytes(), &Shelf::default()).unwrap_or_else(|e| panic!("\n{}", render(&e, path, text)))
+    let reading = read_with(path, text.as_bytes(), &Shelf::default(), &own_profile);
+    reading.unwrap_or_else(|e| panic!("\n{}", render(&e, path, text))).scenario
 }
 
 #[test]
@@ -38,7 +50,7 @@ fn the_smallest_file_takes_every_default() {
     assert!(d.modes.is_empty() && d.host.is_none() && d.power_cap.is_none());
     let v = &s.services[0];
     assert_eq!((v.prompt_tokens, v.answer_tokens, v.replicas, v.max_stages), (512, 128, (1, 1), 3));
-    assert_eq!((v.request_bytes.get(), v.answer_bytes.get()), (2048.0, 512.0));
+    assert_eq!((v.request_bytes, v.answer_bytes), (Bytes(2048.0), Bytes(512.0)));
     assert_eq!((v.arrivals, v.origin), (Arrivals::Poisson, None));
     assert_eq!(v.rate.at, At { line: 11, column: 11 });
     assert_eq!(v.deadline.total.as_ref().unwrap().value, Seconds(30.0));
@@ -49,7 +61,7 @@ fn the_smallest_file_takes_every_default() {
     assert_eq!(s.objective.goal, Goal::Power);
 }
 
-const FULL: &str = "\
+pub(crate) const FULL: &str = "\
 name: full
 description: every key once
 sites:
@@ -102,24 +114,24 @@ fn every_key_arrives() {
     assert_eq!(names, ["pi-1", "pi-2", "pi-3", "big", "card"]);
     let pi = &s.devices[1];
     assert_eq!((pi.ambient, pi.may_sleep, pi.may_stream), (Celsius(31.0), false, true));
-    assert_eq!(pi.profile.memories["dram"].size.value.get(), 16e9);
+    assert_eq!(pi.profile.memories["dram"].size.value, Bytes(16e9));
     assert_eq!(pi.profile.modes[0].idle.value, Watts(4.0));
     assert_eq!(
         (pi.profile.modes[0].idle.quality, pi.profile.modes[0].idle.source.as_str()),
         (Quality::Assumed, "scenario, line 14")
     );
-    assert_eq!(pi.profile.storage.as_ref().unwrap().bandwidth.value.get(), 50e6);
+    assert_eq!(pi.profile.storage.as_ref().unwrap().bandwidth.value, BytesPerSecond(50e6));
     let big = &s.devices[3];
     assert_eq!((big.ambient, &big.modes), (Celsius(20.0), &vec!["15W".to_owned(), "MAXN".to_owned()]));
     assert_eq!(big.power_cap.as_ref().unwrap().value, Watts(40.0));
     assert_eq!((s.devices[4].host, s.devices[4].profile.id.as_str()), (Some(3), "mine"));
-    assert_eq!(s.sites[0].link.bandwidth.get(), 12.5e6);
+    assert_eq!(s.sites[0].link.bandwidth, BytesPerSecond(12.5e6));
     assert_eq!(s.sites[0].link.quality, Quality::Assumed);
     assert!(s.sites[0].link.shared);
     assert_eq!(s.links[0].between, (End::Site(0), End::Site(1)));
     assert_eq!(s.links[1].between, (End::Device(4), End::Device(3)));
     let v = &s.services[0];
-    assert_eq!(v.rate.value.get(), 0.1);
+    assert_eq!(v.rate.value, PerSecond(0.1));
     assert_eq!((v.precisions[1].kv_bits, v.precisions[1].activation_bits), (8, 8));
     assert_eq!((v.origin, v.replicas, v.max_stages), (Some(1), (1, 2), 2));
     assert_eq!(v.scaling.samples, [1, 4, 8]);
@@ -127,9 +139,9 @@ fn every_key_arrives() {
     assert_eq!(v.private_to.iter().map(|d| d.value).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!((v.pins[0].value, v.forbidden[0].value, v.apart_from[0].value), (3, 4, 1));
     assert_eq!((s.services[1].prompt_tokens, s.services[1].answer_tokens), (1, 0));
-    assert_eq!(s.services[1].request_bytes.get(), 100e3);
+    assert_eq!(s.services[1].request_bytes, Bytes(100e3));
     assert_eq!((s.services[2].prompt_tokens, s.services[2].answer_tokens), (1500, 80));
-    assert_eq!(s.services[2].request_bytes.get(), 960e3);
+    assert_eq!(s.services[2].request_bytes, Bytes(960e3));
     assert_eq!(s.limits.power.as_ref().unwrap().value, Watts(60.0));
     assert_eq!(
         (s.limits.latency.as_ref().unwrap().value, s.limits.mean_accuracy.as_ref().unwrap().value),
@@ -141,9 +153,8 @@ fn every_key_arrives() {
 #[test]
 fn warnings_do_not_stop_reading() {
     let text = SMALL.replace("percentile: 90 %, ", "");
-    let reading = inspect(Path::new("t.yaml"), text.as_bytes(), &Shelf::default());
-    assert!(reading.scenario.is_some());
-    assert_eq!(reading.findings.iter().map(|f| f.code.to_string()).collect::<Vec<_>>(), ["EDGE-0102"]);
+    let reading = read_with(Path::new("t.yaml"), text.as_bytes(), &Shelf::default(), &own_profile).unwrap();
+    assert_eq!(reading.warnings.iter().map(|f| f.code.to_string()).collect::<Vec<_>>(), ["EDGE-0102"]);
 }
 
 /// A mode that draws less than the default keeps its difference; none falls below zero.

@@ -137,6 +137,11 @@ fn row(m: &ModelProfile, r: &QualityRow, at: &Path<'_>, p: &mut Problems) {
     {
         p.add(&at.key("beta"), format!("both numbers must be above 0, are {:?}", beta.value));
     }
+    if let Some(beta) = &r.beta
+        && (beta.value.0 / (beta.value.0 + beta.value.1) - r.accuracy.value.get()).abs() > 0.01
+    {
+        p.add(&at.key("beta"), format!("the mean of Beta{:?} is not the accuracy of {}", beta.value, r.accuracy.value));
+    }
     let budgets = at.key("budgets");
     for (i, (_, accuracy)) in r.budgets.iter().enumerate() {
         if !share(accuracy.value.get()) {

@@ -13,7 +13,10 @@ pub use choices::{Arriving, Bits, Objective, SleepRule, Technique, Weights};
 pub use lengths::{Length, LengthUnit, Replicas};
 pub(crate) use lists::FORMATS;
 pub use lists::{Ends, PrecisionEntry, Precisions, SiteLink};
+pub use shape::Marked;
+pub(crate) use shape::Read;
 pub(crate) use shape::shorten;
-pub use shape::{Key, Marked, Read, Shape};
+#[cfg(test)]
+pub(crate) use shape::{Key, Shape};
 pub use shapes::{Accuracy, Deadline, Device, File, Limits, Link, LinkDetail, Override, PrecisionDetail, Scaling, Service, Site};
 pub use words::{Flag, Name, Text};

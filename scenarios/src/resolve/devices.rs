@@ -2,8 +2,6 @@
 
 use profiles::DeviceProfile;
 use profiles::units::{Celsius, Ratio};
-use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::names::list;
 use super::{Context, overrides, said, said_or};
@@ -89,33 +87,40 @@ fn profile(context: &Context<'_>, device: &Marked<FileDevice>, sink: &mut Sink) 
     }
 }
 
+/// A profile of the user's own.
 fn own_profile(context: &Context<'_>, path: &Marked<Text>, sink: &mut Sink) -> Option<DeviceProfile> {
-    match context.known.profile_file(&context.folder.join(Path::new(&path.value.0))) {
-        Ok(profile) => Some(profile),
-        Err(reason) => {
-            let message = format!("no profile at `{}`: {}", crate::file::shorten(&path.value.0), reason.trim_end());
+    let full = context.folder.join(&path.value.0);
+    let shown = crate::file::shorten(&full.display().to_string());
+    let found = (context.open)(&path.value.0).and_then(|bytes| {
+        let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
+        profiles::read_device(&shown, &text).map_err(|error| error.to_string())
+    });
+    found
+        .map_err(|reason| {
+            // A profile file has findings of its own; the first tells enough here.
+            let reason = reason.lines().next().unwrap_or("cannot be read").trim_end().to_owned();
             let help = "the path is relative to this file; `agent probe` writes such a profile";
-            sink.report(Code::ProfileFile, path.span, message, help);
-            None
-        }
-    }
+            sink.report(Code::ProfileFile, path.span, format!("no profile in `{shown}`: {reason}"), help);
+        })
+        .ok()
 }
 
-/// Ids of the allowed modes, in the file's order.
+/// Ids of the allowed modes, in the file's order. `15W` means the mode `15w`.
 fn modes(file: &FileDevice, profile: Option<&DeviceProfile>, sink: &mut Sink) -> Vec<String> {
-    let mut seen = BTreeSet::new();
     let mut modes = Vec::new();
+    let Some(profile) = profile else { return modes };
     for mode in list(file.modes.as_ref()) {
         let word = &mode.value.0;
-        if let Some(profile) = profile.filter(|p| !p.modes.iter().any(|m| m.id == *word)) {
+        let Some(found) = profile.modes.iter().find(|m| m.id.eq_ignore_ascii_case(word)) else {
             let message = format!("`{}` has no power mode `{}`", profile.id, crate::file::shorten(word));
             let help = suggest::help(word, "modes", profile.modes.iter().map(|m| m.id.as_str()));
             sink.report(Code::UnknownMode, mode.span, message, help);
-        }
-        if seen.insert(word) {
-            modes.push(word.clone());
-        } else {
+            continue;
+        };
+        if modes.contains(&found.id) {
             sink.report(Code::Repeated, mode.span, format!("mode `{word}` is listed twice"), "delete one");
+        } else {
+            modes.push(found.id.clone());
         }
     }
     modes

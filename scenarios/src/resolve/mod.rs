@@ -19,19 +19,28 @@ use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{File, Limits as FileLimits, Marked};
 use crate::known::Known;
+use crate::read::Open;
 use crate::scenario::{At, Goal, Limits, Objective, Said, Scenario};
 use names::Names;
 
 /// What every part of the resolution needs.
 struct Context<'a> {
     known: &'a dyn Known,
-    /// Folder of the scenario file.
+    /// Folder of the scenario file, for messages.
     folder: &'a Path,
+    open: Open<'a>,
     names: Names,
 }
 
-pub(crate) fn resolve(file: &File, digest: &str, folder: &Path, known: &dyn Known, sink: &mut Sink) -> Option<Scenario> {
-    let context = Context { known, folder, names: Names::of(file, sink) };
+pub(crate) fn resolve(
+    file: &File,
+    digest: &str,
+    folder: &Path,
+    known: &dyn Known,
+    open: Open<'_>,
+    sink: &mut Sink,
+) -> Option<Scenario> {
+    let context = Context { known, folder, open, names: Names::of(file, sink) };
     let sites = sites::resolve(&context, file, sink);
     let devices = devices::resolve(&context, file, &sites, sink);
     let links = links::resolve(&context, file, sink);

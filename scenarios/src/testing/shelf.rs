@@ -5,15 +5,14 @@ use profiles::units::{
     Ratio, Seconds, Watts,
 };
 use profiles::{
-    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, Phase, PowerMode,
+    Block, BlockGroup, DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, Mlp, ModelKind, ModelProfile, PowerMode,
     Processor, ProcessorKind, Quality, QualityRow, Sleep, Sourced, Storage, Thermal, WeightFormat,
 };
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::known::Known;
 
-/// Six devices, seven models, five kinds of link.
+/// A few devices, models and kinds of link.
 #[derive(Debug)]
 pub struct Shelf {
     devices: Vec<DeviceProfile>,
@@ -72,13 +71,6 @@ impl Known for Shelf {
     }
     fn link_ids(&self) -> Vec<&str> {
         self.links.iter().map(|l| l.id.as_str()).collect()
-    }
-    /// One own profile, `mine.yaml`, in any folder.
-    fn profile_file(&self, path: &Path) -> Result<DeviceProfile, String> {
-        if path.file_name().is_some_and(|name| name == "mine.yaml") {
-            return Ok(device("mine", &["default"], 4.0, 2.0, &["dram"]));
-        }
-        Err("no such file".to_owned())
     }
 }
 

@@ -3,5 +3,5 @@
 mod node;
 mod parse;
 
-pub use node::{Node, Value};
-pub use parse::parse;
+pub(crate) use node::{Node, Value};
+pub(crate) use parse::parse;

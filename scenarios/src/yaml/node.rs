@@ -8,15 +8,15 @@ use crate::diagnostic::Span;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    pub value: Value,
-    pub span: Span,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) span: Span,
     /// Byte range of a scalar in the text.
     bytes: (usize, usize),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A key without a value, `null` or `~`.
     Null,
     /// A word, a number or a boolean, as written; quotes are off.
@@ -29,7 +29,7 @@ pub enum Value {
 impl Node {
     /// What a message calls the value.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
             Value::Scalar(_) => "a single value",
@@ -62,9 +62,9 @@ impl Node {
     }
 }
 
-pub(super) fn span(location: Location) -> Span {
+pub(in crate::yaml) fn span(location: Location) -> Span {
     let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Span { line: narrow(location.line()), column: narrow(location.column()), length: narrow(location.span().len().into()) }
+    Span { line: narrow(location.line()), column: narrow(location.column()), length: narrow(location.span().len()) }
 }
 
 impl<'de> Deserialize<'de> for Node {
