@@ -4,6 +4,9 @@
 //! the same bytes on any number of threads. [`Watch`] is the only way to the outside: it hears
 //! progress and may ask to stop early.
 
+pub mod greedy;
+pub mod state;
+
 use crate::table::{Assignment, Evaluation, Table};
 
 /// How much work to do. Counts, never seconds.

@@ -11,7 +11,7 @@ mod describe;
 mod evaluate;
 
 pub use describe::describe;
-pub use evaluate::{Evaluation, Violation, evaluate};
+pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
 
 /// Index of a [`Place`] in [`Table::places`].
 pub type PlaceId = u32;

@@ -9,13 +9,16 @@ macro_rules! files {
 
 pub(super) const DEVICES: &[File] = files![
     "devices/raspberry-pi.yaml",
-    "devices/jetson-orin.yaml",
     "devices/sbc.yaml",
+    "devices/jetson-orin.yaml",
+    "devices/jetson-other.yaml",
     "devices/laptop.yaml",
-    "devices/desktop-gpu.yaml",
+    "devices/apple-m1-m2.yaml",
+    "devices/apple-m3-m4.yaml",
     "devices/phone.yaml",
-    "devices/accelerator.yaml",
+    "devices/desktop-gpu.yaml",
     "devices/qeil.yaml",
+    "devices/accelerator.yaml",
 ];
 
 pub(super) const MODELS: &[File] = files![
