@@ -114,7 +114,8 @@ pub(super) fn moved_elements(block: &Block) -> f64 {
 pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64) -> Account {
     let loops = f64::from(block.loops.max(1));
     let rows = pass.new * pass.sequences;
-    let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops) + 4.0 * pass.sequences * seen(block, pass) * attention_width(block);
+    let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops)
+        + 4.0 * pass.sequences * seen(block, pass) * attention_width(block);
     let table = block.read < block.parameters;
     let mut read = if table { (rows * block.read as f64).min(block.parameters as f64) } else { block.read as f64 };
     if let Mlp::Experts { experts, active, parameters_per_expert } = block.mlp {

@@ -128,7 +128,12 @@ pub(super) fn stage(
         let cost = |pass: Pass| -> Option<Spent> {
             let cache = spot.processor.cache.as_ref().map_or(0.0, |c| c.value.get());
             let s = run(&account::block(&group.block, precision, pass, cache), precision, spot, 1.0 - resident_share)?;
-            Some(Spent { time: s.time * count, arithmetic: s.arithmetic * count, memory: s.memory * count, energy: s.energy * count })
+            Some(Spent {
+                time: s.time * count,
+                arithmetic: s.arithmetic * count,
+                memory: s.memory * count,
+                energy: s.energy * count,
+            })
         };
         if group.block.phase != Phase::Decode {
             first.add(cost(request.first_pass())?);

@@ -59,10 +59,16 @@ fn head(scenario: &Scenario, plan: &Plan, notes: &mut Notes) {
     notes.check(plan.fleet == scenario.name, "fleet", "plan", || {
         format!("it is for fleet `{}`, the scenario is `{}`", plan.fleet, scenario.name)
     });
-    notes.check(plan.scenario == scenario.digest, "scenario", "plan", || "it was made from another version of the scenario".into());
+    notes.check(plan.scenario == scenario.digest, "scenario", "plan", || {
+        "it was made from another version of the scenario".into()
+    });
     let first = plan.parent.is_none();
     notes.check(plan.generation >= 1 && first == (plan.generation == 1), "generation", "plan", || {
-        format!("generation {} does not fit {}", plan.generation, if first { "a plan without a parent" } else { "a plan with a parent" })
+        format!(
+            "generation {} does not fit {}",
+            plan.generation,
+            if first { "a plan without a parent" } else { "a plan with a parent" }
+        )
     });
     let own_parent = plan.parent.as_ref() == Some(&plan.id);
     notes.check(!own_parent, "parent", "plan", || "it is its own parent".into());
@@ -81,7 +87,9 @@ fn devices<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Opt
     let mut sites = Vec::new();
     let mut whole = true;
     for (w, p) in scenario.devices.iter().zip(&plan.devices) {
-        notes.check(p.profile == w.profile.id, "profile", &p.name, || format!("`{}` is planned as a `{}`", w.profile.id, p.profile));
+        notes.check(p.profile == w.profile.id, "profile", &p.name, || {
+            format!("`{}` is planned as a `{}`", w.profile.id, p.profile)
+        });
         let site = scenario.sites.get(w.site).map_or("", |s| s.name.as_str());
         notes.check(p.site == site, "site", &p.name, || format!("it is at `{site}`, not at `{}`", p.site));
         let (mode, clock, booked_cap) = mode(scenario, w, p, notes);
@@ -93,7 +101,9 @@ fn devices<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Opt
 
 /// The power mode that a device is set to.
 fn mode<'a>(scenario: &Scenario, w: &'a Device, p: &PlannedDevice, notes: &mut Notes) -> (Option<&'a PowerMode>, f64, f64) {
-    notes.check(p.awake == p.mode.is_some(), "mode", &p.name, || "awake devices have a power mode, sleeping ones have none".into());
+    notes.check(p.awake == p.mode.is_some(), "mode", &p.name, || {
+        "awake devices have a power mode, sleeping ones have none".into()
+    });
     let Some(set) = &p.mode else { return (None, 1.0, 1.0) };
     let found = w.profile.modes.iter().find(|m| m.id == set.id);
     notes.check(found.is_some(), "mode", &p.name, || format!("its profile has no power mode `{}`", set.id));
@@ -204,7 +214,8 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
         notes.check(chain.len() <= w.max_stages.max(1) as usize, "max-stages", &subject, || {
             format!("{} stages, at most {} are allowed", chain.len(), w.max_stages)
         });
-        let twice = (1..chain.len()).any(|i| chain[..i].iter().any(|o| (o.device, o.processor) == (chain[i].device, chain[i].processor)));
+        let twice =
+            (1..chain.len()).any(|i| chain[..i].iter().any(|o| (o.device, o.processor) == (chain[i].device, chain[i].processor)));
         notes.check(!twice, "processor-twice", &subject, || "two of its stages are on one processor".into());
         let mut devices: Vec<usize> = chain.iter().map(|c| c.device).collect();
         for pin in &w.pins {
@@ -228,7 +239,9 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
             let owner = &scenario.devices[c.device];
             kernel(&owner.profile, c, s, &subject, notes);
             let share = c.stage.resident_share;
-            notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || format!("resident share {share} is not in (0, 1]"));
+            notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || {
+                format!("resident share {share} is not in (0, 1]")
+            });
             notes.check(share >= 1.0 || (owner.may_stream && owner.profile.storage.is_some()), "streaming", &subject, || {
                 format!("weights may not be streamed on {}", owner.name)
             });
