@@ -9,7 +9,8 @@
 
 mod evaluate;
 
-pub use evaluate::{Evaluation, Violation, evaluate};
+pub(crate) use evaluate::over;
+pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
 
 /// Index of a [`Place`] in [`Table::places`].
 pub type PlaceId = u32;
