@@ -10,3 +10,5 @@
 pub mod physics;
 pub mod search;
 pub mod table;
+#[doc(hidden)]
+pub mod testing;

@@ -4,14 +4,23 @@
 //! Knows no scenario, no physics and no optimiser. Reading is the only I/O: catalogue YAML that is
 //! built into the crate, a user's own profile file, or the header of a GGUF model file.
 
+pub mod catalogue;
+pub mod check;
 pub mod device;
 pub mod link;
 pub mod model;
+pub mod path;
+mod places;
 pub mod precision;
 pub mod provenance;
 pub mod quality;
+pub mod read;
 pub mod units;
+pub mod walk;
+pub mod yaml;
 
+pub use catalogue::Catalogue;
+pub use check::Problem;
 pub use device::{
     DeviceClass, DeviceProfile, Kernel, Memory, ModeClock, PowerMode, Processor, ProcessorKind, Sleep, Storage, Thermal,
 };
@@ -20,3 +29,5 @@ pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase};
 pub use precision::{Precision, WeightFormat};
 pub use provenance::{Quality, Sourced};
 pub use quality::QualityRow;
+pub use read::{ReadError, read_device, read_device_file, read_model, read_model_file};
+pub use yaml::Fault;

@@ -37,6 +37,7 @@ macro_rules! quantity {
             #[must_use] pub fn max(self, other: Self) -> Self { Self(self.0.max(other.0)) }
             #[must_use] pub fn min(self, other: Self) -> Self { Self(self.0.min(other.0)) }
         }
+        impl From<$name> for f64 { fn from(q: $name) -> f64 { q.0 } }
         impl Add for $name { type Output = Self; fn add(self, o: Self) -> Self { Self(self.0 + o.0) } }
         impl Sub for $name { type Output = Self; fn sub(self, o: Self) -> Self { Self(self.0 - o.0) } }
         impl Neg for $name { type Output = Self; fn neg(self) -> Self { Self(-self.0) } }

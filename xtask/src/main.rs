@@ -1,1 +1,47 @@
-fn main() {}
+//! Developer tasks: `cargo xtask TASK`. No dependencies, so that the first command on a fresh
+//! machine starts in a second.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod demo;
+mod model;
+mod packages;
+mod run;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  demo          install what is missing, build, plan scenarios/fleet.yaml, write reports/fleet/index.html
+  test          install what is missing, then all checks and tests (what CI runs)
+  examples      plan every example scenario and check that a seed gives the same bytes twice
+  tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
+  fetch-model   the real model that tests read, checked by its digest
+  setup         only install missing system packages
+";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let done = match task.as_str() {
+        "demo" => demo::demo(),
+        "test" => test::test(),
+        "examples" => demo::examples(),
+        "tidy" => tidy::tidy(),
+        "fetch-model" => model::fetch(),
+        "setup" => packages::install(),
+        _ => {
+            print!("{HELP}");
+            return ExitCode::from(if matches!(task.as_str(), "help" | "--help" | "-h") { 0 } else { 2 });
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask {task}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -4,6 +4,12 @@
 //! the same bytes on any number of threads. [`Watch`] is the only way to the outside: it hears
 //! progress and may ask to stop early.
 
+pub mod bound;
+pub mod brute;
+pub mod columns;
+pub mod program;
+pub mod split;
+
 use crate::table::{Assignment, Evaluation, Table};
 
 /// How much work to do. Counts, never seconds.

@@ -7,8 +7,10 @@
 //!
 //! Units: seconds, joules, watts, bytes, requests per second; shares are fractions.
 
+mod describe;
 mod evaluate;
 
+pub use describe::describe;
 pub(crate) use evaluate::over;
 pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
 

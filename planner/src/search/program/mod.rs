@@ -7,8 +7,6 @@ mod entries;
 mod integer;
 mod relaxation;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 pub use integer::{Outcome, integer};
 pub use relaxation::{Relaxation, Solved};

@@ -1,0 +1,116 @@
+//! What a plan is compared with: the placement rules that people and today's tools use.
+//!
+//! Each rule is stated in its own file, is evaluated by the same physics as the plan, and may break
+//! limits: then the broken limits are said, and its numbers are what the devices would show if they
+//! could hold the load at all.
+
+mod affinity;
+mod biggest;
+mod proportional;
+mod rule;
+
+use crate::compose::compose;
+use crate::physics::{self, Model};
+use crate::search::{self, Effort, Watch};
+use crate::table::evaluate;
+use profiles::WeightFormat;
+use protocol::{Certificate, Plan};
+use scenarios::Scenario;
+
+/// One comparison.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    /// Stable key: `standard`, `biggest-4bit`, `layer-affinity`, `memory-proportional`, `fp16`.
+    pub key: &'static str,
+    pub name: &'static str,
+    /// The rule in one sentence.
+    pub rule: &'static str,
+    /// `None`: the rule yields no placement here; `broken` says why.
+    pub plan: Option<Plan>,
+    /// Limits that it breaks, in words; empty: it keeps them all.
+    pub broken: Vec<String>,
+}
+
+/// All comparisons for a scenario, in a fixed order.
+#[must_use]
+pub fn all(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Vec<Baseline> {
+    vec![
+        ruled(scenario, WeightFormat::W16, "standard", "standard: biggest device, FP16", "whole models at 16 bits on the device with the highest memory bandwidth", biggest::place),
+        ruled(scenario, WeightFormat::W4, "biggest-4bit", "uniform 4-bit on the biggest device", "whole models at 4 bits on the device with the highest memory bandwidth", biggest::place),
+        ruled(scenario, WeightFormat::W16, "layer-affinity", "greedy by layer affinity", "block by block to the processor that spends the least energy on it and still has memory, 16 bits", affinity::place),
+        ruled(scenario, WeightFormat::W4, "memory-proportional", "memory-proportional split", "the fewest devices whose free memory holds the model, layers in proportion to it, 4 bits", proportional::place),
+        held(scenario, effort, watch),
+    ]
+}
+
+/// A scenario in which the rule has its precision and nothing else to decide. Demands stay, so that what is broken can be said.
+fn fixed(scenario: &Scenario, weights: WeightFormat) -> Scenario {
+    let mut s = scenario.clone();
+    for service in &mut s.services {
+        service.models.truncate(1);
+        let native = &service.models[0].value.formats;
+        let weights = if native.is_empty() || native.contains(&weights) || native.contains(&WeightFormat::W16) { weights } else { native[0] };
+        service.precisions = vec![profiles::Precision { weights, kv_bits: 16, activation_bits: 16 }];
+        service.scaling.methods = vec![scenarios::Method::Single];
+        service.scaling.samples = vec![1];
+        service.replicas = (1, 1);
+        if let Some(floor) = &mut service.accuracy {
+            floor.at_least.value = profiles::units::Ratio(0.0);
+        }
+    }
+    s
+}
+
+type Place = fn(&rule::Board<'_>) -> Result<crate::table::Assignment, String>;
+
+fn ruled(scenario: &Scenario, weights: WeightFormat, key: &'static str, name: &'static str, rule: &'static str, place: Place) -> Baseline {
+    let fixed = fixed(scenario, weights);
+    let model = physics::build(&fixed);
+    let board = rule::Board::new(&fixed, &model);
+    match place(&board) {
+        Ok(assignment) => {
+            let (mut broken, plan) = priced(&fixed, &model, &assignment);
+            broken.extend(floors(scenario, &plan));
+            Baseline { key, name, rule, plan: Some(plan), broken }
+        }
+        Err(why) => Baseline { key, name, rule, plan: None, broken: vec![why] },
+    }
+}
+
+/// The planner itself with every precision held at 16 bits.
+fn held(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Baseline {
+    let (key, name, rule) = ("fp16", "planned, precision held at FP16", "the planner's own best with every model held at 16 bits");
+    let mut s = scenario.clone();
+    for service in &mut s.services {
+        service.precisions.retain(|p| p.weights == WeightFormat::W16);
+        if service.precisions.is_empty() {
+            service.precisions = vec![profiles::Precision { weights: WeightFormat::W16, kv_bits: 16, activation_bits: 16 }];
+        }
+    }
+    let model = physics::build(&s);
+    let solution = search::solve(&model.table, &Effort { front: 0, ..effort.clone() }, watch);
+    match solution.best {
+        Some((assignment, _)) => {
+            let (broken, plan) = priced(&s, &model, &assignment);
+            Baseline { key, name, rule, plan: Some(plan), broken }
+        }
+        None => Baseline { key, name, rule, plan: None, broken: vec!["no plan at 16 bits keeps all limits".into()] },
+    }
+}
+
+/// A placement's numbers, and the limits it breaks.
+fn priced(scenario: &Scenario, model: &Model, assignment: &crate::table::Assignment) -> (Vec<String>, Plan) {
+    let e = evaluate(&model.table, assignment);
+    let broken = e.violations.iter().map(|v| crate::table::describe(&model.table, v)).collect();
+    let certificate = Certificate { objective: "power".into(), unit: "W".into(), value: e.power_w, bound: 0.0, gap: 1.0, status: "rule".into() };
+    (broken, compose(scenario, model, assignment, certificate, 0))
+}
+
+/// Floors that the rule was not asked to keep, but the scenario asks for.
+fn floors(scenario: &Scenario, plan: &Plan) -> Vec<String> {
+    let missed = scenario.services.iter().zip(&plan.services).filter_map(|(wanted, got)| {
+        let (floor, accuracy) = (wanted.accuracy.as_ref()?.at_least.value.get(), got.expected.accuracy?);
+        (accuracy < floor).then(|| format!("{}: accuracy {:.1} % is below the floor of {:.1} %", wanted.name, 100.0 * accuracy, 100.0 * floor))
+    });
+    missed.collect()
+}

@@ -1,0 +1,169 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const AFTER: &str = "\
+Exit codes: 0 done · 1 infeasible or a target missed (result still written) · 2 bad input · 3 changes found
+(diff --exit-code) · 70 a bug · 130 interrupted, best plan kept";
+
+/// Plans AI models on a fleet of edge devices for the most right answers per joule.
+#[derive(Debug, Parser)]
+#[command(name = "planner", version, after_help = AFTER, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Solve a scenario: write plan.json and the report, print the plan with its targets
+    Optimize(Optimize),
+    /// Validate a scenario, or evaluate a plan against it with every violation
+    Check(Check),
+    /// Say why a plan is as it is, or why not otherwise
+    Explain(Explain),
+    /// Show what changed between two plans
+    Diff(Diff),
+    /// Solve a changed scenario and compare it with the unchanged one
+    WhatIf(WhatIf),
+    /// Print the JSON Schema of a file that people or scripts write or read
+    Schema(Schema),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for a terminal
+    Human,
+    /// One JSON document, stable
+    Json,
+}
+
+/// How hard and how reproducibly to search.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Search {
+    /// Seed of every random choice; same seed, same bytes
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Nominal search time, `10s`: sets counted work, so the same value gives the same plan anywhere
+    #[arg(long, default_value = "10s", value_parser = seconds)]
+    pub(crate) time: f64,
+    /// Relative gap to the proved bound at which to stop, `1%`
+    #[arg(long, default_value = "0%", value_parser = share)]
+    pub(crate) gap: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Optimize {
+    /// Scenario file
+    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    /// Folder for plan.json and index.html [default: reports/<scenario>]
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// The plan that this one replaces
+    #[arg(long)]
+    pub(crate) parent: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+    /// No progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Scenario file
+    pub(crate) scenario: PathBuf,
+    /// Plan to evaluate against it
+    #[arg(long)]
+    pub(crate) plan: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// An error code (`EDGE-0007`), or a scenario file
+    pub(crate) what: String,
+    /// Plan to explain [default: solve the scenario]
+    #[arg(long)]
+    pub(crate) plan: Option<PathBuf>,
+    /// `device:model[:precision]` that the plan did not choose
+    #[arg(long, value_name = "DEVICE:MODEL[:PRECISION]")]
+    pub(crate) why_not: Option<String>,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// Old plan
+    pub(crate) old: PathBuf,
+    /// New plan
+    pub(crate) new: PathBuf,
+    /// Leave with 3 when they differ
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatIf {
+    /// Scenario file
+    pub(crate) scenario: PathBuf,
+    /// `orin-a.power_cap=25W`, `chat.deadline.ttft=1200ms`; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Device to take away; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) drop: Vec<String>,
+    /// Catalogue device to add, `orin-nano-8gb-super[:name]`; may be repeated
+    #[arg(long, value_name = "PROFILE[:NAME]")]
+    pub(crate) add: Vec<String>,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    #[arg(value_enum, default_value = "scenario")]
+    pub(crate) of: Document,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    Scenario,
+    Plan,
+    Device,
+    Model,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `10s`, `500ms`, `2min`: a unit is required.
+fn seconds(text: &str) -> Result<f64, String> {
+    let time: profiles::units::Seconds = text.parse().map_err(|e: profiles::units::UnitError| e.to_string())?;
+    if time.get() > 0.0 && time.get() <= 3600.0 { Ok(time.get()) } else { Err("write a time between 1 ms and 1 h".into()) }
+}
+
+/// `1%`: the sign is required.
+fn share(text: &str) -> Result<f64, String> {
+    let share: profiles::units::Ratio = text.parse().map_err(|e: profiles::units::UnitError| e.to_string())?;
+    if (0.0..1.0).contains(&share.get()) { Ok(share.get()) } else { Err("write a gap from 0% to below 100%".into()) }
+}

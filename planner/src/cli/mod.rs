@@ -1,0 +1,48 @@
+//! The command line: reads files, calls the layers, prints. The only place that touches the outside.
+//!
+//! Data on stdout, the rest on stderr; `--format human|json`; exit codes in [`exit`].
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is this module's job")]
+
+mod args;
+mod check;
+mod completions;
+mod diff;
+mod exit;
+mod explain;
+mod files;
+mod infeasible;
+mod optimize;
+mod schema;
+mod solve;
+mod watch;
+mod whatif;
+
+pub use args::Cli;
+
+use args::Command;
+use clap::Parser;
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+
+/// Runs the command line and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Optimize(a) => optimize::run(&a),
+        Command::Check(a) => check::run(&a),
+        Command::Explain(a) => explain::run(&a),
+        Command::Diff(a) => diff::run(&a),
+        Command::WhatIf(a) => whatif::run(&a),
+        Command::Schema(a) => schema::run(&a),
+        Command::Completions(a) => completions::run(&a),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, message }) => {
+            eprintln!("{}", message.trim_end());
+            exit.into()
+        }
+    }
+}

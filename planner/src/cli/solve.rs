@@ -1,0 +1,114 @@
+//! What several commands share: read a scenario, build its table, search, compose the plan.
+
+use super::args::Search;
+use super::exit::Failure;
+use super::watch::{Terminal, interrupted};
+use super::{files, watch};
+use crate::compose::compose;
+use crate::physics::{self, Model};
+use crate::search::{self, Effort, Solution, Status};
+use protocol::{Certificate, Plan};
+use scenarios::{Goal, Scenario};
+use std::path::{Path, PathBuf};
+
+/// Reads and checks a scenario; prints warnings, returns all errors rendered.
+pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
+    let bytes = files::read(path)?;
+    let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let open = move |name: &str| -> Result<Vec<u8>, String> {
+        let path: PathBuf = base.join(name);
+        std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    let shown = path.display().to_string();
+    match scenarios::read(&shown, &bytes, profiles::Catalogue::builtin(), &open) {
+        Ok(read) => {
+            if !read.warnings.is_empty() {
+                eprint!("{}", scenarios::render(&read.warnings, &shown, &bytes));
+            }
+            Ok(read.scenario)
+        }
+        Err(problems) => Err(Failure::input(scenarios::render(&problems, &shown, &bytes))),
+    }
+}
+
+/// A pool of the size asked for; the result does not depend on it.
+pub(crate) fn with_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    if threads == Some(0) {
+        return Err(Failure::input("error: --threads 0\n  help: write 1 or more, or leave it out for all cores"));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().map_err(Failure::bug)?;
+    Ok(pool.install(work))
+}
+
+/// Work for the time asked for.
+pub(crate) fn effort(search: &Search) -> Effort {
+    Effort { seed: search.seed, gap: search.gap, ..Effort::for_seconds(search.time) }
+}
+
+/// A solved scenario.
+pub(crate) struct Solved {
+    pub(crate) model: Model,
+    pub(crate) solution: Solution,
+    /// `None`: nothing feasible was found.
+    pub(crate) plan: Option<Plan>,
+}
+
+/// Builds, searches, composes.
+pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, quiet: bool) -> Solved {
+    watch::catch_interrupt();
+    let model = physics::build(scenario);
+    let terminal = Terminal::new(quiet, unit(scenario.objective.goal));
+    let (solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
+        let found = search::ratio::solve(&model.table, effort, &terminal);
+        (found.solution, Some((found.value, found.bound)))
+    } else {
+        (search::solve(&model.table, effort, &terminal), None)
+    };
+    terminal.done();
+    let plan = solution.best.as_ref().map(|(assignment, evaluation)| {
+        let (value, bound) = ratio.unwrap_or((evaluation.objective, solution.bound));
+        let certificate = certificate(scenario, &solution, value, bound);
+        let mut plan = compose(scenario, &model, assignment, certificate, effort.seed);
+        if let Some(parent) = parent {
+            plan = crate::compose::succeed(plan, parent);
+        }
+        plan
+    });
+    Solved { model, solution, plan }
+}
+
+/// Names the objective as a user reads it.
+pub(crate) fn objective(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Power => "fleet power",
+        Goal::EnergyPerRequest => "energy per request",
+        Goal::Latency => "latency score",
+        Goal::Accuracy => "inaccuracy",
+        Goal::AnswersPerJoule => "energy per right answer",
+    }
+}
+
+fn unit(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Power | Goal::EnergyPerRequest => "W",
+        Goal::Latency | Goal::Accuracy => "1",
+        Goal::AnswersPerJoule => "J",
+    }
+}
+
+fn certificate(scenario: &Scenario, solution: &Solution, value: f64, bound: f64) -> Certificate {
+    let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
+    // Energy per request is power over a constant rate: the same optimum, another unit.
+    let (scale, unit) = match scenario.objective.goal {
+        Goal::EnergyPerRequest if rate > 0.0 => (1.0 / rate, "J"),
+        goal => (1.0, unit(goal)),
+    };
+    let (value, bound) = (value * scale, bound.min(value) * scale);
+    let status = match solution.status {
+        _ if solution.stopped || interrupted() => "stopped",
+        Status::Optimal => "optimal",
+        _ => "gap",
+    };
+    let gap = if value.abs() > 0.0 { ((value - bound) / value.abs()).max(0.0) } else { 0.0 };
+    Certificate { objective: objective(scenario.objective.goal).into(), unit: unit.into(), value, bound, gap, status: status.into() }
+}

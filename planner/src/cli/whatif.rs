@@ -1,0 +1,40 @@
+//! `planner what-if SCENARIO --set … --drop … --add …`.
+
+use super::args::{Format, WhatIf};
+use super::exit::{Exit, Failure, Outcome};
+use super::solve::{effort, scenario, solve, with_threads};
+use super::{files, infeasible};
+use crate::{diff, whatif};
+
+pub(crate) fn run(args: &WhatIf) -> Outcome {
+    let wanted = scenario(&args.scenario)?;
+    if args.set.is_empty() && args.drop.is_empty() && args.add.is_empty() {
+        return Err(Failure::input("error: nothing to change\n  help: add --set chat.deadline.ttft=1200ms, --drop pi5-1 or --add orin-nano-8gb-super"));
+    }
+    let changed = whatif::apply(&wanted, &args.set, &args.drop, &args.add).map_err(|all| Failure::input(all.to_string()))?;
+    with_threads(args.search.threads, || {
+        let effort = effort(&args.search);
+        let quiet = args.format == Format::Json;
+        let before = solve(&wanted, &effort, None, quiet);
+        let after = solve(&changed, &effort, None, quiet);
+        match (&before.plan, &after.plan) {
+            (_, None) => {
+                eprintln!("with these changes no plan keeps all limits");
+                infeasible::report(&changed, &args.scenario, &after.solution, args.format)
+            }
+            (None, Some(plan)) => {
+                eprintln!("feasible with these changes; it was not without them");
+                files::print(&String::from_utf8_lossy(&protocol::canonical::bytes(plan).map_err(Failure::bug)?));
+                Ok(Exit::Done)
+            }
+            (Some(old), Some(new)) => {
+                let d = diff::diff(old, new);
+                match args.format {
+                    Format::Human => files::print(&d.to_string()),
+                    Format::Json => files::print(&format!("{}\n", serde_json::to_string_pretty(&d).map_err(Failure::bug)?)),
+                }
+                Ok(Exit::Done)
+            }
+        }
+    })?
+}

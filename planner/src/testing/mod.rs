@@ -1,0 +1,17 @@
+//! Fixtures: hand-made profiles with round numbers, random valid scenarios made from them, and
+//! random cost tables for the search, with no physics in them.
+//!
+//! For the tests of every layer above `profiles`. Public so that other crates' tests can reuse it,
+//! hidden because it is no part of what the planner promises. Nothing here is a real device.
+
+mod device;
+mod model;
+mod random;
+mod scenario;
+mod tables;
+
+pub use device::{board, card, sourced, workstation};
+pub use model::{classifier, experts, looped, precision, speech, tiny_llm};
+pub use random::{scenario_of, small_scenario};
+pub use scenario::{device_of, link_rates, one_board, service_of, site_of, two_boards_and_a_card};
+pub use tables::{Size, random_table};
