@@ -7,10 +7,14 @@
 pub mod bound;
 pub mod brute;
 pub mod columns;
+pub mod exact;
 pub mod program;
 pub mod split;
 
 use crate::table::{Assignment, Evaluation, Table};
+
+#[cfg(test)]
+mod tests;
 
 /// How much work to do. Counts, never seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +36,32 @@ pub struct Effort {
     pub front: u32,
 }
 
+impl Default for Effort {
+    fn default() -> Self {
+        Effort::for_seconds(5.0)
+    }
+}
+
+impl Effort {
+    /// Work for about so many seconds of one slow core on a fleet of ten devices: a fixed table of
+    /// counts, so the result depends on the number alone, never on the machine.
+    #[must_use]
+    pub fn for_seconds(seconds: f64) -> Effort {
+        let t = if seconds.is_finite() { seconds.clamp(0.01, 86_400.0) } else { 5.0 };
+        let scaled = |per_second: f64, least: f64| (per_second * t).max(least);
+        Effort {
+            seed: 1,
+            gap: 0.0,
+            rounds: scaled(0.6, 1.0).ceil() as u32,
+            moves: scaled(2_000.0, 200.0) as u64,
+            chains: 4,
+            columns: scaled(1_000.0, 200.0) as usize,
+            nodes: scaled(200.0, 20.0) as u32,
+            front: 8,
+        }
+    }
+}
+
 /// What the outside hears.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
@@ -50,6 +80,7 @@ pub trait Watch: Sync {
 }
 
 /// Nobody listens.
+#[derive(Clone, Copy, Debug)]
 pub struct Silent;
 impl Watch for Silent {
     fn progress(&self, _: Progress) {}

@@ -7,6 +7,7 @@ use crate::search::columns::Column;
 use crate::table::Table;
 
 /// A linear program that grows.
+#[derive(Debug)]
 pub struct Relaxation {
     model: Option<Model>,
     rows: Vec<Row>,

@@ -55,6 +55,7 @@ impl Keep {
 }
 
 /// One search over the chains of one option that start on one device.
+#[derive(Debug)]
 pub struct Walk<'a> {
     pub table: &'a Table,
     pub lattice: &'a Lattice,
