@@ -2,7 +2,7 @@
 
 use super::Watch;
 use super::columns::{Pool, Pricing, price};
-use super::program::{Relaxation, Rows};
+use super::program::{Answer, Relaxation, Rows};
 use crate::table::Table;
 
 /// Where column generation ended.
@@ -16,9 +16,15 @@ pub struct Root {
     pub least: Vec<f64>,
     /// Value of the last relaxation over the pool: near the bound when it has converged.
     pub value: f64,
-    /// Share of each pool column in the last relaxation, in pool order.
-    pub shares: Vec<f64>,
+    /// The last relaxation: value of each fixed variable, share of each pool column in it, use of artificial variables.
+    pub fixed: Vec<f64>,
+    pub shares: Vec<(usize, f64)>,
+    pub artificial: f64,
     pub rounds: u64,
+    /// Rounds in which some walk ran out of steps.
+    pub inexact: u64,
+    /// HiGHS found the program without solution even with artificial variables: there is no assignment at all.
+    pub infeasible: bool,
 }
 
 /// Counted limits of column generation.
@@ -46,6 +52,7 @@ const SMOOTHING: f64 = 0.5;
 pub fn root(
     table: &Table,
     pricing: &Pricing,
+    rows: Rows,
     pool: &mut Pool,
     best: f64,
     gap: f64,
@@ -53,24 +60,40 @@ pub fn root(
     watch: &dyn Watch,
     observe: &mut dyn FnMut(f64),
 ) -> Option<Root> {
-    let rows = Rows::new(table, artificial(table, best));
     let mut relaxation = Relaxation::new(&rows)?;
-    for c in pool.columns() {
+    // Pool numbers of the relaxation's columns.
+    let mut inside: Vec<usize> = Vec::new();
+    for (i, c) in pool.columns().iter().enumerate().filter(|(_, c)| rows.admits(table, c)) {
         relaxation.add(&rows, table, c);
+        inside.push(i);
     }
     let mut root = Root {
         duals: vec![0.0; rows.lower.len()],
         least: vec![0.0; table.services.len()],
         bound: f64::NEG_INFINITY,
         value: f64::INFINITY,
+        fixed: Vec::new(),
         shares: Vec::new(),
+        artificial: 0.0,
         rounds: 0,
+        inexact: 0,
+        infeasible: false,
         rows,
     };
     while root.rounds < limits.rounds && !watch.stop() {
-        let Some(solved) = relaxation.solve(&root.rows) else { break };
+        let solved = match relaxation.solve(&root.rows) {
+            Answer::Solved(solved) => solved,
+            Answer::Infeasible => {
+                root.infeasible = true;
+                root.bound = f64::INFINITY;
+                break;
+            }
+            Answer::Failed => break,
+        };
         root.value = solved.value;
-        root.shares = solved.columns;
+        root.artificial = solved.artificial;
+        root.fixed = solved.fixed;
+        root.shares = inside.iter().copied().zip(solved.columns).collect();
         let raw = root.rows.clean(table, &solved.duals);
         let mut grown = false;
         for weight in [SMOOTHING, 0.0] {
@@ -82,6 +105,7 @@ pub fn root(
             let prices = root.rows.prices(table, &duals);
             let found = price(table, pricing, &prices, limits.most, limits.steps);
             root.rounds += 1;
+            root.inexact += u64::from(found.iter().any(|f| !f.exact));
             let least: Vec<f64> = found.iter().map(|f| f.least).collect();
             let bound = root.rows.bound(&duals, &least);
             observe(bound);
@@ -91,6 +115,7 @@ pub fn root(
             for (_, c) in found.into_iter().flat_map(|f| f.columns) {
                 if !pool.knows(c.service, c.option, &c.chain) {
                     grown |= relaxation.add(&root.rows, table, &c);
+                    inside.push(pool.columns().len());
                     pool.add(c);
                 }
             }
@@ -107,7 +132,8 @@ pub fn root(
 }
 
 /// A cost above that of serving anything, but not by orders of magnitude.
-fn artificial(table: &Table, best: f64) -> f64 {
+#[must_use]
+pub fn artificial(table: &Table, best: f64) -> f64 {
     if best.is_finite() {
         return 1.0 + 2.0 * best.abs();
     }

@@ -16,35 +16,56 @@ pub struct Closed {
     pub best: Option<Incumbent>,
     /// No feasible assignment's objective is below this; infinite when none exists.
     pub bound: f64,
-    /// True when all columns that can matter were in the program.
-    pub complete: bool,
 }
 
 /// Walk steps of one service's enumeration per column allowed.
-const STEPS_PER_COLUMN: u64 = 100;
+const STEPS_PER_COLUMN: u64 = 20;
 
-/// Solves the integer program over all columns that an assignment better than `best` may use, or over the
-/// pool when those are too many. The bound holds in both cases.
+/// Solves the integer program over all columns that an assignment better than `best` may use; `None` when
+/// those are too many.
 #[must_use]
 pub fn close(
     table: &Table,
     pricing: &Pricing,
     root: &Root,
-    pool: &Pool,
-    best: Option<Incumbent>,
+    best: Option<&Incumbent>,
     effort: &Effort,
     stats: &mut Stats,
-) -> Closed {
-    let all = complete(table, pricing, root, best.as_ref(), effort.columns);
-    let complete = all.is_some();
-    let mut columns = all.unwrap_or_else(|| promising(table, root, pool, effort.columns));
-    let start = best.as_ref().map(|(a, _)| place(table, a, &mut columns));
-    stats.columns = stats.columns.max(columns.len() as u64);
-    let (found, bound) = solve(table, &root.rows, &columns, start.flatten(), effort.nodes, stats);
-    let best = better(best, found);
+) -> Option<Closed> {
+    let columns = complete(table, pricing, root, best, effort.columns)?;
+    let (found, bound) = choose(table, root, columns, best, effort.nodes, stats);
+    let best = better(best.cloned(), found);
     let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
-    let bound = if complete { root.bound.max(bound.min(value)) } else { root.bound };
-    Closed { best, bound, complete }
+    Some(Closed { best, bound: root.bound.max(bound.min(value)) })
+}
+
+/// Solves the integer program over the pool: a good assignment, no bound.
+#[must_use]
+pub fn recombine(
+    table: &Table,
+    root: &Root,
+    pool: &Pool,
+    best: Option<&Incumbent>,
+    effort: &Effort,
+    stats: &mut Stats,
+) -> Option<Incumbent> {
+    let columns = promising(table, root, pool, effort.columns);
+    let (found, _) = choose(table, root, columns, best, effort.nodes, stats);
+    better(best.cloned(), found)
+}
+
+/// One integer program, from `best` when no decision rules it out.
+fn choose(
+    table: &Table,
+    root: &Root,
+    mut columns: Vec<Column>,
+    best: Option<&Incumbent>,
+    nodes: u32,
+    stats: &mut Stats,
+) -> (Option<Incumbent>, f64) {
+    let start = best.and_then(|(a, _)| place(table, &root.rows, a, &mut columns));
+    stats.columns = stats.columns.max(columns.len() as u64);
+    solve(table, &root.rows, &columns, start, nodes, stats)
 }
 
 /// The better of two feasible assignments, the first when equal.
@@ -77,6 +98,7 @@ fn promising(table: &Table, root: &Root, pool: &Pool, most: usize) -> Vec<Column
     let mut order: Vec<(f64, usize)> = all
         .iter()
         .enumerate()
+        .filter(|(_, c)| root.rows.admits(table, c))
         .map(|(i, c)| {
             let duals: f64 = root.rows.entries(table, c).iter().map(|&(r, a)| a * root.duals[r as usize]).sum();
             (f64::from(c.replicas) * (root.rows.cost(table, c) - duals), i)
@@ -89,7 +111,7 @@ fn promising(table: &Table, root: &Root, pool: &Pool, most: usize) -> Vec<Column
 }
 
 /// Numbers of an assignment's columns, added where missing.
-fn place(table: &Table, a: &Assignment, columns: &mut Vec<Column>) -> Option<Vec<usize>> {
+fn place(table: &Table, rows: &Rows, a: &Assignment, columns: &mut Vec<Column>) -> Option<Vec<usize>> {
     let mut numbers = Vec::new();
     for (s, d) in a.services.iter().enumerate() {
         let Some(d) = d else { continue };
@@ -98,7 +120,11 @@ fn place(table: &Table, a: &Assignment, columns: &mut Vec<Column>) -> Option<Vec
             let at = match columns.iter().position(same) {
                 Some(i) => i,
                 None => {
-                    columns.push(Column::new(table, s as u32, d.option, chain)?);
+                    let column = Column::new(table, s as u32, d.option, chain)?;
+                    if !rows.admits(table, &column) {
+                        return None;
+                    }
+                    columns.push(column);
                     columns.len() - 1
                 }
             };

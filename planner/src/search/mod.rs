@@ -5,6 +5,7 @@
 //! progress and may ask to stop early.
 
 pub mod bound;
+pub mod branch;
 pub mod brute;
 pub mod columns;
 pub mod exact;

@@ -3,11 +3,13 @@
 //! One formulation serves all: [`Rows`] states it, [`Relaxation`] solves the linear one and grows by
 //! columns, [`integer`] solves the whole one, [`Rows::bound`] turns any duals into a proved bound.
 
+mod decision;
 mod entries;
 mod integer;
 mod relaxation;
 mod rows;
 
+pub use decision::Decision;
 pub use integer::{Outcome, integer};
-pub use relaxation::{Relaxation, Solved};
+pub use relaxation::{Answer, Relaxation, Solved};
 pub use rows::{Fixed, Rows};

@@ -15,6 +15,16 @@ pub struct Relaxation {
     scale: f64,
 }
 
+/// What HiGHS said.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Solved(Solved),
+    /// No solution, whatever columns may come: artificial variables cover every row that columns serve.
+    Infeasible,
+    /// Neither; the relaxation is spent.
+    Failed,
+}
+
 /// An optimal solution of the relaxation.
 #[derive(Clone, Debug)]
 pub struct Solved {
@@ -22,6 +32,8 @@ pub struct Solved {
     pub value: f64,
     /// By row, as HiGHS gave them.
     pub duals: Vec<f64>,
+    /// By fixed variable.
+    pub fixed: Vec<f64>,
     /// By column in the order added.
     pub columns: Vec<f64>,
     /// Total use of artificial variables.
@@ -54,11 +66,13 @@ impl Relaxation {
         self.model.as_mut().is_some_and(|m| m.try_add_column(cost, 0.0.., entries).is_ok())
     }
 
-    /// Solves; `None` when HiGHS finds no optimum.
-    pub fn solve(&mut self, rows: &Rows) -> Option<Solved> {
-        let solved = self.model.take()?.try_solve().ok()?;
-        if solved.status() != HighsModelStatus::Optimal {
-            return None;
+    /// Solves.
+    pub fn solve(&mut self, rows: &Rows) -> Answer {
+        let Some(Ok(solved)) = self.model.take().map(Model::try_solve) else { return Answer::Failed };
+        match solved.status() {
+            HighsModelStatus::Optimal => {}
+            HighsModelStatus::Infeasible => return Answer::Infeasible,
+            _ => return Answer::Failed,
         }
         let solution = solved.get_solution();
         let value = solved.objective_value() * self.scale + rows.constant;
@@ -67,14 +81,16 @@ impl Relaxation {
         let result = Solved {
             value,
             duals: solution.dual_rows().iter().map(|u| u * self.scale).collect(),
+            fixed: solution.columns()[..n].to_vec(),
             columns: solution.columns()[n..].to_vec(),
             artificial,
         };
         let mut model = Model::from(solved);
         // New columns leave the basis primal feasible.
-        model.try_set_option("simplex_strategy", 4).ok()?;
-        self.model = Some(model);
-        Some(result)
+        if model.try_set_option("simplex_strategy", 4).is_ok() {
+            self.model = Some(model);
+        }
+        Answer::Solved(result)
     }
 }
 

@@ -5,7 +5,7 @@
 //! mode, and every service that touches a mode is at most its `y`: published formulations without
 //! these ties have root gaps of thousands of per cent.
 
-use super::super::split::Prices;
+use super::super::split::{Prices, Window};
 use crate::table::{TOLERANCE, Table};
 
 /// No such row.
@@ -32,6 +32,7 @@ pub struct Rows {
     pub fixed: Vec<Fixed>,
     /// Power of sleeping devices times its weight: part of every objective.
     pub constant: f64,
+    pub(super) artificial: f64,
     pub(super) service: Vec<u32>,
     pub(super) time: Vec<u32>,
     /// By place: row of its pool in its mode.
@@ -50,7 +51,14 @@ pub struct Rows {
     pub(super) latency: u32,
     pub(super) inaccuracy: u32,
     pub(super) underuse: u32,
-    /// Index of the first `w` and of the first `skip` in `fixed`.
+    /// By device: the row that allows it one mode.
+    pub(super) device: Vec<u32>,
+    /// By service and mode: a decision keeps the service off the mode.
+    pub(super) closed: Vec<bool>,
+    /// Options and stage ranges that decisions leave.
+    pub(super) shut: Vec<(u32, u32)>,
+    pub(super) windows: Vec<Window>,
+    /// Index of each mode's `w` (none: `usize::MAX`) and of each service's `skip` in `fixed`.
     pub(super) power_of: Vec<usize>,
     pub(super) skip_of: Vec<usize>,
 }
@@ -66,6 +74,7 @@ impl Rows {
             upper: Vec::new(),
             fixed: Vec::new(),
             constant: table.weights.power * table.devices.iter().map(|d| d.sleep_w).sum::<f64>(),
+            artificial,
             service: Vec::new(),
             time: Vec::new(),
             memory: vec![NONE; table.places.len()],
@@ -79,6 +88,10 @@ impl Rows {
             latency: NONE,
             inaccuracy: NONE,
             underuse: NONE,
+            device: Vec::new(),
+            closed: vec![false; services * modes],
+            shut: Vec::new(),
+            windows: Vec::new(),
             power_of: vec![usize::MAX; modes],
             skip_of: Vec::new(),
         };
@@ -87,7 +100,9 @@ impl Rows {
         r.powers(table);
         r.capacities(table);
         r.awake(table);
-        r.services(table, artificial);
+        r.services(table);
+        // Busy columns are all that can keep underuse low.
+        r.stand_in(r.underuse, -1.0);
         r
     }
 
@@ -105,6 +120,20 @@ impl Rows {
     fn tie(&mut self, variable: usize, row: u32, coefficient: f64) {
         if row != NONE && coefficient != 0.0 {
             self.fixed[variable].entries.push((row, coefficient));
+        }
+    }
+
+    /// An artificial variable that can meet a row in place of columns yet to come.
+    pub(super) fn stand_in(&mut self, row: u32, coefficient: f64) {
+        if row != NONE {
+            self.fixed.push(Fixed {
+                cost: self.artificial,
+                lower: 0.0,
+                upper: 1.0,
+                integer: false,
+                entries: vec![(row, coefficient)],
+                artificial: true,
+            });
         }
     }
 
@@ -136,9 +165,11 @@ impl Rows {
         }
         for (device, due) in table.devices.iter().zip(must_wake(table)) {
             if device.modes.is_empty() {
+                self.device.push(NONE);
                 continue;
             }
             let row = self.row(if due { 1.0 } else { f64::NEG_INFINITY }, 1.0);
+            self.device.push(row);
             for m in device.modes.clone() {
                 self.tie(m as usize, row, 1.0);
             }
@@ -223,7 +254,7 @@ impl Rows {
     }
 
     /// Each service once; what it touches is awake; pairs apart.
-    fn services(&mut self, table: &Table, artificial: f64) {
+    fn services(&mut self, table: &Table) {
         let modes = table.modes.len();
         for (s, service) in table.services.iter().enumerate() {
             let row = self.row(1.0, 1.0);
@@ -232,7 +263,7 @@ impl Rows {
             self.skip_of.push(skip);
             let must = service.skip_cost == f64::INFINITY;
             self.fixed.push(Fixed {
-                cost: if must { artificial } else { service.skip_cost },
+                cost: if must { self.artificial } else { service.skip_cost },
                 lower: 0.0,
                 upper: 1.0,
                 integer: !must,
@@ -293,9 +324,14 @@ impl Rows {
             latency: table.weights.latency - u(self.latency),
             inaccuracy: table.weights.inaccuracy - u(self.inaccuracy),
             touch: (0..table.services.len() * modes)
-                .map(|i| -u(self.touch[i]) - self.apart[i].iter().map(|&row| u(row)).sum::<f64>())
+                .map(|i| match self.closed[i] {
+                    true => f64::INFINITY,
+                    false => -u(self.touch[i]) - self.apart[i].iter().map(|&row| u(row)).sum::<f64>(),
+                })
                 .collect(),
             reward: self.service.iter().map(|&row| u(row)).collect(),
+            shut: self.shut.clone(),
+            windows: self.windows.clone(),
         }
     }
 

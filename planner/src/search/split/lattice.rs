@@ -17,6 +17,8 @@ pub struct Lattice {
     pub device_of: Vec<usize>,
     /// Mode of each local place.
     pub mode_of: Vec<u32>,
+    /// Local places of each local place's mode.
+    pub mode_run: Vec<std::ops::Range<usize>>,
     /// Devices with a place here.
     pub devices: Vec<u32>,
     /// Whether a local device may hold the first block.
@@ -42,6 +44,7 @@ impl Lattice {
             places: Vec::new(),
             device_of: Vec::new(),
             mode_of: Vec::new(),
+            mode_run: Vec::new(),
             devices: Vec::new(),
             may_start: Vec::new(),
             reach: Vec::new(),
@@ -50,6 +53,13 @@ impl Lattice {
         for p in 0..table.places.len() {
             l.admit(table, s, o, p);
         }
+        l.mode_run = (0..l.places.len())
+            .map(|p| {
+                let same = |q: &usize| l.mode_of[*q] == l.mode_of[p];
+                let start = (0..=p).rev().take_while(same).last().unwrap_or(p);
+                start..(p..l.places.len()).take_while(same).last().unwrap_or(p) + 1
+            })
+            .collect();
         l.stages = (o.max_stages as usize).min(blocks).min(l.places.len());
         l.may_start = l.devices.iter().map(|d| s.first.is_empty() || s.first.contains(d)).collect();
         if l.stages == 0 || !l.may_start.contains(&true) {

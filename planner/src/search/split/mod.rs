@@ -32,10 +32,44 @@ pub struct Prices {
     pub latency: f64,
     /// Per unit of the mean inaccuracy.
     pub inaccuracy: f64,
-    /// For touching a mode, by service and mode (service-major), never negative.
+    /// For touching a mode, by service and mode (service-major); infinite where it may not.
     pub touch: Vec<f64>,
     /// What serving a service fully earns, by service.
     pub reward: Vec<f64>,
+    /// Options (service, option) that may not be used.
+    pub shut: Vec<(u32, u32)>,
+    /// Where stages may start and end.
+    pub windows: Vec<Window>,
+}
+
+/// Range of a service's stages on one place: where they may start and end, both inclusive, in blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub service: u32,
+    pub place: u32,
+    pub start: (u32, u32),
+    pub end: (u32, u32),
+}
+
+impl Window {
+    /// No restriction.
+    #[must_use]
+    pub fn open(service: u32, place: u32) -> Window {
+        Window { service, place, start: (0, u32::MAX), end: (0, u32::MAX) }
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub fn and(self, other: Window) -> Window {
+        let both = |a: (u32, u32), b: (u32, u32)| (a.0.max(b.0), a.1.min(b.1));
+        Window { start: both(self.start, other.start), end: both(self.end, other.end), ..self }
+    }
+
+    /// Whether a stage `start..end` is inside.
+    #[must_use]
+    pub fn admits(&self, start: u32, end: u32) -> bool {
+        self.start.0 <= start && start <= self.start.1 && self.end.0 <= end && end <= self.end.1
+    }
 }
 
 impl Prices {
@@ -54,6 +88,8 @@ impl Prices {
             inaccuracy: table.weights.inaccuracy,
             touch: vec![0.0; modes * services],
             reward: vec![0.0; services],
+            shut: Vec::new(),
+            windows: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Scalar costs on the lattice, and the least cost to go from each of its nodes.
 
-use super::{Lattice, Prices};
+use super::{Lattice, Prices, Window};
 use crate::table::{Choice, Cost, Hop, Table, Transfer};
 
 /// One scalar cost of everything a chain does: a price list applied, or one of its three times.
@@ -19,6 +19,8 @@ pub struct Tariff {
     /// By local device, with whatever every chain of the option pays.
     pub enter: Vec<f64>,
     pub leave: Vec<f64>,
+    /// By local place: where a stage may start and end.
+    pub windows: Vec<Window>,
 }
 
 impl Tariff {
@@ -30,8 +32,9 @@ impl Tariff {
         let replicas = f64::from(o.replicas);
         let rate = s.rate_hz / replicas;
         let per_s = prices.latency * s.share / s.total_ref_s / replicas;
-        let flat =
-            (prices.inaccuracy * s.answer_share * (1.0 - o.accuracy) - prices.reward[l.service as usize]) / replicas;
+        let open = !prices.shut.contains(&(l.service, l.option));
+        let flat = if !open { f64::INFINITY } else {
+            (prices.inaccuracy * s.answer_share * (1.0 - o.accuracy) - prices.reward[l.service as usize]) / replicas };
         let cost = |p: u32, c: &Cost| {
             let p = p as usize;
             per_s * c.total_s
@@ -57,6 +60,11 @@ impl Tariff {
         let mut tariff = Tariff::build(table, l, o, cost, message, transfer, flat);
         let modes = table.modes.len();
         tariff.touch = l.mode_of.iter().map(|&m| prices.touch[l.service as usize * modes + m as usize]).collect();
+        for w in prices.windows.iter().filter(|w| w.service == l.service) {
+            if let Some(p) = l.places.iter().position(|&p| p == w.place) {
+                tariff.windows[p] = tariff.windows[p].and(*w);
+            }
+        }
         tariff
     }
 
@@ -96,6 +104,7 @@ impl Tariff {
             back: vec![0.0; n * n],
             enter: l.devices.iter().map(|&d| flat + o.enter.get(d as usize).map_or(0.0, &transfer)).collect(),
             leave: l.devices.iter().map(|&d| o.leave.get(d as usize).map_or(0.0, &transfer)).collect(),
+            windows: l.places.iter().map(|&p| Window::open(l.service, p)).collect(),
         };
         for &p in &l.places {
             if let Some(at) = &o.at[p as usize] {
@@ -155,12 +164,15 @@ impl Tariff {
 /// Least cost to go: entry `[k-1][node]` is the least cost of everything from a stage that starts at
 /// the node (its own entry not included) when it and at most `k - 1` stages after it may follow.
 ///
-/// Valid as a lower bound for every real chain: places may repeat, modes may mix, deadlines are not
-/// seen. What a chain pays once per mode is charged at the second stage (and at the third when the
-/// first device is known, so that a return to it is free); later entries might be returns and go free.
+/// Valid as a lower bound for every real chain: deadlines are not seen, and a place may come back two
+/// stages later. Touching a device again is free, so an entry is charged only where it cannot be a
+/// return: with the first device known, the pass remembers the second one too and is exact in this for
+/// chains of up to four stages; without it, for up to two. Later entries go free.
 #[derive(Clone, Debug)]
 pub struct ToGo {
     layers: Vec<Vec<f64>>,
+    /// By device of the second stage: the layer of third stages, when a fourth may follow.
+    third: Vec<Vec<f64>>,
     first: Option<usize>,
 }
 
@@ -175,31 +187,42 @@ impl ToGo {
                 None => (0..nd).filter(|&f| l.may_start[f]).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min),
             })
             .collect();
-        let charged = if first.is_some() { 3 } else { 2 };
-        let mut layers: Vec<Vec<f64>> = Vec::with_capacity(l.stages);
-        let mut onward = vec![f64::INFINITY; nb * nd];
+        let mut togo = ToGo { layers: Vec::with_capacity(l.stages), third: Vec::new(), first };
+        let mut onward = vec![f64::INFINITY; nb * np];
+        let mut free = vec![false; nd];
         for k in 1..=l.stages {
             let index = l.stages - k + 1;
-            if let Some(next) = layers.last() {
-                onward_costs(l, t, next, index < charged, first, &mut onward);
-            }
-            let mut layer = vec![f64::INFINITY; nb * np];
-            for p in 0..np {
-                let d = l.device_of[p];
-                let row = p * (nb + 1);
-                let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
-                for b in 0..nb {
-                    let reach = l.reach(b, p);
-                    let mut best = if reach == nb { finish } else { f64::INFINITY };
-                    for e in b + 1..=reach.min(nb - 1) {
-                        best = best.min(t.prefix[row + e] + onward[e * nd + d]);
+            free.fill(false);
+            first.into_iter().for_each(|f| free[f] = true);
+            if let Some(next) = togo.layers.last() {
+                // Entries into stage `index + 1`.
+                let known = if first.is_some() { 3 } else { 2 };
+                if index == 2 && !togo.third.is_empty() {
+                    for d in 0..nd {
+                        onward_costs(l, t, &togo.third[d], &free, Some(d), &mut onward);
                     }
-                    layer[b * np + p] = best - t.prefix[row + b] + t.stage[p];
+                } else if index == 3 && first.is_some() {
+                    togo.third = (0..nd)
+                        .map(|second| {
+                            let mut free = free.clone();
+                            free[second] = true;
+                            onward_costs(l, t, next, &free, None, &mut onward);
+                            layer(l, t, &back, index, &onward)
+                        })
+                        .collect();
+                    free.fill(true);
+                    onward_costs(l, t, next, &free, None, &mut onward);
+                } else {
+                    if index >= known {
+                        free.fill(true);
+                    }
+                    onward_costs(l, t, next, &free, None, &mut onward);
                 }
             }
-            layers.push(layer);
+            let layer = layer(l, t, &back, index, &onward);
+            togo.layers.push(layer);
         }
-        ToGo { layers, first }
+        togo
     }
 
     /// Least cost of a whole chain.
@@ -218,10 +241,13 @@ impl ToGo {
         t.enter[d] + t.touch[place] + self.layers[l.stages - 1][place]
     }
 
-    /// Least cost from a node when `left` stages may still be used, its own included.
+    /// Least cost from a node of stage `index`, counted from one; `before` is the device of the stage before.
     #[must_use]
-    pub fn get(&self, left: usize, node: usize) -> f64 {
-        self.layers[left - 1][node]
+    pub fn get(&self, index: usize, before: usize, node: usize) -> f64 {
+        match self.third.get(before) {
+            Some(layer) if index == 3 => layer[node],
+            _ => self.layers[self.layers.len() - index][node],
+        }
     }
 
     /// The layer of second stages: a lower bound from every stage but the first. Empty when chains have one stage.
@@ -232,26 +258,55 @@ impl ToGo {
     }
 }
 
-/// By cut and local device: least cost of going on to any place.
-fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], charged: bool, first: Option<usize>, onward: &mut [f64]) {
+/// One layer: the stage at each node, then the end or the way on.
+fn layer(l: &Lattice, t: &Tariff, back: &[f64], index: usize, onward: &[f64]) -> Vec<f64> {
+    let (np, nb) = (l.places.len(), l.blocks);
+    let mut layer = vec![f64::INFINITY; nb * np];
+    for p in 0..np {
+        let d = l.device_of[p];
+        let row = p * (nb + 1);
+        let window = &t.windows[p];
+        let (from, to) = (window.end.0 as usize, window.end.1 as usize);
+        let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
+        for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
+            let reach = l.reach(b, p);
+            let may_end = reach == nb && from <= nb && nb <= to;
+            let mut best = if may_end { finish } else { f64::INFINITY };
+            for e in from.max(b + 1)..=reach.min(nb - 1).min(to) {
+                best = best.min(t.prefix[row + e] + onward[e * np + p]);
+            }
+            layer[b * np + p] = best - t.prefix[row + b] + t.stage[p];
+        }
+    }
+    layer
+}
+
+/// By cut and local place: least cost of going on from a stage there to any other place. Entering a
+/// `free` device may be a return, so it costs nothing unless touching earns or is forbidden. With `only`,
+/// fills in the places of that device alone.
+fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Option<usize>, onward: &mut [f64]) {
     let (np, nd) = (l.places.len(), l.devices.len());
-    let (mut stay, mut enter) = (vec![0.0; nd], vec![0.0; nd]);
+    let mut enter = vec![0.0; nd];
+    let mut away = vec![0.0; nd];
     for cut in 1..l.blocks {
-        stay.fill(f64::INFINITY);
+        let row = &next[cut * np..(cut + 1) * np];
         enter.fill(f64::INFINITY);
         for p in 0..np {
-            let (d, v) = (l.device_of[p], next[cut * np + p]);
-            stay[d] = f64::min(stay[d], v);
-            let touch = if charged && first != Some(d) { t.touch[p] } else { 0.0 };
-            enter[d] = f64::min(enter[d], v + touch);
+            let d = l.device_of[p];
+            let touch = if free[d] && t.touch[p] < f64::INFINITY { t.touch[p].min(0.0) } else { t.touch[p] };
+            enter[d] = f64::min(enter[d], row[p] + touch);
         }
         for from in 0..nd {
-            let mut best = f64::INFINITY;
-            for to in 0..nd {
-                let v = if from == to { stay[to] } else { enter[to] };
-                best = best.min(v + t.hop(l, from, to, cut));
-            }
-            onward[cut * nd + from] = best;
+            away[from] = (0..nd)
+                .filter(|&to| to != from)
+                .map(|to| enter[to] + t.hop(l, from, to, cut))
+                .fold(f64::INFINITY, f64::min);
+        }
+        for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
+            let d = l.device_of[p];
+            // On the same device only another place of the same mode; they stand side by side.
+            let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
+            onward[cut * np + p] = away[d].min(stay + t.hop(l, d, d, cut));
         }
     }
 }

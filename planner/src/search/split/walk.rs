@@ -108,7 +108,8 @@ impl Walk<'_> {
         path.push((head.place, head.block));
         let index = path.len();
         let mut ahead: Vec<(f64, Head)> = Vec::new();
-        for end in head.block + 1..=reach {
+        let window = &self.tariff.windows[head.place];
+        for end in (head.block + 1..=reach).filter(|&e| window.admits(head.block as u32, e as u32)) {
             if *self.steps == 0 {
                 return false;
             }
@@ -187,7 +188,7 @@ impl Walk<'_> {
             }
             let node = l.node(at.block, q);
             let cost = at.cost + hop + if seen.is_some() { 0.0 } else { self.tariff.touch[q] };
-            let bound = cost + self.togo.get(left, node);
+            let bound = cost + self.togo.get(path.len() + 1, from, node);
             let late = (0..3).any(|x| over(times[x] + l.rest(x, at.block, q), caps[x]));
             if bound <= keep.limit() && !late {
                 ahead.push((bound, Head { cost, times, block: at.block, place: q }));
