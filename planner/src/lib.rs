@@ -7,8 +7,11 @@
 //! Each layer is a plain value handed to the next. `physics` and `search` do no I/O, read no clock,
 //! know no YAML and draw random numbers only from a seed that they were given.
 
+pub mod conflict;
+pub mod diff;
 pub mod physics;
 pub mod search;
 pub mod table;
 #[doc(hidden)]
 pub mod testing;
+pub mod whatif;

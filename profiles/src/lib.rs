@@ -25,8 +25,8 @@ pub use device::{
     DeviceClass, DeviceProfile, Kernel, Memory, ModeClock, PowerMode, Processor, ProcessorKind, Sleep, Storage, Thermal,
 };
 pub use link::LinkProfile;
-pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase};
-pub use precision::{Precision, WeightFormat};
+pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, TensorClass};
+pub use precision::{FormatError, Precision, Role, WeightFormat};
 pub use provenance::{Quality, Sourced};
 pub use quality::QualityRow;
 pub use read::{ReadError, read_device, read_device_file, read_model, read_model_file};

@@ -1,1 +1,39 @@
-//! Physics: from a scenario to a cost table, and from an assignment back to numbers with meaning.
+//! Physics: from a scenario to a cost table that is linear in what a plan decides.
+//!
+//! Pure functions: no I/O, no clock, no random numbers. Each formula has its own file with its source;
+//! the modelling decisions behind the table are in `docs/decisions/0002-linear-table.md`. In short:
+//!
+//! - Time is a smooth roofline per block and pass ([`roofline`], [`pass`]), so stage costs are prefix sums.
+//! - A request is prefill and decode passes ([`request`]); samples share prefill and weight reads.
+//! - Memory is booked for the concurrency that rate and deadline allow, below the pressure knee ([`pressure`]).
+//! - Power modes, lowered clocks and load levels are decisions; leakage makes device power a convex
+//!   function of mean dynamic power, stated as tangents ([`thermal`], [`curve`]).
+//! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
+//! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
+//!
+//! [`build`] makes the table; [`Model`] says what its numbers mean.
+
+pub mod budget;
+mod build;
+mod choices;
+pub mod coverage;
+pub mod curve;
+mod fleet;
+pub mod link;
+pub mod majority;
+mod model;
+mod network;
+pub mod pass;
+pub mod power;
+pub mod pressure;
+pub mod request;
+pub mod roofline;
+pub mod thermal;
+pub mod waiting;
+mod ways;
+pub mod work;
+
+pub use build::build;
+pub use model::{Dropped, Label, ModeLabel, Model, Reason, Unusable};
+pub use network::COPY_LATENCY_S;
+pub use ways::{of_row as accuracy_of_row, row as quality_row};

@@ -2,7 +2,7 @@
 
 use super::Watch;
 use super::columns::{Pool, Pricing, price};
-use super::program::{Answer, Relaxation, Rows};
+use super::program::{Answer, Goal, Relaxation, Rows};
 use crate::table::Table;
 
 /// Where column generation ended.
@@ -94,14 +94,14 @@ pub fn root(
         root.artificial = solved.artificial;
         root.fixed = solved.fixed;
         root.shares = inside.iter().copied().zip(solved.columns).collect();
-        let raw = root.rows.clean(table, &solved.duals);
+        let raw = root.rows.clean(&solved.duals);
         let mut grown = false;
         for weight in [SMOOTHING, 0.0] {
             if weight > 0.0 && root.bound == f64::NEG_INFINITY {
                 continue;
             }
             let mixed: Vec<f64> = raw.iter().zip(&root.duals).map(|(&u, &b)| u + weight * (b - u)).collect();
-            let duals = root.rows.clean(table, &mixed);
+            let duals = root.rows.clean(&mixed);
             let prices = root.rows.prices(table, &duals);
             let found = price(table, pricing, &prices, limits.most, limits.steps);
             root.rounds += 1;
@@ -131,12 +131,15 @@ pub fn root(
     Some(root)
 }
 
-/// A cost above that of serving anything, but not by orders of magnitude.
+/// The program of the table's own goal, its artificial cost above that of serving anything, but not by
+/// orders of magnitude.
 #[must_use]
-pub fn artificial(table: &Table, best: f64) -> f64 {
-    if best.is_finite() {
-        return 1.0 + 2.0 * best.abs();
-    }
+pub fn rows(table: &Table, best: f64) -> Rows {
+    let artificial = if best.is_finite() { 1.0 + 2.0 * best.abs() } else { dearest(table) };
+    Rows::new(table, Goal::of(table), artificial)
+}
+
+fn dearest(table: &Table) -> f64 {
     let w = &table.weights;
     let awake: f64 = table
         .devices

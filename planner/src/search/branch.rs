@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::bound::{Limits, Root, root};
 use super::columns::{Pool, Pricing, assignment};
-use super::exact::{Incumbent, better, close, recombine};
+use super::exact::{Incumbent, better, close, recombine, serves};
 use super::program::Decision;
 use super::{Effort, Progress, Stats, Watch};
 use crate::search::split::Window;
@@ -32,17 +32,25 @@ struct Node {
 }
 
 /// What all nodes share.
-#[derive(Debug)]
 pub struct Shared<'a> {
     pub table: &'a Table,
     pub pricing: &'a Pricing,
     pub effort: &'a Effort,
     pub watch: &'a dyn Watch,
+    /// Assignments above this are of no interest; infinite: all are.
+    pub aim: f64,
 }
 
-impl std::fmt::Debug for dyn Watch + '_ {
+impl std::fmt::Debug for Shared<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watch")
+        f.debug_struct("Shared").field("effort", self.effort).field("aim", &self.aim).finish_non_exhaustive()
+    }
+}
+
+impl Shared<'_> {
+    /// What a node's bound is compared with.
+    fn value(&self, best: Option<&Incumbent>) -> f64 {
+        best.map_or(f64::INFINITY, |(_, e)| e.objective).min(self.aim)
     }
 }
 
@@ -77,7 +85,7 @@ impl Tree {
         stats: &mut Stats,
     ) -> Option<Incumbent> {
         for _ in 0..nodes {
-            let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
+            let value = shared.value(best.as_ref());
             let target = target(value, shared.effort.gap);
             // A node that cannot beat the incumbent by the gap asked for keeps its bound and is left.
             let (open, settled): (Vec<Node>, Vec<Node>) =
@@ -95,7 +103,7 @@ impl Tree {
             }
             let node = self.open.remove(next);
             best = self.work(shared, base, node, pool, best, stats);
-            let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
+            let value = shared.value(best.as_ref());
             shared.watch.progress(Progress { phase: "branch", best: value, bound: self.bound().min(value) });
         }
         best
@@ -111,7 +119,7 @@ impl Tree {
         stats: &mut Stats,
     ) -> Option<Incumbent> {
         let table = shared.table;
-        let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
+        let value = shared.value(best.as_ref());
         let solved = match node.solved {
             Some(r) => *r,
             None => {
@@ -131,7 +139,6 @@ impl Tree {
             }
         };
         stats.nodes += 1;
-        if std::env::var_os("TREE").is_some() { eprintln!("node {} parent {} bound {} lp {} art {} rounds {} inexact {} depth {} {:?}", stats.nodes, node.bound, solved.bound, solved.value, solved.artificial, solved.rounds, solved.inexact, node.decisions.len(), node.decisions); }
         // A child is inside its parent.
         let bound = solved.bound.max(node.bound);
         if bound >= target(value, shared.effort.gap) {
@@ -146,8 +153,8 @@ impl Tree {
             return best;
         }
         let best = better(best, whole(table, &solved, pool));
-        if let Some(closed) = close(table, shared.pricing, &solved, best.as_ref(), shared.effort, stats) {
-            let value = closed.best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
+        if let Some(closed) = close(table, shared.pricing, &solved, best.as_ref(), shared.aim, shared.effort, stats) {
+            let value = shared.value(closed.best.as_ref());
             let bound = bound.max(closed.bound).min(value);
             if bound >= target(value, shared.effort.gap) {
                 self.left = self.left.min(bound);
@@ -158,7 +165,7 @@ impl Tree {
         }
         self.split(table, &solved, pool, &node.decisions, bound);
         if stats.nodes % RECOMBINE == 1 {
-            return recombine(table, base, pool, best.as_ref(), shared.effort, stats);
+            return recombine(table, base, &base.rows, pool, best.as_ref(), shared.effort, stats);
         }
         best
     }
@@ -186,7 +193,7 @@ fn whole(table: &Table, solved: &Root, pool: &Pool) -> Option<Incumbent> {
     }
     let a = assignment(table, pool.columns(), &chosen);
     let e = evaluate(table, &a);
-    e.feasible().then_some((a, e))
+    serves(&e).then_some((a, e))
 }
 
 /// Relative gap at which a plan counts as proved optimal, whatever smaller gap was asked for: sums round.

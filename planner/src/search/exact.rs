@@ -22,50 +22,59 @@ pub struct Closed {
 const STEPS_PER_COLUMN: u64 = 20;
 
 /// Solves the integer program over all columns that an assignment better than `best` may use; `None` when
-/// those are too many.
+/// those are too many. Only assignments below `aim` count as better.
 #[must_use]
 pub fn close(
     table: &Table,
     pricing: &Pricing,
     root: &Root,
     best: Option<&Incumbent>,
+    aim: f64,
     effort: &Effort,
     stats: &mut Stats,
 ) -> Option<Closed> {
-    let columns = complete(table, pricing, root, best, effort.columns)?;
-    let (found, bound) = choose(table, root, columns, best, effort.nodes, stats);
+    let value = best.map_or(f64::INFINITY, |(_, e)| e.objective).min(aim);
+    let columns = complete(table, pricing, root, value, effort.columns)?;
+    let (found, bound) = choose(table, &root.rows, columns, best, effort.nodes, stats);
     let best = better(best.cloned(), found);
-    let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective);
+    let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective).min(aim);
     Some(Closed { best, bound: root.bound.max(bound.min(value)) })
 }
 
-/// Solves the integer program over the pool: a good assignment, no bound.
+/// Solves a program over the pool, its columns chosen by the root's duals: a good assignment, no bound.
 #[must_use]
 pub fn recombine(
     table: &Table,
     root: &Root,
+    rows: &Rows,
     pool: &Pool,
     best: Option<&Incumbent>,
     effort: &Effort,
     stats: &mut Stats,
 ) -> Option<Incumbent> {
     let columns = promising(table, root, pool, effort.columns);
-    let (found, _) = choose(table, root, columns, best, effort.nodes, stats);
+    let (found, _) = choose(table, rows, columns, best, effort.nodes, stats);
     better(best.cloned(), found)
 }
 
 /// One integer program, from `best` when no decision rules it out.
 fn choose(
     table: &Table,
-    root: &Root,
+    rows: &Rows,
     mut columns: Vec<Column>,
     best: Option<&Incumbent>,
     nodes: u32,
     stats: &mut Stats,
 ) -> (Option<Incumbent>, f64) {
-    let start = best.and_then(|(a, _)| place(table, &root.rows, a, &mut columns));
+    let start = best.and_then(|(a, _)| place(table, rows, a, &mut columns));
     stats.columns = stats.columns.max(columns.len() as u64);
-    solve(table, &root.rows, &columns, start, nodes, stats)
+    solve(table, rows, &columns, start, nodes, stats)
+}
+
+/// True when all limits are kept and nobody who must be served is left out.
+#[must_use]
+pub fn serves(e: &Evaluation) -> bool {
+    e.feasible() && e.objective.is_finite()
 }
 
 /// The better of two feasible assignments, the first when equal.
@@ -77,9 +86,8 @@ pub fn better(a: Option<Incumbent>, b: Option<Incumbent>) -> Option<Incumbent> {
     }
 }
 
-/// All columns that an assignment better than `best` may use, or `None` when there are more than `most`.
-fn complete(table: &Table, pricing: &Pricing, root: &Root, best: Option<&Incumbent>, most: usize) -> Option<Vec<Column>> {
-    let value = best.map_or(f64::INFINITY, |(_, e)| e.objective);
+/// All columns that an assignment below `value` may use, or `None` when there are more than `most`.
+fn complete(table: &Table, pricing: &Pricing, root: &Root, value: f64, most: usize) -> Option<Vec<Column>> {
     // Room for rounding, so that the incumbent's own columns stay inside.
     let slack = value - root.bound + 1e-7 * (1.0 + value.abs());
     let prices = root.rows.prices(table, &root.duals);
@@ -157,7 +165,7 @@ fn solve(
         let Some(chosen) = outcome.chosen else { break };
         let a = assignment(table, columns, &chosen);
         let e = evaluate(table, &a);
-        if e.feasible() {
+        if serves(&e) {
             return (Some((a, e)), last);
         }
         cuts.push(chosen);

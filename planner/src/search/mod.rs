@@ -8,14 +8,23 @@ pub mod bound;
 pub mod branch;
 pub mod brute;
 pub mod columns;
+pub mod driver;
 pub mod exact;
+pub mod feasible;
+pub mod front;
+pub mod greedy;
+pub mod presolve;
 pub mod program;
+pub mod ratio;
 pub mod split;
-
-use crate::table::{Assignment, Evaluation, Table};
-
+pub mod state;
 #[cfg(test)]
 mod tests;
+
+pub use driver::solve;
+pub use feasible::{Feasibility, feasible};
+
+use crate::table::{Assignment, Evaluation};
 
 /// How much work to do. Counts, never seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +42,8 @@ pub struct Effort {
     pub columns: usize,
     /// Branch-and-bound node limit of one integer program.
     pub nodes: u32,
+    /// Nodes of branch and price in one round; each is a linear relaxation with its own columns.
+    pub branches: u32,
     /// Points wanted on the front; 0: no front.
     pub front: u32,
 }
@@ -58,6 +69,7 @@ impl Effort {
             chains: 4,
             columns: scaled(1_000.0, 200.0) as usize,
             nodes: scaled(200.0, 20.0) as u32,
+            branches: scaled(5.0, 2.0) as u32,
             front: 8,
         }
     }
@@ -126,9 +138,4 @@ pub struct Stats {
     pub pricing_rounds: u64,
     pub integer_programs: u64,
     pub nodes: u64,
-}
-
-/// Solves a table.
-pub fn solve(_table: &Table, _effort: &Effort, _watch: &dyn Watch) -> Solution {
-    todo!("driver")
 }

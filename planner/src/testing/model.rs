@@ -12,19 +12,7 @@ pub fn precision(weights: WeightFormat) -> Precision {
 }
 
 fn block(name: &str, parameters: u64, width: u64) -> Block {
-    Block {
-        name: name.into(),
-        phase: Phase::Both,
-        mixer: Mixer::None,
-        mlp: Mlp::None,
-        parameters,
-        multiplied: parameters,
-        read: parameters,
-        loops: 1,
-        output_width: width,
-        fixed_ops: 0.0,
-        fixed_activations: 0.0,
-    }
+    Block::new(name, parameters, width)
 }
 
 fn row(weights: WeightFormat, accuracy: f64) -> QualityRow {
@@ -48,6 +36,7 @@ fn profile(id: &str, kind: ModelKind, blocks: Vec<BlockGroup>) -> ModelProfile {
         context: if kind == ModelKind::Llm { 8192 } else { 0 },
         formats: vec![WeightFormat::W16],
         architecture: sourced(1, Quality::Datasheet),
+        tensors: Vec::new(),
         quality: vec![row(WeightFormat::W16, 0.6), row(WeightFormat::W8, 0.6), row(WeightFormat::W4, 0.55)],
         notes: String::new(),
     }

@@ -8,15 +8,29 @@ macro_rules! files {
 }
 
 pub(super) const DEVICES: &[File] = files![
-    "devices/jetson.yaml",
+    "devices/raspberry-pi.yaml",
     "devices/sbc.yaml",
+    "devices/jetson-orin.yaml",
+    "devices/jetson-other.yaml",
     "devices/laptop.yaml",
-    "devices/desktop-gpu.yaml",
+    "devices/apple-m1-m2.yaml",
+    "devices/apple-m3-m4.yaml",
     "devices/phone.yaml",
-    "devices/accelerator.yaml",
+    "devices/desktop-gpu.yaml",
     "devices/qeil.yaml",
+    "devices/accelerator.yaml",
 ];
 
-pub(super) const MODELS: &[File] = files!["models/smollm2.yaml"];
+pub(super) const MODELS: &[File] = files![
+    "models/llama.yaml",
+    "models/qwen2.yaml",
+    "models/qwen3.yaml",
+    "models/reasoning.yaml",
+    "models/recurrent.yaml",
+    "models/smollm2.yaml",
+    "models/transformers.yaml",
+    "models/vision.yaml",
+    "models/whisper.yaml",
+];
 
 pub(super) const LINKS: &[File] = files!["links.yaml"];

@@ -37,6 +37,33 @@ fn every_entry_is_sound() {
     assert!(text.is_empty(), "{}", text.join("\n"));
 }
 
+#[test]
+fn the_catalogue_is_large() {
+    let c = Catalogue::builtin();
+    assert!(c.model_ids().count() >= 40);
+    assert!(c.model("smollm2-135m").is_some() && c.model("no-such-model").is_none());
+}
+
+/// An entry that is parsed alone is what the whole file says: none is lost, and ids are unique.
+#[test]
+fn entries_are_found_without_parsing() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct ModelFile {
+        #[serde(default)]
+        #[expect(dead_code, reason = "only the list is compared")]
+        sources: super::sources::Sources,
+        models: Vec<ModelProfile>,
+    }
+    let mut ids: Vec<String> = Vec::new();
+    for (name, text) in MODELS {
+        let file: ModelFile = crate::yaml::parse(name, text, 0).unwrap_or_else(|f| panic!("{f}"));
+        ids.extend(file.models.into_iter().map(|m| m.id));
+    }
+    ids.sort();
+    assert_eq!(ids, Catalogue::builtin().model_ids().collect::<Vec<_>>());
+}
+
 /// A YAML file that is in the folder is in the program, and the other way round.
 #[test]
 fn every_file_is_listed() {

@@ -6,8 +6,8 @@ use crate::path::Path;
 use crate::quality::QualityRow;
 
 /// Largest counts that a model may have: far above any that exists, far below what would overflow.
-pub const MAX_BLOCKS: u64 = 4096;
-pub const MAX_PARAMETERS: u64 = 1 << 50;
+const MAX_BLOCKS: u64 = 4096;
+const MAX_PARAMETERS: u64 = 1 << 50;
 
 /// Everything that is wrong with a model profile; empty when it can be computed with.
 #[must_use]
@@ -26,6 +26,11 @@ pub fn model(m: &ModelProfile) -> Vec<Problem> {
             p.add(&at.key("count"), "must be at least 1");
         }
         block(&group.block, &at.key("block"), &mut p);
+    }
+    let counted = m.total_parameters();
+    let said = m.architecture.value;
+    if counted.abs_diff(said) > said / 50 {
+        p.add(&root.key("architecture"), format!("the blocks have {counted} parameters, the maker says {said}"));
     }
     if m.kind != ModelKind::Feedforward && m.context == 0 {
         p.add(&root.key("context"), "a model that answers in tokens needs a context length");
@@ -53,13 +58,18 @@ fn block(b: &Block, at: &Path<'_>, p: &mut Problems) {
     if b.output_width == 0 {
         p.add(&at.key("output_width"), "must be at least 1");
     }
-    for (key, value) in [("multiplied", b.multiplied), ("read", b.read)] {
+    for (key, value) in [("multiplied", b.multiplied), ("read", b.read), ("tied", b.tied), ("kept", b.kept)] {
         if value > b.parameters {
             p.add(&at.key(key), format!("{value} is more than the {} parameters of the block", b.parameters));
         }
     }
     if b.loops == 0 {
         p.add(&at.key("loops"), "must be at least 1");
+    }
+    if let Some(bits) = b.stored_bits
+        && !(bits > 0.0 && bits <= 64.0)
+    {
+        p.add(&at.key("stored_bits"), format!("must be above 0 and at most 64, is {bits}"));
     }
     for (key, value) in [("fixed_ops", b.fixed_ops), ("fixed_activations", b.fixed_activations)] {
         if !(value.is_finite() && value >= 0.0) {
@@ -126,6 +136,11 @@ fn row(m: &ModelProfile, r: &QualityRow, at: &Path<'_>, p: &mut Problems) {
         && !(beta.value.0.is_finite() && beta.value.0 > 0.0 && beta.value.1.is_finite() && beta.value.1 > 0.0)
     {
         p.add(&at.key("beta"), format!("both numbers must be above 0, are {:?}", beta.value));
+    }
+    if let Some(beta) = &r.beta
+        && (beta.value.0 / (beta.value.0 + beta.value.1) - r.accuracy.value.get()).abs() > 0.01
+    {
+        p.add(&at.key("beta"), format!("the mean of Beta{:?} is not the accuracy of {}", beta.value, r.accuracy.value));
     }
     let budgets = at.key("budgets");
     for (i, (_, accuracy)) in r.budgets.iter().enumerate() {

@@ -8,7 +8,7 @@ impl Rows {
     /// Objective coefficient of a column.
     #[must_use]
     pub fn cost(&self, table: &Table, c: &Column) -> f64 {
-        let w = &table.weights;
+        let w = &self.goal.weights;
         let n = table.devices.len() as f64;
         let mut cost = w.power * c.network_w + w.latency * c.latency + w.inaccuracy * c.inaccuracy;
         for l in &c.loads {

@@ -12,4 +12,4 @@ mod rows;
 pub use decision::Decision;
 pub use integer::{Outcome, integer};
 pub use relaxation::{Answer, Relaxation, Solved};
-pub use rows::{Fixed, Rows};
+pub use rows::{Fixed, Goal, Rows};

@@ -6,7 +6,7 @@
 //! these ties have root gaps of thousands of per cent.
 
 use super::super::split::{Prices, Window};
-use crate::table::{TOLERANCE, Table};
+use crate::table::{TOLERANCE, Table, Weights};
 
 /// No such row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -24,6 +24,30 @@ pub struct Fixed {
     pub artificial: bool,
 }
 
+/// What a program minimises and caps: the table's own, or another's for points of the front.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    pub weights: Weights,
+    pub power_cap_w: f64,
+    pub latency_cap: f64,
+    pub inaccuracy_cap: f64,
+    pub underuse_cap: f64,
+}
+
+impl Goal {
+    /// The table's goal.
+    #[must_use]
+    pub fn of(table: &Table) -> Goal {
+        Goal {
+            weights: table.weights,
+            power_cap_w: table.power_cap_w,
+            latency_cap: table.latency_cap,
+            inaccuracy_cap: table.inaccuracy_cap,
+            underuse_cap: table.underuse_cap,
+        }
+    }
+}
+
 /// The program but for its columns.
 #[derive(Clone, Debug)]
 pub struct Rows {
@@ -32,6 +56,7 @@ pub struct Rows {
     pub fixed: Vec<Fixed>,
     /// Power of sleeping devices times its weight: part of every objective.
     pub constant: f64,
+    pub(super) goal: Goal,
     pub(super) artificial: f64,
     pub(super) service: Vec<u32>,
     pub(super) time: Vec<u32>,
@@ -67,13 +92,14 @@ impl Rows {
     /// States the program. `artificial` is the cost of not serving what must be served: it steers the
     /// relaxation only, no bound and no plan uses it.
     #[must_use]
-    pub fn new(table: &Table, artificial: f64) -> Rows {
+    pub fn new(table: &Table, goal: Goal, artificial: f64) -> Rows {
         let (modes, services) = (table.modes.len(), table.services.len());
         let mut r = Rows {
             lower: Vec::new(),
             upper: Vec::new(),
             fixed: Vec::new(),
-            constant: table.weights.power * table.devices.iter().map(|d| d.sleep_w).sum::<f64>(),
+            goal,
+            constant: goal.weights.power * table.devices.iter().map(|d| d.sleep_w).sum::<f64>(),
             artificial,
             service: Vec::new(),
             time: Vec::new(),
@@ -138,10 +164,10 @@ impl Rows {
     }
 
     fn caps(&mut self, table: &Table) {
-        self.power = self.cap(table.power_cap_w, table.devices.iter().map(|d| d.sleep_w).sum());
-        self.latency = self.cap(table.latency_cap, 0.0);
-        self.inaccuracy = self.cap(table.inaccuracy_cap, 0.0);
-        self.underuse = self.cap(table.underuse_cap, 0.0);
+        self.power = self.cap(self.goal.power_cap_w, table.devices.iter().map(|d| d.sleep_w).sum());
+        self.latency = self.cap(self.goal.latency_cap, 0.0);
+        self.inaccuracy = self.cap(self.goal.inaccuracy_cap, 0.0);
+        self.underuse = self.cap(self.goal.underuse_cap, 0.0);
         self.segment = table.segments.iter().map(|g| self.cap(g.capacity_bytes_s, 0.0)).collect();
     }
 
@@ -153,7 +179,7 @@ impl Rows {
             let base = if let [line] = mode.curve[..] { line.base_w } else { 0.0 };
             let i = self.fixed.len();
             self.fixed.push(Fixed {
-                cost: table.weights.power * (base - sleep_w) + table.weights.underuse / n,
+                cost: self.goal.weights.power * (base - sleep_w) + self.goal.weights.underuse / n,
                 lower: 0.0,
                 upper: if mode.curve.is_empty() { 0.0 } else { 1.0 },
                 integer: true,
@@ -188,7 +214,7 @@ impl Rows {
             let w = self.fixed.len();
             self.power_of[m] = w;
             self.fixed.push(Fixed {
-                cost: table.weights.power,
+                cost: self.goal.weights.power,
                 lower: f64::NEG_INFINITY,
                 upper: f64::INFINITY,
                 integer: false,
@@ -299,8 +325,8 @@ impl Rows {
         let u = |row: u32| if row == NONE { 0.0 } else { duals[row as usize] };
         let (n, modes) = (table.devices.len() as f64, table.modes.len());
         let mode_of = |p: usize| table.places[p].mode as usize;
-        let watt = table.weights.power - u(self.power);
-        let idle = table.weights.underuse - u(self.underuse);
+        let watt = self.goal.weights.power - u(self.power);
+        let idle = self.goal.weights.underuse - u(self.underuse);
         let share = |row: u32, capacity: f64| if row == NONE { 0.0 } else { -u(row) / eased(capacity) };
         Prices {
             booked: (0..table.places.len())
@@ -321,8 +347,8 @@ impl Rows {
                 .collect(),
             segment: self.segment.iter().map(|&row| -u(row)).collect(),
             network_w: watt,
-            latency: table.weights.latency - u(self.latency),
-            inaccuracy: table.weights.inaccuracy - u(self.inaccuracy),
+            latency: self.goal.weights.latency - u(self.latency),
+            inaccuracy: self.goal.weights.inaccuracy - u(self.inaccuracy),
             touch: (0..table.services.len() * modes)
                 .map(|i| match self.closed[i] {
                     true => f64::INFINITY,
@@ -338,7 +364,7 @@ impl Rows {
     /// Makes duals sign-correct and exact where a free variable asks for it, so that [`Rows::bound`] holds
     /// for them however they were found.
     #[must_use]
-    pub fn clean(&self, table: &Table, raw: &[f64]) -> Vec<f64> {
+    pub fn clean(&self, raw: &[f64]) -> Vec<f64> {
         let mut duals: Vec<f64> = raw
             .iter()
             .enumerate()
@@ -351,7 +377,7 @@ impl Rows {
             })
             .collect();
         let cap = if self.power == NONE { 0.0 } else { duals[self.power as usize] };
-        let watt = table.weights.power - cap;
+        let watt = self.goal.weights.power - cap;
         for lines in self.lines.iter().filter(|l| !l.is_empty()) {
             // The power variable is free: its reduced cost must vanish, so the lines share one watt's price.
             let sum: f64 = lines.iter().map(|&(row, _)| duals[row as usize]).sum();

@@ -1,0 +1,29 @@
+//! The oracle that planner uses: physics and the exact search.
+
+use super::minimal::{Answer, Oracle};
+use super::{Conflict, find_with};
+use crate::physics;
+use crate::search::{self, Effort};
+use scenarios::Scenario;
+
+/// The conflict of a scenario, by the exact search at its usual effort; `None`: the scenario has a
+/// plan, or nothing could be proved.
+pub fn find(scenario: &Scenario) -> Option<Conflict> {
+    find_with(scenario, &mut Proof::default())
+}
+
+/// Asks physics and the exact search.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    pub effort: Effort,
+}
+
+impl Oracle for Proof {
+    fn ask(&mut self, scenario: &Scenario) -> Answer {
+        match search::feasible(&physics::build(scenario).table, &self.effort) {
+            Some(true) => Answer::Possible,
+            Some(false) => Answer::Impossible,
+            None => Answer::Unknown,
+        }
+    }
+}

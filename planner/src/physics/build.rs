@@ -1,0 +1,151 @@
+//! The table from a scenario.
+
+use scenarios::{Goal, Scenario, Service};
+
+use super::choices::{self, Parts};
+use super::fleet::{self, Fleet};
+use super::model::Model;
+use super::network;
+use super::ways;
+use crate::table::{self, Choice, Hop, Table, Weights};
+
+/// Small weight of power beside another goal: among equals the plan that draws less.
+const TIE: f64 = 1e-4;
+
+/// States a scenario as a cost table. Never panics; what cannot be offered is in the result with its reason.
+#[must_use]
+pub fn build(scenario: &Scenario) -> Model {
+    let mut dropped = Vec::new();
+    let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
+    let flat: Vec<_> = ways.iter().flatten().cloned().collect();
+    let fleet = fleet::of(scenario, &flat);
+    let network = network::of(scenario);
+    let mut labels = Vec::new();
+    let mut services = Vec::new();
+    let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
+    let mut first = 0;
+    for (s, service) in scenario.services.iter().enumerate() {
+        let parts = Parts { scenario, fleet: &fleet, network: &network };
+        let options = choices::of_service(&parts, s, &ways[s], first, &mut labels, &mut dropped);
+        first += ways[s].len();
+        services.push(row(scenario, service, options, rate));
+    }
+    dropped.sort_by_key(|d| d.service);
+    let limits = &scenario.limits;
+    let error = fleet.kinds.iter().flat_map(|k| &k.modes).map(|m| m.error).fold(0.0, f64::max);
+    let weights = weights(scenario, &fleet);
+    let Fleet { mut devices, modes, labels: mode_labels, places, pools, unusable, .. } = fleet;
+    for (device, class) in devices.iter_mut().zip(classes(scenario, &network.hops)) {
+        device.class = class;
+    }
+    let table = Table {
+        devices,
+        modes,
+        places,
+        pools,
+        segments: network.segments,
+        hops: network.hops,
+        services,
+        // Lines under-estimate power by at most `error`: with the cap lowered by as much, the true power keeps the true cap.
+        power_cap_w: limits.power.as_ref().map_or(f64::INFINITY, |c| c.value.get() * (1.0 - error)),
+        latency_cap: limits.latency.as_ref().map_or(f64::INFINITY, |c| c.value.get()),
+        inaccuracy_cap: limits.mean_accuracy.as_ref().map_or(f64::INFINITY, |a| 1.0 - a.value.get()),
+        underuse_cap: limits.underutilisation.as_ref().map_or(f64::INFINITY, |c| c.value.get()),
+        weights,
+    };
+    Model { table, labels, modes: mode_labels, dropped, unusable }
+}
+
+/// One service's row.
+fn row(scenario: &Scenario, service: &Service, options: Vec<Choice>, rate: f64) -> table::Service {
+    let cap = |said: &Option<scenarios::Said<profiles::units::Seconds>>| said.as_ref().map_or(f64::INFINITY, |s| s.value.get());
+    let ids = |said: &[scenarios::Said<usize>]| -> Vec<u32> { said.iter().map(|d| d.value as u32).collect() };
+    let own = service.rate.value.get();
+    table::Service {
+        name: service.name.clone(),
+        rate_hz: own,
+        ttft_cap_s: cap(&service.deadline.ttft),
+        tpot_cap_s: cap(&service.deadline.tpot),
+        total_cap_s: cap(&service.deadline.total),
+        total_ref_s: reference_s(service, &options),
+        share: 1.0 / scenario.services.len() as f64,
+        answer_share: if rate > 0.0 { own / rate } else { 1.0 / scenario.services.len() as f64 },
+        pins: ids(&service.pins).into_iter().map(|d| vec![d]).collect(),
+        first: ids(&service.private_to),
+        apart: ids(&service.apart_from),
+        skip_cost: f64::INFINITY,
+        options,
+    }
+}
+
+/// What latency is scored against: the total deadline, else that of first and further tokens together,
+/// else the fastest total of any option on any single place.
+fn reference_s(service: &Service, options: &[Choice]) -> f64 {
+    let d = &service.deadline;
+    if let Some(total) = &d.total {
+        return total.value.get();
+    }
+    if let (Some(ttft), Some(tpot)) = (&d.ttft, &d.tpot) {
+        return ttft.value.get() + f64::from(service.answer_tokens) * tpot.value.get();
+    }
+    let whole = |o: &Choice| {
+        o.at.iter().flatten().map(|at| at.stage(0, o.blocks).total_s).filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min)
+    };
+    let fastest = options.iter().map(whole).fold(f64::INFINITY, f64::min);
+    if fastest.is_finite() { fastest } else { 1.0 }
+}
+
+/// Weights of the objective. Beside latency and accuracy power has a small weight, in shares of the fleet's
+/// power with every device idling in its thirstiest mode.
+fn weights(scenario: &Scenario, fleet: &Fleet) -> Weights {
+    let idle = |d: &table::Device| {
+        d.modes.clone().map(|m| fleet.modes[m as usize].power_w(0.0)).filter(|w| w.is_finite()).fold(0.0, f64::max)
+    };
+    let reference_w = fleet.devices.iter().map(idle).sum::<f64>().max(1e-3);
+    let none = Weights { power: 0.0, latency: 0.0, inaccuracy: 0.0, underuse: 0.0 };
+    match scenario.objective.goal {
+        Goal::Power | Goal::EnergyPerRequest | Goal::AnswersPerJoule => Weights { power: 1.0, ..none },
+        Goal::Latency => Weights { latency: 1.0, power: 10.0 * TIE / reference_w, ..none },
+        Goal::Accuracy => Weights { inaccuracy: 1.0, power: TIE / reference_w, ..none },
+    }
+}
+
+/// Numbers that are equal for devices that can be exchanged without changing anything.
+fn classes(scenario: &Scenario, hops: &[Hop]) -> Vec<u32> {
+    let n = scenario.devices.len();
+    let hosts: Vec<bool> = (0..n).map(|d| scenario.devices.iter().any(|o| o.host == Some(d))).collect();
+    let named = |d: usize| {
+        scenario.services.iter().any(|s| {
+            let in_list = |l: &[scenarios::Said<usize>]| l.iter().any(|x| x.value == d);
+            s.origin == Some(d) || in_list(&s.pins) || in_list(&s.forbidden) || in_list(&s.private_to)
+        })
+    };
+    let named: Vec<bool> = (0..n).map(named).collect();
+    let hop = |a: usize, b: usize| &hops[a * n + b];
+    let alike = |a: usize, b: usize| {
+        let (x, y) = (&scenario.devices[a], &scenario.devices[b]);
+        !(hosts[a] || hosts[b] || named[a] || named[b])
+            && (x.site, x.host, x.may_sleep, x.may_stream) == (y.site, y.host, y.may_sleep, y.may_stream)
+            && x.ambient == y.ambient
+            && x.modes == y.modes
+            && x.memory_margin.value == y.memory_margin.value
+            && x.power_cap.as_ref().map(|c| c.value) == y.power_cap.as_ref().map(|c| c.value)
+            && x.profile == y.profile
+            && hop(a, a) == hop(b, b)
+            && hop(a, b) == hop(b, a)
+            && (0..n).filter(|&o| o != a && o != b).all(|o| hop(a, o) == hop(b, o) && hop(o, a) == hop(o, b))
+    };
+    let mut leaders: Vec<usize> = Vec::new();
+    (0..n)
+        .map(|d| {
+            let class = leaders.iter().position(|&l| alike(l, d)).unwrap_or_else(|| {
+                leaders.push(d);
+                leaders.len() - 1
+            });
+            class as u32
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

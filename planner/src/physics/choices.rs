@@ -1,0 +1,325 @@
+//! Options of a service as table rows: costs at every place, cuts, messages from and to the origin.
+
+use scenarios::{Scenario, Service};
+
+use super::fleet::{Fleet, Unit};
+use super::model::{Dropped, Label, Reason};
+use super::network::Network;
+use super::request::TOKEN_BYTES;
+use super::ways::{self, Way};
+use super::{pressure, waiting, work};
+use crate::table::{BlockCosts, Choice, Cost, Cut, Transfer};
+use profiles::ModelKind;
+
+/// Everything that choices are made from.
+pub(super) struct Parts<'a> {
+    pub scenario: &'a Scenario,
+    pub fleet: &'a Fleet,
+    pub network: &'a Network,
+}
+
+/// Appends the choices of one service's ways (numbered from `first` in the fleet's units).
+pub(super) fn of_service(
+    parts: &Parts<'_>,
+    index: usize,
+    ways: &[Way<'_>],
+    first: usize,
+    labels: &mut Vec<Label>,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<Choice> {
+    let service = &parts.scenario.services[index];
+    let mut kept: Vec<(usize, f64)> = Vec::new();
+    for (w, way) in ways.iter().enumerate() {
+        let reason = usable(parts, service, way, first + w);
+        match reason {
+            Ok(alone_s) => kept.push((w, alone_s)),
+            Err(reason) => dropped.push(Dropped { service: index, what: way.what.clone(), reason }),
+        }
+    }
+    let survivors = prune(parts, service, ways, first, &kept, index, dropped);
+    let devices = ways::allowed(parts.scenario, service).count() as u32;
+    let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
+    let mut choices = Vec::new();
+    for &(w, alone_s) in &survivors {
+        let way = &ways[w];
+        for replicas in least..=most {
+            if replicas > devices {
+                let what = format!("{}, {replicas} replicas", way.what);
+                dropped.push(Dropped { service: index, what, reason: Reason::TooFewDevices { replicas } });
+                break;
+            }
+            let concurrency = concurrency(service, way, replicas, alone_s);
+            let number = labels.len() as u32;
+            labels.push(label(way, replicas, concurrency));
+            choices.push(choice(parts, service, way, first + w, replicas, concurrency, number));
+        }
+    }
+    choices
+}
+
+/// The fastest time of a request on one processor with nobody else there, or why the way cannot be used.
+fn usable(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) -> Result<f64, Reason> {
+    let alone_s = alone_s(parts, service, way, number);
+    if !alone_s.is_finite() {
+        return Err(Reason::NoPlace);
+    }
+    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share;
+    let forbidden = |d: u32| service.forbidden.iter().any(|f| f.value == d as usize);
+    let available: f64 = parts.fleet.pools.iter().filter(|p| !forbidden(p.device)).map(|p| p.capacity_bytes).sum();
+    if bytes > available {
+        return Err(Reason::TooLarge { bytes, available });
+    }
+    Ok(alone_s)
+}
+
+/// Fastest time over allowed devices, modes and processors; infinite where none can run it.
+fn alone_s(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) -> f64 {
+    let mut best = f64::INFINITY;
+    let mut seen = vec![false; parts.fleet.kinds.len()];
+    for d in ways::allowed(parts.scenario, service) {
+        let kind = parts.fleet.kind_of[d];
+        if std::mem::replace(&mut seen[kind], true) {
+            continue;
+        }
+        for row in parts.fleet.kinds[kind].modes.iter().flat_map(|m| &m.units) {
+            if let Some(unit) = row.get(number).and_then(Option::as_ref) {
+                best = best.min(unit.request(way).time_s);
+            }
+        }
+    }
+    best
+}
+
+/// Requests at one replica that memory is booked for: Little's law with the deadline as the longest stay,
+/// or twice the fastest time where no deadline says. Independent of the plan.
+fn concurrency(service: &Service, way: &Way<'_>, replicas: u32, alone_s: f64) -> u32 {
+    let d = &service.deadline;
+    let tokens = match (&d.ttft, &d.tpot) {
+        (Some(ttft), Some(tpot)) => Some(ttft.value.get() + way.request.passes * tpot.value.get()),
+        _ => None,
+    };
+    let stay_s = d.total.as_ref().map(|t| t.value.get()).or(tokens).unwrap_or(2.0 * alone_s);
+    let rate = service.rate.value.get() / f64::from(replicas);
+    // A hair below, so that a product that is whole in decimals stays whole.
+    (rate * stay_s - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
+}
+
+fn label(way: &Way<'_>, replicas: u32, concurrency: u32) -> Label {
+    Label {
+        service: way.service,
+        model: way.model,
+        precision: way.precision,
+        method: way.method,
+        samples: way.samples,
+        budget: way.budget,
+        replicas,
+        resident_share: way.resident_share,
+        accuracy: way.accuracy,
+        benchmark: way.benchmark.clone(),
+        bits_per_weight: ways::mean_bits(way.profile, way.precision),
+        concurrency,
+        needs_verifier: way.method == scenarios::Method::BestOfN,
+        kv_assumed: way.precision.kv_bits < 16 && way.accuracy.is_some(),
+    }
+}
+
+/// Resident bytes of one block of each group: weights, cache and state for the booked concurrency.
+fn group_bytes(way: &Way<'_>, concurrency: u32) -> Vec<f64> {
+    let sequences = f64::from(concurrency) * way.request.samples;
+    let of = |g: &profiles::BlockGroup| {
+        work::weight_bytes(&g.block, way.precision) * way.resident_share
+            + work::state_resident_bytes(&g.block, way.precision, sequences, way.request.held_tokens)
+    };
+    way.profile.blocks.iter().map(of).collect()
+}
+
+/// Resident bytes of a stage beside its blocks: runtime, and activations of one pass at the model's widest block.
+#[must_use]
+pub(super) fn stage_bytes(way: &Way<'_>) -> f64 {
+    let widest = way.profile.blocks.iter().map(|g| work::activations(&g.block)).fold(0.0, f64::max);
+    pressure::RUNTIME_BYTES + widest * way.request.rows() * f64::from(way.precision.activation_bits) / 8.0
+}
+
+fn choice(
+    parts: &Parts<'_>,
+    service: &Service,
+    way: &Way<'_>,
+    number: usize,
+    replicas: u32,
+    concurrency: u32,
+    label: u32,
+) -> Choice {
+    let bytes = group_bytes(way, concurrency);
+    let stage_bytes = stage_bytes(way);
+    let fleet = parts.fleet;
+    let at = fleet.places.iter().map(|place| {
+        if service.forbidden.iter().any(|f| f.value == place.device as usize) {
+            return None;
+        }
+        let (mode, kind) = (place.mode as usize, fleet.kind_of[place.device as usize]);
+        let kind_mode = &fleet.kinds[kind].modes[fleet.kind_mode[mode]];
+        let unit = kind_mode.units.get(place.processor as usize)?.get(number)?.as_ref()?;
+        let wait = waiting::slowdown(service.arrivals, fleet.labels[mode].level, service.deadline.percentile.get());
+        Some(block_costs(way, unit, wait, &bytes, stage_bytes))
+    });
+    let cuts = cuts(way);
+    let (enter, leave) = ingress(parts, service, way);
+    Choice {
+        label,
+        blocks: cuts.len() as u32,
+        replicas,
+        accuracy: way.accuracy.unwrap_or(1.0),
+        max_stages: service.max_stages.max(1),
+        at: at.collect(),
+        enter,
+        leave,
+        cuts,
+        return_bytes: TOKEN_BYTES * way.request.samples,
+        passes: way.request.passes,
+    }
+}
+
+/// One cost of a request from its time in prefill and in decode.
+fn cost(way: &Way<'_>, prefill_s: f64, decode_s: f64, wait: f64, dynamic_j: f64, bytes: f64) -> Cost {
+    let r = &way.request;
+    let (first, each) = (r.items * prefill_s, if r.passes > 0.0 { decode_s } else { 0.0 });
+    let busy_s = first + r.passes * each;
+    Cost { ttft_s: wait * first, tpot_s: wait * each, total_s: wait * busy_s, busy_s, dynamic_j, bytes }
+}
+
+fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes: f64) -> BlockCosts {
+    let blocks: usize = way.profile.blocks.iter().map(|g| g.count as usize).sum();
+    let mut sum = Vec::with_capacity(blocks + 1);
+    let mut total = Cost::default();
+    sum.push(total);
+    for ((g, (prefill, decode)), &bytes) in way.profile.blocks.iter().zip(&unit.groups).zip(bytes) {
+        let energy = way.request.items * prefill.energy_j + way.request.passes * decode.energy_j;
+        let one = cost(way, prefill.time_s, decode.time_s, wait, energy, bytes);
+        for _ in 0..g.count {
+            total.ttft_s += one.ttft_s;
+            total.tpot_s += one.tpot_s;
+            total.total_s += one.total_s;
+            total.busy_s += one.busy_s;
+            total.dynamic_j += one.dynamic_j;
+            total.bytes += one.bytes;
+            sum.push(total);
+        }
+    }
+    let o = unit.pass_overhead_s;
+    BlockCosts { sum, per_stage: cost(way, o, o, wait, 0.0, stage_bytes) }
+}
+
+/// What crosses each cut. Before a decoder block the encoder's output crosses, for every decoder block attends to it;
+/// between blocks that do not decode nothing crosses in decode.
+pub(super) fn cuts(way: &Way<'_>) -> Vec<Cut> {
+    let (r, bytes) = (&way.request, f64::from(way.precision.activation_bits) / 8.0);
+    let mut cuts = Vec::new();
+    let mut before = Cut::default();
+    for g in &way.profile.blocks {
+        let width = g.block.output_width as f64 * bytes;
+        let after = Cut {
+            prefill_bytes: if work::in_prefill(&g.block) { r.items * r.prefill.tokens * width } else { before.prefill_bytes },
+            decode_bytes: if work::in_decode(&g.block) && r.passes > 0.0 { r.samples * width } else { 0.0 },
+        };
+        for i in 0..g.count {
+            cuts.push(if i == 0 { before } else { after });
+            if i == 0 {
+                before = after;
+            }
+        }
+    }
+    cuts
+}
+
+/// Messages between the origin and each device; empty where requests arise on the spot.
+fn ingress(parts: &Parts<'_>, service: &Service, way: &Way<'_>) -> (Vec<Transfer>, Vec<Transfer>) {
+    let Some(origin) = service.origin else { return (Vec::new(), Vec::new()) };
+    let n = parts.scenario.devices.len();
+    let (asked, answered) = (service.request_bytes.get(), service.answer_bytes.get());
+    // The first token of an answer travels alone; an answer of one pass travels whole.
+    let first = match way.profile.kind {
+        ModelKind::Feedforward => answered,
+        _ => answered / (way.request.passes + 1.0),
+    };
+    let transfer = |from: usize, to: usize, first: f64, bytes: f64| {
+        if from == to {
+            return Transfer::default();
+        }
+        let hop = &parts.network.hops[from * n + to];
+        let time = |bytes: f64| hop.latency_s + bytes * hop.s_per_byte;
+        Transfer {
+            ttft_s: time(first),
+            total_s: time(bytes),
+            energy_j: bytes * hop.j_per_byte,
+            bytes,
+            segments: hop.segments.clone(),
+        }
+    };
+    let enter = (0..n).map(|d| transfer(origin, d, asked, asked)).collect();
+    let leave = (0..n).map(|d| transfer(d, origin, first, answered)).collect();
+    (enter, leave)
+}
+
+/// Leaves out ways that another way of the same model matches or beats in everything at every place.
+fn prune(
+    parts: &Parts<'_>,
+    service: &Service,
+    ways: &[Way<'_>],
+    first: usize,
+    kept: &[(usize, f64)],
+    index: usize,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<(usize, f64)> {
+    let kinds: Vec<usize> = {
+        let mut kinds: Vec<usize> = ways::allowed(parts.scenario, service).map(|d| parts.fleet.kind_of[d]).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    };
+    let rows: Vec<&Vec<Option<Unit>>> = kinds.iter().flat_map(|&k| &parts.fleet.kinds[k].modes).flat_map(|m| &m.units).collect();
+    let beats = |(a, alone_a): (usize, f64), (b, alone_b): (usize, f64)| {
+        let (wa, wb) = (&ways[a], &ways[b]);
+        wa.model == wb.model
+            && wa.accuracy.unwrap_or(1.0) >= wb.accuracy.unwrap_or(1.0)
+            && wa.accuracy.is_some() == wb.accuracy.is_some()
+            && wa.request.passes <= wb.request.passes
+            && wa.request.samples <= wb.request.samples
+            && wa.precision.activation_bits <= wb.precision.activation_bits
+            && stage_bytes(wa) <= stage_bytes(wb)
+            && no_more(
+                &group_bytes(wa, concurrency(service, wa, 1, alone_a)),
+                &group_bytes(wb, concurrency(service, wb, 1, alone_b)),
+            )
+            && rows.iter().all(|row| match (&row[first + a], &row[first + b]) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(ua), Some(ub)) => cheaper(wa, ua, wb, ub),
+            })
+    };
+    let mut survivors: Vec<(usize, f64)> = Vec::new();
+    for (i, &b) in kept.iter().enumerate() {
+        let by = kept.iter().enumerate().find(|&(j, &a)| j != i && beats(a, b) && (j < i || !beats(b, a)));
+        match by {
+            Some((_, &(a, _))) => {
+                let reason = Reason::Dominated { by: ways[a].what.clone() };
+                dropped.push(Dropped { service: index, what: ways[b.0].what.clone(), reason });
+            }
+            None => survivors.push(b),
+        }
+    }
+    survivors
+}
+
+fn no_more(a: &[f64], b: &[f64]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a <= b)
+}
+
+/// No block costs more time or energy in either phase.
+fn cheaper(wa: &Way<'_>, a: &Unit, wb: &Way<'_>, b: &Unit) -> bool {
+    a.groups.iter().zip(&b.groups).all(|((pa, da), (pb, db))| {
+        pa.time_s <= pb.time_s
+            && da.time_s <= db.time_s
+            && wa.request.items * pa.energy_j + wa.request.passes * da.energy_j
+                <= wb.request.items * pb.energy_j + wb.request.passes * db.energy_j
+    })
+}

@@ -1,0 +1,268 @@
+//! Devices, their modes, places and memories as table rows.
+//!
+//! Equal devices (profile, allowed modes, ambient, owner's cap, streaming) are worked out once.
+
+use scenarios::{Arrivals, Device, Scenario};
+
+use super::model::{ModeLabel, Unusable};
+use super::pass::{self, Rates, Spent};
+use super::thermal::Body;
+use super::ways::Way;
+use super::{curve, pressure, waiting, work};
+use crate::table::{self, Line, Mode, Place, Pool};
+
+/// Clock factors tried on top of a mode that would overheat or pass its cap at full load.
+const CLOCKS: [f64; 2] = [0.85, 0.7];
+
+/// Booked shares tried below the scenario's limit where waiting depends on them.
+const LEVELS: [f64; 2] = [0.1, 0.3];
+
+/// What one way costs on one processor in one mode, by block group.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    /// One block in one prefill pass, and in one decode pass.
+    pub groups: Vec<(Spent, Spent)>,
+    pub pass_overhead_s: f64,
+}
+
+impl Unit {
+    /// Time and energy of a whole request on this processor, waiting not included.
+    pub(super) fn request(&self, way: &Way<'_>) -> Spent {
+        let r = &way.request;
+        let blocks = way.profile.blocks.iter().zip(&self.groups);
+        let mut sum = blocks.fold(Spent::default(), |sum, (g, (prefill, decode))| {
+            sum + (prefill.times(r.items) + decode.times(r.passes)).times(f64::from(g.count))
+        });
+        sum.time_s += self.pass_overhead_s * (r.items + r.passes);
+        sum
+    }
+}
+
+/// A power mode at a clock, for one kind of device.
+pub(super) struct KindMode {
+    pub mode: usize,
+    pub clock: f64,
+    pub dynamic_cap_w: f64,
+    pub curve: Vec<Line>,
+    pub error: f64,
+    /// By processor, then by way; `None` where it cannot run.
+    pub units: Vec<Vec<Option<Unit>>>,
+}
+
+/// Devices that are alike in all that costs depend on.
+pub(super) struct Kind {
+    pub modes: Vec<KindMode>,
+    pub unusable: Vec<(String, &'static str)>,
+}
+
+/// The fleet's rows of the table, and how they came to be.
+pub(super) struct Fleet {
+    pub kinds: Vec<Kind>,
+    /// Kind of each device.
+    pub kind_of: Vec<usize>,
+    pub devices: Vec<table::Device>,
+    pub modes: Vec<Mode>,
+    pub labels: Vec<ModeLabel>,
+    pub places: Vec<Place>,
+    pub pools: Vec<Pool>,
+    pub unusable: Vec<Unusable>,
+    /// Index into [`Kind::modes`] by mode of the table.
+    pub kind_mode: Vec<usize>,
+}
+
+/// What one way costs on a processor at given rates; `None` where it cannot run. The flag: the cap lowered a clock.
+pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
+    let miss = 1.0 - way.resident_share;
+    let mut capped = false;
+    let mut groups = Vec::with_capacity(way.profile.blocks.len());
+    for g in &way.profile.blocks {
+        let mut one = |runs: bool, pass| {
+            if !runs {
+                return Some(Spent::default());
+            }
+            let (spent, clock) = pass::run(&work::of_block(&g.block, way.precision, pass, rates.cache_bytes), rates, miss)?;
+            capped |= clock < 1.0;
+            Some(spent)
+        };
+        let prefill = one(work::in_prefill(&g.block), way.request.prefill)?;
+        let decode = one(work::in_decode(&g.block) && way.request.passes > 0.0, way.request.decode)?;
+        groups.push((prefill, decode));
+    }
+    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s }, capped))
+}
+
+fn alike(a: &Device, b: &Device) -> bool {
+    a.ambient == b.ambient
+        && a.modes == b.modes
+        && a.may_stream == b.may_stream
+        && a.power_cap.as_ref().map(|c| c.value) == b.power_cap.as_ref().map(|c| c.value)
+        && a.profile == b.profile
+}
+
+/// Works out all rows.
+pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>]) -> Fleet {
+    let mut fleet = Fleet {
+        kinds: Vec::new(),
+        kind_of: Vec::new(),
+        devices: Vec::new(),
+        modes: Vec::new(),
+        labels: Vec::new(),
+        places: Vec::new(),
+        pools: Vec::new(),
+        unusable: Vec::new(),
+        kind_mode: Vec::new(),
+    };
+    let levels = levels(scenario);
+    let mut first_of_kind: Vec<usize> = Vec::new();
+    for (d, device) in scenario.devices.iter().enumerate() {
+        let kind = first_of_kind.iter().position(|&f| alike(&scenario.devices[f], device)).unwrap_or_else(|| {
+            first_of_kind.push(d);
+            fleet.kinds.push(kind(device, scenario.limits.booked_time.value.get(), ways));
+            fleet.kinds.len() - 1
+        });
+        fleet.kind_of.push(kind);
+        rows(&mut fleet, d, device, kind, &levels);
+    }
+    fleet
+}
+
+/// Booked shares that modes are offered at: lower ones only where they shorten someone's waiting.
+fn levels(scenario: &Scenario) -> Vec<f64> {
+    let most = scenario.limits.booked_time.value.get().clamp(0.0, 1.0);
+    let slow = |level: f64| -> Vec<f64> {
+        let poisson = scenario.services.iter().filter(|s| s.arrivals == Arrivals::Poisson);
+        poisson.map(|s| waiting::slowdown(s.arrivals, level, s.deadline.percentile.get())).collect()
+    };
+    let mut levels: Vec<f64> = LEVELS.into_iter().filter(|&l| l < most).collect();
+    levels.push(most);
+    let same = |a: f64, b: f64| slow(a).iter().zip(slow(b)).all(|(a, b)| (a - b).abs() < 1e-12);
+    (0..levels.len()).filter(|&i| i + 1 == levels.len() || !same(levels[i], levels[i + 1])).map(|i| levels[i]).collect()
+}
+
+/// One kind of device: every allowed mode, with lowered clocks where full load would overheat or pass the cap.
+fn kind(device: &Device, booked: f64, ways: &[Way<'_>]) -> Kind {
+    let profile = &device.profile;
+    let body = Body::of(&profile.thermal, device.ambient);
+    let owner_w = device.power_cap.as_ref().map_or(f64::INFINITY, |c| c.value.get());
+    let mut kind = Kind { modes: Vec::new(), unusable: Vec::new() };
+    let allowed = |id: &String| device.modes.is_empty() || device.modes.contains(id);
+    let ids: Vec<usize> = (0..profile.modes.len()).filter(|&m| allowed(&profile.modes[m].id)).collect();
+    for &m in &ids {
+        let mode = &profile.modes[m];
+        let idle_w = mode.idle.value.get();
+        let cap_w = mode.cap.as_ref().map_or(owner_w, |c| c.value.get().min(owner_w));
+        let dynamic_cap_w = body.sustained_w(idle_w, cap_w);
+        if dynamic_cap_w <= 0.0 {
+            kind.unusable.push((mode.id.clone(), "idling alone passes its cap or its temperature limit"));
+            continue;
+        }
+        let (curve, error) = curve::tangents(&body, idle_w, dynamic_cap_w);
+        let make = |clock: f64| -> (KindMode, bool) {
+            let (units, capped) = units(device, m, clock, ways);
+            (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, units }, capped)
+        };
+        let (full, capped) = make(1.0);
+        let hot = full_load_w(&full, ways) * booked > dynamic_cap_w;
+        kind.modes.push(full);
+        if capped || hot {
+            kind.modes.extend(CLOCKS.into_iter().map(|c| make(c).0));
+        }
+    }
+    if kind.modes.is_empty() {
+        // Nothing may run there, but it may have to stay awake: its first mode, without room for work.
+        let m = ids.first().copied().unwrap_or(0);
+        let idle_w = profile.modes.get(m).map_or(0.0, |mode| mode.idle.value.get());
+        let (curve, error) = if body.steady_c(idle_w, 0.0).is_some() {
+            curve::tangents(&body, idle_w, 0.0)
+        } else {
+            // No steady state at all: counted at its throttle temperature, where firmware would hold it.
+            let base_w = idle_w + body.leakage.watts(body.throttle_c);
+            (vec![Line { base_w, slope: 1.0 }; 2], 0.0)
+        };
+        let units = profile.processors.iter().map(|_| ways.iter().map(|_| None).collect()).collect();
+        kind.modes.push(KindMode { mode: m, clock: 1.0, dynamic_cap_w: 0.0, curve, error, units });
+    }
+    kind
+}
+
+/// Costs of every way on every processor; the flag: the cap lowered some clock.
+fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec<Option<Unit>>>, bool) {
+    let profile = &device.profile;
+    let mut any_capped = false;
+    let by_processor = profile.processors.iter().map(|processor| {
+        let cost = |way: &Way<'_>| {
+            if way.resident_share < 1.0 && !device.may_stream {
+                return None;
+            }
+            let rates = Rates::of(profile, profile.modes.get(mode)?, processor, way.precision.weights, clock)?;
+            let (unit, capped) = unit(way, &rates)?;
+            any_capped |= capped;
+            Some(unit)
+        };
+        ways.iter().map(cost).collect()
+    });
+    (by_processor.collect(), any_capped)
+}
+
+/// Dynamic power when every processor runs its hungriest way without a pause.
+fn full_load_w(mode: &KindMode, ways: &[Way<'_>]) -> f64 {
+    let power = |(way, unit): (&Way<'_>, &Option<Unit>)| {
+        let spent = unit.as_ref()?.request(way);
+        (spent.time_s > 0.0).then(|| spent.energy_j / spent.time_s)
+    };
+    mode.units.iter().map(|row| ways.iter().zip(row).filter_map(power).fold(0.0, f64::max)).sum()
+}
+
+/// Adds one device's rows.
+fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64]) {
+    let profile = &device.profile;
+    let pool_names: Vec<&String> = profile.memories.keys().collect();
+    let first_pool = fleet.pools.len();
+    for (name, memory) in &profile.memories {
+        let usable = memory.size.value.get() * memory.usable.value.get();
+        let capacity_bytes = pressure::capacity_bytes(usable, device.memory_margin.value.get());
+        fleet.pools.push(Pool { device: d as u32, name: name.clone(), capacity_bytes });
+    }
+    for (id, reason) in &fleet.kinds[kind].unusable {
+        fleet.unusable.push(Unusable { device: d, mode: id.clone(), reason });
+    }
+    let first_mode = fleet.modes.len() as u32;
+    for (k, mode) in fleet.kinds[kind].modes.iter().enumerate() {
+        for &level in levels {
+            let number = fleet.modes.len() as u32;
+            let first_place = fleet.places.len() as u32;
+            for (p, processor) in profile.processors.iter().enumerate() {
+                if let Some(pool) = pool_names.iter().position(|n| **n == processor.memory) {
+                    let pool = (first_pool + pool) as u32;
+                    fleet.places.push(Place { mode: number, device: d as u32, processor: p as u32, pool });
+                }
+            }
+            let mut name = profile.modes.get(mode.mode).map_or_else(String::new, |m| m.id.clone());
+            if mode.clock < 1.0 {
+                name.push_str(&format!("@{}", mode.clock));
+            }
+            if levels.len() > 1 {
+                name.push_str(&format!(" to {:.0} %", 100.0 * level));
+            }
+            fleet.modes.push(Mode {
+                device: d as u32,
+                name,
+                throttled: mode.clock < 1.0,
+                booked_cap: level,
+                dynamic_cap_w: mode.dynamic_cap_w,
+                curve: mode.curve.clone(),
+                places: first_place..fleet.places.len() as u32,
+            });
+            fleet.labels.push(ModeLabel { device: d, mode: mode.mode, clock: mode.clock, level });
+            fleet.kind_mode.push(k);
+        }
+    }
+    fleet.devices.push(table::Device {
+        name: device.name.clone(),
+        sleep_w: profile.sleep.power.value.get(),
+        may_sleep: device.may_sleep,
+        needs: device.host.map(|h| h as u32),
+        modes: first_mode..fleet.modes.len() as u32,
+        class: 0,
+    });
+}

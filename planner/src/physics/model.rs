@@ -1,0 +1,169 @@
+//! What physics hands on: the table, and what its numbers mean.
+
+use profiles::{Precision, WeightFormat};
+use scenarios::Method;
+use std::fmt;
+
+use crate::table::Table;
+
+/// A scenario in numbers, with the meaning of every index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    pub table: Table,
+    /// By [`crate::table::Choice::label`].
+    pub labels: Vec<Label>,
+    /// By index of [`Table::modes`].
+    pub modes: Vec<ModeLabel>,
+    /// Options that were not offered to the search, with the reason; by service, in the order of the file.
+    pub dropped: Vec<Dropped>,
+    /// Power modes that were not offered.
+    pub unusable: Vec<Unusable>,
+}
+
+/// What an option stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Index of the service.
+    pub service: usize,
+    /// Index among the service's models.
+    pub model: usize,
+    pub precision: Precision,
+    pub method: Method,
+    pub samples: u32,
+    /// Answer tokens of a sample where the model is held to a budget; `None`: the service's own length.
+    pub budget: Option<u32>,
+    pub replicas: u32,
+    /// Share of the weights kept in memory; below 1 the rest is streamed from storage each pass.
+    pub resident_share: f64,
+    /// Share of right answers; `None`: not measured and not asked for (the table then counts 1).
+    pub accuracy: Option<f64>,
+    pub benchmark: Option<String>,
+    /// Mean over the model's weights, scales included.
+    pub bits_per_weight: f64,
+    /// Requests at one replica that memory is booked for.
+    pub concurrency: u32,
+    /// True where the accuracy needs a verifier that recognises a right answer (best-of-n).
+    pub needs_verifier: bool,
+    /// True where the accuracy was measured at a 16-bit KV cache and is assumed to hold at fewer bits.
+    pub kv_assumed: bool,
+}
+
+/// What a mode of the table stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModeLabel {
+    pub device: usize,
+    /// Index among the profile's modes.
+    pub mode: usize,
+    /// Clock factor on top of the mode's own.
+    pub clock: f64,
+    /// Booked share that its latencies assume.
+    pub level: f64,
+}
+
+/// An option that was not offered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropped {
+    /// Index of the service.
+    pub service: usize,
+    /// The option in words: `llama-3.2-1b w2`, `… majority of 5`.
+    pub what: String,
+    pub reason: Reason,
+}
+
+/// Why an option was not offered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// No processor of an allowed device has a kernel for the format.
+    NoKernel {
+        format: WeightFormat,
+    },
+    /// The model cannot be had in the format.
+    NotQuantisable {
+        format: WeightFormat,
+    },
+    /// Accuracy was not measured at this format.
+    NotMeasured {
+        benchmark: String,
+        format: WeightFormat,
+    },
+    BelowFloor {
+        accuracy: f64,
+        floor: f64,
+    },
+    /// Majority voting without a measured ceiling.
+    NoCeiling,
+    /// Best-of-n without counted samples.
+    NoSamplesCounted,
+    /// A budget outside the measured ones, which are never extrapolated.
+    BudgetOutside {
+        budget: u32,
+    },
+    /// Samples under a budget were not measured together.
+    SamplesWithBudget,
+    /// Sampling for a model that gives one answer.
+    NothingToSample,
+    ContextTooShort {
+        needed: u64,
+        context: u32,
+    },
+    /// No allowed device can run it: no streaming there, or caps that idling uses up.
+    NoPlace,
+    /// More memory than all allowed devices have together.
+    TooLarge {
+        bytes: f64,
+        available: f64,
+    },
+    /// More replicas than allowed devices.
+    TooFewDevices {
+        replicas: u32,
+    },
+    /// A model without blocks, or with more than can be planned.
+    Blocks {
+        count: u64,
+    },
+    /// Another option costs no more anywhere and answers no worse.
+    Dominated {
+        by: String,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKernel { format } => write!(f, "no allowed device has a {format} kernel"),
+            Self::NotQuantisable { format } => write!(f, "the model cannot be had in {format}"),
+            Self::NotMeasured { benchmark, format } => write!(f, "{benchmark} was not measured at {format}"),
+            Self::BelowFloor { accuracy, floor } => {
+                write!(f, "accuracy {:.1} % is below the floor of {:.1} %", 100.0 * accuracy, 100.0 * floor)
+            }
+            Self::NoCeiling => write!(f, "majority voting was not measured for it"),
+            Self::NoSamplesCounted => write!(f, "repeated samples were not counted for it"),
+            Self::BudgetOutside { budget } => write!(f, "a budget of {budget} tokens lies outside the measured ones"),
+            Self::SamplesWithBudget => write!(f, "samples under a token budget were not measured"),
+            Self::NothingToSample => write!(f, "the model gives one answer, there is nothing to sample"),
+            Self::ContextTooShort { needed, context } => write!(f, "{needed} tokens do not fit a context of {context}"),
+            Self::NoPlace => write!(f, "no allowed device can run it"),
+            Self::TooLarge { bytes, available } => {
+                write!(f, "{:.2} GB of weights, but allowed devices hold {:.2} GB together", bytes / 1e9, available / 1e9)
+            }
+            Self::TooFewDevices { replicas } => write!(f, "fewer allowed devices than {replicas} replicas"),
+            Self::Blocks { count } => write!(f, "a chain of {count} blocks cannot be planned"),
+            Self::Dominated { by } => write!(f, "{by} costs no more anywhere and answers no worse"),
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.reason)
+    }
+}
+
+/// A power mode that was not offered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unusable {
+    pub device: usize,
+    /// Id in the profile.
+    pub mode: String,
+    pub reason: &'static str,
+}

@@ -1,0 +1,225 @@
+//! Time and energy of one block in one pass on one processor in one power mode.
+//!
+//! Roofline per block: a processor runs its blocks one after another, so saturations of different blocks
+//! do not overlap, and the cost of a stage is the sum over its blocks. The mode's cap holds at every
+//! instant: a block that would draw more runs at a lower arithmetic clock, and if the lowest is not
+//! enough, at a lower memory rate too. That is a property of (block, mode), not of the plan.
+
+use profiles::{DeviceProfile, PowerMode, Processor, WeightFormat};
+
+use super::power::{Leakage, energy_factor};
+use super::roofline;
+use super::work::Work;
+
+/// Lowest arithmetic clock that a cap may force, as a share of the mode's. Assumed.
+pub const BLOCK_CLOCK_MIN: f64 = 0.1;
+
+/// What a processor does per second and per joule in a mode, for one weight format.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Operations per second at the full clock, as the kernel reaches them.
+    pub peak: f64,
+    /// Bytes per second in this mode, as kernels reach them.
+    pub bandwidth: f64,
+    /// At the full clock.
+    pub joules_per_op: f64,
+    pub joules_per_byte: f64,
+    pub launch_s: f64,
+    /// Fixed overhead of a pass over a stage.
+    pub pass_overhead_s: f64,
+    /// Exponent of the roofline.
+    pub overlap: f64,
+    /// Arithmetic clock of the mode, times the factor set to stay cool, (0, 1].
+    pub clock: f64,
+    /// Last-level cache, bytes; 0 where none is known.
+    pub cache_bytes: f64,
+    /// Dynamic power that the mode's cap leaves when the die is at its throttle temperature; infinite without a cap.
+    pub headroom_w: f64,
+    /// Storage rate in bytes per second and energy per byte, where weights may be streamed.
+    pub storage: Option<(f64, f64)>,
+}
+
+impl Rates {
+    /// `clock` is the factor on top of the mode's own clocks. `None` where the processor has no kernel for the format.
+    #[must_use]
+    pub fn of(device: &DeviceProfile, mode: &PowerMode, processor: &Processor, format: WeightFormat, clock: f64) -> Option<Self> {
+        let kernel = processor.kernels.get(&format)?;
+        let (compute, memory) =
+            mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
+        let rates = Self {
+            peak: kernel.peak.value.get() * kernel.efficiency.value.get(),
+            bandwidth: processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory,
+            joules_per_op: kernel.joules_per_op.value.get(),
+            joules_per_byte: processor.joules_per_byte.value.get(),
+            launch_s: processor.launch.value.get(),
+            pass_overhead_s: processor.pass_overhead.value.get(),
+            overlap: processor.overlap.value,
+            clock: compute * clock,
+            cache_bytes: processor.cache.as_ref().map_or(0.0, |c| c.value.get()),
+            headroom_w: headroom_w(device, mode),
+            storage: device.storage.as_ref().map(|s| (s.bandwidth.value.get(), s.joules_per_byte.value.get())),
+        };
+        (rates.peak > 0.0 && rates.bandwidth > 0.0 && rates.clock > 0.0).then_some(rates)
+    }
+}
+
+/// Dynamic power under a mode's cap: what idling and the leakage of a die about to throttle leave. Infinite without a cap.
+#[must_use]
+pub fn headroom_w(device: &DeviceProfile, mode: &PowerMode) -> f64 {
+    mode.cap.as_ref().map_or(f64::INFINITY, |cap| {
+        cap.value.get() - mode.idle.value.get() - Leakage::of(&device.thermal).watts(device.thermal.throttle.value.get())
+    })
+}
+
+/// What one block in one pass takes, or a sum of such.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Launches included.
+    pub time_s: f64,
+    /// What arithmetic alone would take, at the clock that it ran at.
+    pub alu_s: f64,
+    /// What memory (and storage) alone would take.
+    pub memory_s: f64,
+    /// Dynamic energy.
+    pub energy_j: f64,
+}
+
+impl std::ops::Add for Spent {
+    type Output = Self;
+    fn add(self, o: Self) -> Self {
+        Self {
+            time_s: self.time_s + o.time_s,
+            alu_s: self.alu_s + o.alu_s,
+            memory_s: self.memory_s + o.memory_s,
+            energy_j: self.energy_j + o.energy_j,
+        }
+    }
+}
+
+impl Spent {
+    /// `k` times as much.
+    #[must_use]
+    pub fn times(self, k: f64) -> Self {
+        Self { time_s: self.time_s * k, alu_s: self.alu_s * k, memory_s: self.memory_s * k, energy_j: self.energy_j * k }
+    }
+}
+
+/// Runs a block: time and energy, and the arithmetic clock (a share of the mode's) that the cap left it.
+///
+/// `miss` is the share of its weights that each pass reads again from storage. `None` where it cannot run:
+/// no storage to stream from, or a cap that idling alone uses up.
+#[must_use]
+pub fn run(work: &Work, rates: &Rates, miss: f64) -> Option<(Spent, f64)> {
+    let mut memory_s = work.bytes() / rates.bandwidth;
+    let mut memory_j = work.bytes() * rates.joules_per_byte;
+    if miss > 0.0 {
+        let (bandwidth, joules_per_byte) = rates.storage.filter(|s| s.0 > 0.0)?;
+        memory_s += miss * work.weight_bytes / bandwidth;
+        memory_j += miss * work.weight_bytes * joules_per_byte;
+    }
+    let at = |share: f64| {
+        let clock = rates.clock * share;
+        let alu_s = work.ops / (rates.peak * clock);
+        let time_s = roofline::time_s(alu_s, memory_s, rates.overlap) + work.launches * rates.launch_s;
+        Spent { time_s, alu_s, memory_s, energy_j: memory_j + work.ops * rates.joules_per_op * energy_factor(clock) }
+    };
+    let holds = |s: &Spent| s.energy_j <= rates.headroom_w * s.time_s;
+    let full = at(1.0);
+    if full.energy_j <= 0.0 || holds(&full) {
+        return Some((full, 1.0));
+    }
+    if rates.headroom_w <= 0.0 {
+        return None;
+    }
+    let slowest = at(BLOCK_CLOCK_MIN);
+    if !holds(&slowest) {
+        // The same energy spread over the time that the cap allows: memory waits.
+        let time_s = slowest.energy_j / rates.headroom_w;
+        return Some((
+            Spent { time_s, memory_s: slowest.memory_s.max(time_s - work.launches * rates.launch_s), ..slowest },
+            BLOCK_CLOCK_MIN,
+        ));
+    }
+    // Power grows with the clock: energy does, and time falls.
+    let (mut low, mut high) = (BLOCK_CLOCK_MIN, 1.0);
+    while high - low > 1e-9 {
+        let middle = 0.5 * (low + high);
+        if holds(&at(middle)) { low = middle } else { high = middle }
+    }
+    Some((at(low), low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{board, card};
+    use proptest::prelude::*;
+
+    fn work(ops: f64, bytes: f64) -> Work {
+        Work { ops, weight_bytes: bytes, state_bytes: 0.0, activation_bytes: 0.0, launches: 1.0 }
+    }
+
+    fn rates(share_of_cap: f64) -> Rates {
+        let d = board();
+        Rates { headroom_w: share_of_cap, ..Rates::of(&d, &d.modes[0], &d.processors[0], WeightFormat::W8, 1.0).unwrap() }
+    }
+
+    #[test]
+    fn known_values() {
+        // 1e9 operations at 100 GOPS: 10 ms; 0.1 GB at 10 GB/s: 10 ms; p = 2: sqrt 2 * 10 ms; 20 us launch.
+        let (s, clock) = run(&work(1e9, 1e8), &rates(f64::INFINITY), 0.0).unwrap();
+        assert!((s.time_s - (0.01 * 2.0f64.sqrt() + 20e-6)).abs() < 1e-12);
+        assert!((s.alu_s - 0.01).abs() < 1e-12 && (s.memory_s - 0.01).abs() < 1e-12);
+        // 1e9 * 20 pJ + 1e8 * 100 pJ = 30 mJ.
+        assert!((s.energy_j - 0.03).abs() < 1e-12);
+        assert!((clock - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn modes_lower_rates_and_energy() {
+        let d = card();
+        let of = |m: usize| Rates::of(&d, &d.modes[m], &d.processors[0], WeightFormat::W8, 1.0).unwrap();
+        assert!((of(1).clock - 0.5).abs() < 1e-12 && (of(1).bandwidth - 0.8 * of(0).bandwidth).abs() < 1e-3);
+        assert!((of(0).headroom_w - (30.0 - 6.0 - (60.0f64 / 30.0).exp())).abs() < 1e-9);
+        let lone = |r| run(&work(1e12, 0.0), &Rates { headroom_w: f64::INFINITY, ..r }, 0.0).unwrap().0;
+        assert!((lone(of(1)).energy_j - 0.25 * lone(of(0)).energy_j).abs() < 1e-12);
+        assert!(Rates::of(&d, &d.modes[0], &d.processors[0], WeightFormat::Sherry, 1.0).is_none());
+    }
+
+    #[test]
+    fn streaming_reads_what_is_missing() {
+        let w = work(0.0, 1e9);
+        let (whole, half) = (run(&w, &rates(f64::INFINITY), 0.0).unwrap().0, run(&w, &rates(f64::INFINITY), 0.5).unwrap().0);
+        // Half a gigabyte at 500 MB/s is one second, at 1 nJ a byte half a joule.
+        assert!((half.time_s - whole.time_s - 1.0).abs() < 1e-9);
+        assert!((half.energy_j - whole.energy_j - 0.5).abs() < 1e-9);
+        assert!(run(&w, &Rates { storage: None, ..rates(1.0) }, 0.5).is_none());
+    }
+
+    #[test]
+    fn a_cap_that_idling_uses_up_runs_nothing() {
+        assert!(run(&work(1e9, 1e8), &rates(0.0), 0.0).is_none());
+        assert!(run(&Work::default(), &rates(-1.0), 0.0).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn the_cap_holds_and_is_used(ops in 1e6..1e12f64, bytes in 1e3..1e10f64, headroom in 0.05..10.0f64) {
+            let w = work(ops, bytes);
+            let (free, _) = run(&w, &rates(f64::INFINITY), 0.0).unwrap();
+            let (s, clock) = run(&w, &rates(headroom), 0.0).unwrap();
+            prop_assert!(s.energy_j / s.time_s <= headroom * (1.0 + 1e-9));
+            prop_assert!(s.time_s >= free.time_s * (1.0 - 1e-9) && s.energy_j <= free.energy_j * (1.0 + 1e-9));
+            if clock < 1.0 {
+                prop_assert!(s.energy_j / s.time_s >= headroom * (1.0 - 1e-5), "lowered no further than needed");
+            }
+        }
+
+        #[test]
+        fn more_work_costs_more(ops in 0.0..1e12f64, bytes in 1.0..1e10f64, more in 1.0..3.0f64, miss in 0.0..0.9f64) {
+            let r = rates(f64::INFINITY);
+            let (a, b) = (run(&work(ops, bytes), &r, miss).unwrap().0, run(&work(ops * more, bytes * more), &r, miss).unwrap().0);
+            prop_assert!(b.time_s >= a.time_s && b.energy_j >= a.energy_j);
+        }
+    }
+}

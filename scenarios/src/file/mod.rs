@@ -1,0 +1,22 @@
+//! The file format: one typed description, from which reader, writer, key lists and JSON Schema all
+//! come, so that they cannot drift apart.
+
+mod choices;
+mod lengths;
+mod lists;
+mod quantities;
+mod shape;
+mod shapes;
+mod words;
+
+pub use choices::{Arriving, Bits, Objective, SleepRule, Technique, Weights};
+pub use lengths::{Length, LengthUnit, Replicas};
+pub(crate) use lists::FORMATS;
+pub use lists::{Ends, PrecisionEntry, Precisions, SiteLink};
+pub use shape::Marked;
+pub(crate) use shape::Read;
+pub(crate) use shape::shorten;
+#[cfg(test)]
+pub(crate) use shape::{Key, Shape};
+pub use shapes::{Accuracy, Deadline, Device, File, Limits, Link, LinkDetail, Override, PrecisionDetail, Scaling, Service, Site};
+pub use words::{Flag, Name, Text};

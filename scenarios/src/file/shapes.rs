@@ -1,0 +1,239 @@
+//! The maps of a scenario file. The texts here are what editors show.
+
+use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Ratio, Seconds, Watts};
+
+use super::choices::{Arriving, Bits, Objective, SleepRule, Technique, Weights};
+use super::lengths::{Length, Replicas};
+use super::lists::{Ends, Precisions, SiteLink};
+use super::shape::{Entries, Key, Marked, Read, Shape, shape};
+use super::words::{Flag, Name, Text};
+use crate::diagnostic::Sink;
+use crate::yaml::Node;
+
+shape! {
+    /// A scenario: a fleet, what it must serve, and what counts as best.
+    File, "a scenario" {
+        /// Name of the scenario; the report's folder bears it.
+        required "name" name: Name,
+        /// What it is about, for readers.
+        optional "description" description: Text,
+        /// Places with devices. Devices of one site share its link.
+        required "sites" sites: Vec<Marked<Site>>,
+        /// The fleet.
+        required "devices" devices: Vec<Marked<Device>>,
+        /// Links between sites, and direct links between devices, which win over sites' links.
+        optional "links" links: Vec<Marked<Link>>,
+        /// Streams of requests.
+        required "services" services: Vec<Marked<Service>>,
+        /// Limits of the whole fleet.
+        optional "limits" limits: Limits,
+        /// What is minimised; the mean power of the fleet unless said.
+        optional "objective" objective: Objective,
+    }
+}
+
+shape! {
+    /// A place: devices near each other on one network.
+    Site, "a site" {
+        /// Unique among sites and devices.
+        required "name" name: Name,
+        /// Air temperature; 25 °C unless said.
+        optional "ambient" ambient: Celsius,
+        /// Link among its devices: a kind of the catalogue such as `gigabit-ethernet`, or a map with changes to it.
+        required "link" link: SiteLink,
+    }
+}
+
+shape! {
+    /// A kind of link with changes.
+    LinkDetail, "a link" {
+        /// Kind of the catalogue.
+        required "kind" kind: Name,
+        /// One-way latency of a small message instead of the kind's.
+        optional "latency" latency: Seconds,
+        /// Bandwidth instead of the kind's.
+        optional "bandwidth" bandwidth: BytesPerSecond,
+        /// Share of packets lost instead of the kind's; at most 90 %.
+        optional "loss" loss: Ratio,
+    }
+}
+
+shape! {
+    /// A link between two sites or two devices.
+    Link, "a link" {
+        /// Two names of sites or devices.
+        required "between" between: Ends,
+        /// Kind of the catalogue.
+        required "kind" kind: Name,
+        /// One-way latency of a small message instead of the kind's.
+        optional "latency" latency: Seconds,
+        /// Bandwidth instead of the kind's.
+        optional "bandwidth" bandwidth: BytesPerSecond,
+        /// Share of packets lost instead of the kind's; at most 90 %.
+        optional "loss" loss: Ratio,
+    }
+}
+
+shape! {
+    /// A device, or several equal ones.
+    Device, "a device" {
+        /// Unique among sites and devices. With `count: 3` the devices are called `name-1`, `name-2`, `name-3`.
+        required "name" name: Name,
+        /// Profile of the catalogue. Either this or `profile_file`.
+        optional "profile" profile: Name,
+        /// Profile of your own, measured with `agent probe`: a path relative to this file.
+        optional "profile_file" profile_file: Text,
+        /// How many; 1 unless said.
+        optional "count" count: u32,
+        /// Where it stands; the only site unless said.
+        optional "site" site: Name,
+        /// Air temperature around it; the site's unless said.
+        optional "ambient" ambient: Celsius,
+        /// Whether it may sleep when it has no work; allowed unless said.
+        optional "sleep" sleep: SleepRule,
+        /// Power modes that the planner may choose; all of the profile unless said.
+        optional "modes" modes: Vec<Marked<Text>>,
+        /// Cap on its mean power.
+        optional "power_cap" power_cap: Watts,
+        /// Share of its usable memory that stays free; 10 % unless said.
+        optional "memory_margin" memory_margin: Ratio,
+        /// Device that must be awake for this one to be: a card's computer.
+        optional "host" host: Name,
+        /// Whether weights that do not fit may be streamed from its storage; false unless said.
+        optional "stream" stream: Flag,
+        /// Changes to the profile's numbers.
+        optional "override" overrides: Override,
+    }
+}
+
+shape! {
+    /// Changes to a profile's numbers. A number set here counts as assumed.
+    Override, "an override" {
+        /// Size of its memory; for a profile with one memory pool.
+        optional "memory" memory: Bytes,
+        /// Share of its memory that models may use; for a profile with one memory pool.
+        optional "usable_memory" usable_memory: Ratio,
+        /// Power with nothing to do, in the default mode; other modes move by the same difference.
+        optional "idle" idle: Watts,
+        /// Power asleep.
+        optional "asleep" asleep: Watts,
+        /// Time to wake.
+        optional "wake_time" wake_time: Seconds,
+        /// Temperature at which the firmware lowers clocks.
+        optional "throttle" throttle: Celsius,
+        /// Thermal resistance from die to air: case and fan decide it.
+        optional "thermal_resistance" thermal_resistance: KelvinPerWatt,
+        /// Read rate of its storage; for a profile with storage.
+        optional "storage" storage: BytesPerSecond,
+    }
+}
+
+shape! {
+    /// A stream of requests, and what it demands.
+    Service, "a service" {
+        /// Unique among services.
+        required "name" name: Name,
+        /// Candidate models of the catalogue; the planner picks one.
+        required "models" models: Vec<Marked<Name>>,
+        /// Precisions that may be used: a list, or `all`. Unless said: w16, w8 and w4.
+        optional "precisions" precisions: Precisions,
+        /// Mean request rate.
+        required "rate" rate: PerSecond,
+        /// How requests arrive; `poisson` unless said.
+        optional "arrivals" arrivals: Arriving,
+        /// Length of one prompt: `512 tokens`, `1 item`, `30 s of audio`.
+        required "prompt" prompt: Length,
+        /// Length of one answer in tokens. Models that answer in one pass have none.
+        optional "answer" answer: Length,
+        /// Bytes of one request on the wire. Unless said: 4 B a token, 100 kB an item, 640 B a frame.
+        optional "request_size" request_size: Bytes,
+        /// Bytes of one answer on the wire. Unless said: 4 B a token, 1 kB for models without tokens.
+        optional "answer_size" answer_size: Bytes,
+        /// Device where requests arise. Unless said they arise where the first stage runs.
+        optional "origin" origin: Name,
+        /// How fast answers must be.
+        optional "deadline" deadline: Deadline,
+        /// How right answers must be.
+        optional "accuracy" accuracy: Accuracy,
+        /// Test-time scaling that the planner may use; one sample unless said.
+        optional "scaling" scaling: Scaling,
+        /// Copies to consider; `1..1` unless said.
+        optional "replicas" replicas: Replicas,
+        /// Most devices and processors that one copy is split over; 3 unless said.
+        optional "max_stages" max_stages: u32,
+        /// Devices that must each hold a part of it.
+        optional "pin" pin: Vec<Marked<Name>>,
+        /// Devices that may hold no part of it.
+        optional "forbid" forbid: Vec<Marked<Name>>,
+        /// Privacy: the block that sees the raw prompt runs on one of these devices.
+        optional "first_block_on" first_block_on: Vec<Marked<Name>>,
+        /// Services that must not share a device with this one.
+        optional "apart_from" apart_from: Vec<Marked<Name>>,
+    }
+}
+
+shape! {
+    /// Longest times, met by a share of the requests. At least one of the times.
+    Deadline, "a deadline" {
+        /// Share of the requests that must meet it; 90 % unless said.
+        optional "percentile" percentile: Ratio,
+        /// Time to first token, waiting and links included.
+        optional "ttft" ttft: Seconds,
+        /// Time per output token after the first.
+        optional "tpot" tpot: Seconds,
+        /// Time from request to whole answer.
+        optional "total" total: Seconds,
+    }
+}
+
+shape! {
+    /// Least accuracy on a benchmark.
+    Accuracy, "an accuracy floor" {
+        /// Benchmark on which the candidates were measured.
+        required "benchmark" benchmark: Name,
+        /// Least share of right answers.
+        required "at_least" at_least: Ratio,
+    }
+}
+
+shape! {
+    /// Test-time scaling: more samples or longer thinking for better answers.
+    Scaling, "scaling" {
+        /// How samples become one answer; `single` and `majority` unless said.
+        optional "methods" methods: Vec<Marked<Technique>>,
+        /// Numbers of samples to consider; 1 is always considered.
+        optional "samples" samples: Vec<Marked<u32>>,
+        /// Answer lengths to consider, for models that think until stopped.
+        optional "budgets" budgets: Vec<Marked<Length>>,
+    }
+}
+
+shape! {
+    /// A precision in full.
+    PrecisionDetail, "a precision" {
+        /// Format of weights.
+        required "weights" weights: Weights,
+        /// Width of the KV cache; 16 bit unless said.
+        optional "kv" kv: Bits,
+        /// Width of activations that cross a link, 16 or 8 bit; 16 bit unless said.
+        optional "activations" activations: Bits,
+    }
+}
+
+shape! {
+    /// Limits of the whole fleet.
+    Limits, "limits" {
+        /// Cap on the mean power of the fleet.
+        optional "power" power: Watts,
+        /// Highest booked share of any processor's time; 70 % unless said.
+        optional "booked_time" booked_time: Ratio,
+        /// Highest booked share of any link; 50 % unless said.
+        optional "booked_link" booked_link: Ratio,
+        /// Highest mean of latency over deadline.
+        optional "latency" latency: Ratio,
+        /// Highest mean share of awake processors' time that is not used.
+        optional "underutilisation" underutilisation: Ratio,
+        /// Least mean accuracy over services.
+        optional "mean_accuracy" mean_accuracy: Ratio,
+    }
+}

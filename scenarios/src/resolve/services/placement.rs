@@ -1,0 +1,166 @@
+//! Where a service may, must and must not run.
+
+use std::collections::BTreeSet;
+
+use super::{MAX_STAGES, label};
+use crate::code::Code;
+use crate::diagnostic::{Sink, Span};
+use crate::file::{Marked, Name, Service as FileService};
+use crate::resolve::Context;
+use crate::resolve::names::list;
+use crate::resolve::reach::Parts;
+use crate::scenario::Said;
+
+/// Longest chain that makes sense: each hop costs a link's latency for every token.
+const MAX_CHAIN: u32 = 16;
+
+#[derive(Default)]
+pub(super) struct Placement {
+    pub(super) origin: Option<usize>,
+    pub(super) replicas: (u32, u32),
+    pub(super) max_stages: u32,
+    pub(super) pins: Vec<Said<usize>>,
+    pub(super) forbidden: Vec<Said<usize>>,
+    pub(super) private_to: Vec<Said<usize>>,
+    pub(super) apart_from: Vec<Said<usize>>,
+}
+
+/// A device of a list, with the name that brought it in.
+struct Listed<'f> {
+    device: usize,
+    name: &'f Marked<Name>,
+}
+
+pub(super) fn resolve(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, sink: &mut Sink) -> Placement {
+    let forbidden = devices(context, file.forbid.as_ref(), sink);
+    let private = devices(context, file.first_block_on.as_ref(), sink);
+    let pins = pins(context, file.pin.as_ref(), sink);
+    let origin = file.origin.as_ref().and_then(|o| context.names.device(o, sink));
+    let banned: BTreeSet<usize> = forbidden.iter().map(|f| f.device).collect();
+    for pin in pins.iter().filter(|p| banned.contains(&p.device)) {
+        let message = format!("{} is pinned to `{}` and forbidden there", label(file), pin.name.value.0);
+        sink.report(Code::PinnedForbidden, pin.name.span, message, "delete it from `pin` or from `forbid`");
+    }
+    if let Some(first) = private.first().filter(|_| private.iter().all(|p| banned.contains(&p.device))) {
+        let message = format!("the first block of {} must run on devices that are all forbidden", label(file));
+        sink.report(Code::PrivateForbidden, first.name.span, message, "delete one of them from `forbid`");
+    }
+    let total = context.names.device_count();
+    if let Some(last) = forbidden.last().filter(|_| banned.len() == total) {
+        let message = format!("{} is forbidden on every device", label(file));
+        sink.report(Code::NoDeviceLeft, last.name.span, message, "leave at least one device");
+    }
+    reach(file, origin, &pins, &private, parts, sink);
+    let max_stages = max_stages(file, &pins, sink);
+    Placement {
+        origin,
+        replicas: replicas(file, total.saturating_sub(banned.len()), sink),
+        max_stages,
+        pins: resolved(pins),
+        forbidden: resolved(forbidden),
+        private_to: resolved(private),
+        apart_from: apart(context, index, file, sink),
+    }
+}
+
+fn resolved(listed: Vec<Listed<'_>>) -> Vec<Said<usize>> {
+    listed.into_iter().map(|l| Said { value: l.device, at: l.name.span.into() }).collect()
+}
+
+/// Devices of a list; a group's name brings in all of its members.
+fn devices<'f>(context: &Context<'_>, names: Option<&'f Marked<Vec<Marked<Name>>>>, sink: &mut Sink) -> Vec<Listed<'f>> {
+    let mut listed: Vec<Listed<'f>> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for name in list(names) {
+        let found = context.names.devices(name, sink).to_vec();
+        if !found.is_empty() && found.iter().all(|d| seen.contains(d)) {
+            repeated(name, sink);
+        }
+        listed.extend(found.into_iter().filter(|&d| seen.insert(d)).map(|device| Listed { device, name }));
+    }
+    listed
+}
+
+/// Pins: each device named must hold a part, so a group is not a pin.
+fn pins<'f>(context: &Context<'_>, names: Option<&'f Marked<Vec<Marked<Name>>>>, sink: &mut Sink) -> Vec<Listed<'f>> {
+    let mut listed: Vec<Listed<'f>> = Vec::new();
+    for name in list(names) {
+        let Some(device) = context.names.device(name, sink) else { continue };
+        if listed.iter().any(|l| l.device == device) {
+            repeated(name, sink);
+        } else {
+            listed.push(Listed { device, name });
+        }
+    }
+    listed
+}
+
+fn repeated(name: &Marked<Name>, sink: &mut Sink) {
+    sink.report(Code::Repeated, name.span, format!("`{}` is listed twice", name.value.0), "delete one");
+}
+
+/// Origin, pins and private devices work on one request: there must be a way between them.
+fn reach(file: &FileService, origin: Option<usize>, pins: &[Listed<'_>], private: &[Listed<'_>], parts: &Parts, sink: &mut Sink) {
+    let from = match (origin, &file.origin, pins.first()) {
+        (Some(device), Some(name), _) => Some((device, name)),
+        (_, _, Some(pin)) => Some((pin.device, pin.name)),
+        _ => None,
+    };
+    let Some((start, start_name)) = from else { return };
+    let help = "add a link between their sites under `links`";
+    let mut complain = |name: &Marked<Name>, at: Span| {
+        let message = format!("{} needs `{}` and `{}`, but no link joins them", label(file), start_name.value.0, name.value.0);
+        sink.report(Code::Unreachable, at, message, help);
+    };
+    for pin in pins.iter().filter(|p| !parts.connected(start, p.device)) {
+        complain(pin.name, pin.name.span);
+    }
+    if let Some(first) = private.first().filter(|_| !private.iter().any(|p| parts.connected(start, p.device))) {
+        complain(first.name, first.name.span);
+    }
+}
+
+fn max_stages(file: &FileService, pins: &[Listed<'_>], sink: &mut Sink) -> u32 {
+    let stages = match &file.max_stages {
+        Some(said) if (1..=MAX_CHAIN).contains(&said.value) => said.value,
+        Some(said) => {
+            let message = format!("{} stages", said.value);
+            sink.report(Code::BadCount, said.span, message, format!("write a count from 1 to {MAX_CHAIN}"));
+            MAX_STAGES
+        }
+        None => MAX_STAGES,
+    };
+    let needed = u32::try_from(pins.len()).unwrap_or(u32::MAX);
+    if let Some(pin) = pins.last().filter(|_| needed > stages) {
+        let message = format!("{} pins need {} stages, {stages} are allowed", pins.len(), pins.len());
+        sink.report(Code::Contradiction, pin.name.span, message, format!("write `max_stages: {needed}`, or pin fewer devices"));
+    }
+    stages
+}
+
+fn replicas(file: &FileService, devices: usize, sink: &mut Sink) -> (u32, u32) {
+    let Some(said) = &file.replicas else { return (1, 1) };
+    let most = u32::try_from(devices).unwrap_or(u32::MAX);
+    if said.value.1 > most && most > 0 {
+        let message = format!("{} replicas of {} on {most} devices", said.value.1, label(file));
+        let help = format!("write at most `{}..{most}`, or add devices", said.value.0.min(most));
+        sink.report(Code::TooManyReplicas, said.span, message, help);
+    }
+    (said.value.0, said.value.1)
+}
+
+fn apart(context: &Context<'_>, index: usize, file: &FileService, sink: &mut Sink) -> Vec<Said<usize>> {
+    let mut others: Vec<Said<usize>> = Vec::new();
+    for name in list(file.apart_from.as_ref()) {
+        let Some(other) = context.names.service(name, sink) else { continue };
+        if other == index {
+            let message = format!("{} cannot be apart from itself", label(file));
+            sink.report(Code::ApartFromItself, name.span, message, "name another service");
+        } else if others.iter().any(|o| o.value == other) {
+            repeated(name, sink);
+        } else {
+            others.push(Said { value: other, at: name.span.into() });
+        }
+    }
+    others
+}
