@@ -3,10 +3,17 @@
 //! SI base inside (`f64` seconds, joules, watts, bytes, kelvin differences; degrees Celsius for
 //! absolute temperature). Text form carries the unit: `15 W`, `8 GiB`, `900 ms`, `204.8 GB/s`.
 
+#[cfg(test)]
+mod tests;
+mod text;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::str::FromStr;
+
+pub use text::significant;
+use text::{exact, parse, show};
 
 /// Why a text is not a quantity of the wanted kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +39,8 @@ macro_rules! quantity {
             /// What to type, for hints.
             pub const EXAMPLE: &'static str = $example;
             pub const QUANTITY: &'static str = $quantity;
+            /// Names of the units accepted in text, for hints.
+            pub fn unit_names() -> impl Iterator<Item = &'static str> { Self::UNITS.iter().map(|&(name, _)| name) }
             /// The number in base units.
             #[must_use] pub const fn get(self) -> f64 { self.0 }
             #[must_use] pub fn max(self, other: Self) -> Self { Self(self.0.max(other.0)) }
@@ -57,7 +66,12 @@ macro_rules! quantity {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { show(self.0, Self::UNITS, f) }
         }
         impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(&exact(self.0, Self::UNITS)) }
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                match exact(self.0, Self::UNITS) {
+                    Some(text) => s.serialize_str(&text),
+                    None => Err(serde::ser::Error::custom(concat!("a ", $quantity, " that is not finite cannot be written"))),
+                }
+             }
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -134,81 +148,5 @@ impl Celsius {
     #[must_use]
     pub fn above(self, other: Celsius) -> Kelvin {
         Kelvin(self.0 - other.0)
-    }
-}
-
-fn parse(text: &str, units: &[(&str, f64)], quantity: &'static str, example: &'static str) -> Result<f64, UnitError> {
-    let text = text.trim();
-    let split = text
-        .char_indices()
-        .find(|&(i, c)| {
-            !(c.is_ascii_digit()
-                || matches!(c, '.' | '-' | '+')
-                || (matches!(c, 'e' | 'E') && text[i + 1..].starts_with(|d: char| d.is_ascii_digit() || d == '-' || d == '+')))
-        })
-        .map_or(text.len(), |(i, _)| i);
-    let (number, unit) = (text[..split].trim(), text[split..].trim());
-    let number: f64 = number.parse().map_err(|_| UnitError::Number { text: text.into(), example })?;
-    if !number.is_finite() {
-        return Err(UnitError::Number { text: text.into(), example });
-    }
-    if unit.is_empty() {
-        return Err(UnitError::Missing { text: text.into(), example });
-    }
-    let factor = units.iter().find(|(u, _)| *u == unit).map(|&(_, f)| f);
-    factor.map(|f| number * f).ok_or_else(|| UnitError::Unknown { unit: unit.into(), quantity, example })
-}
-
-/// Shortest text that reads back to the same number.
-fn exact(value: f64, units: &[(&str, f64)]) -> String {
-    let (unit, factor) = units[0];
-    format!("{} {unit}", value / factor)
-}
-
-/// Three significant digits in the largest unit that keeps the number at or above 1.
-fn show(value: f64, units: &[(&str, f64)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (mut unit, mut factor) = units[0];
-    for &(u, k) in units {
-        let decimal = !matches!(
-            u,
-            "KiB"
-                | "MiB"
-                | "GiB"
-                | "TiB"
-                | "Wh"
-                | "kWh"
-                | "min"
-                | "h"
-                | "µs"
-                | "C"
-                | "Hz"
-                | "/min"
-                | "/h"
-                | "kbit/s"
-                | "Mbit/s"
-                | "Gbit/s"
-        ) && !u.contains("FLOP");
-        let fits = value.abs() >= k;
-        if decimal
-            && ((fits && (k > factor || value.abs() < factor)) || (!fits && value.abs() < factor && k < factor && value != 0.0))
-        {
-            (unit, factor) = (u, k);
-        }
-    }
-    write!(f, "{} {unit}", significant(value / factor))
-}
-
-/// A number with three significant digits, without an exponent.
-#[must_use]
-pub fn significant(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return format!("{value}");
-    }
-    let digits = 2 - value.abs().log10().floor() as i32;
-    if digits <= 0 {
-        let scale = 10f64.powi(-digits);
-        format!("{}", (value / scale).round() * scale)
-    } else {
-        format!("{value:.*}", digits as usize)
     }
 }

@@ -27,7 +27,7 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use explain::explain;
 pub use known::Known;
-pub use read::{Open, Reading, read, read_with};
+pub use read::{Open, Reading, parse_file, read, read_with};
 pub use render::{MAX_SHOWN, render};
 pub use scenario::*;
 pub use schema::schema;

@@ -51,6 +51,18 @@ pub fn read_with(path: &Path, bytes: &[u8], known: &dyn Known, open: Open<'_>) -
     }
 }
 
+/// The file's own words, typed but not resolved: what a converter or an editor needs.
+///
+/// # Errors
+/// Every error of form, in file order.
+pub fn parse_file(bytes: &[u8]) -> Result<File, Vec<Diagnostic>> {
+    let mut sink = Sink::default();
+    match parse(bytes, &mut sink) {
+        Some(file) if !sink.has_errors() => Ok(file),
+        _ => Err(sink.into_sorted()),
+    }
+}
+
 /// The file's own words, typed but not yet resolved; `None` where the root is no map.
 pub(crate) fn parse(bytes: &[u8], sink: &mut Sink) -> Option<File> {
     let (root, _) = yaml::parse(bytes, sink)?;

@@ -35,6 +35,9 @@ pub fn render(findings: &[Diagnostic], path: impl AsRef<Path>, bytes: impl AsRef
     if !summary.is_empty() {
         let _ = writeln!(out, "{} in {}", summary.join(", "), path.display());
     }
+    if let Some(first) = findings.first() {
+        let _ = writeln!(out, "more about a code: planner explain {}", first.code);
+    }
     out
 }
 
@@ -52,7 +55,6 @@ fn one(finding: &Diagnostic, path: &Path, lines: &[&str], out: &mut String) {
     if let Some(help) = &finding.help {
         let _ = writeln!(out, "{:gutter$} = help: {help}", "");
     }
-    let _ = writeln!(out, "{:gutter$} = more: planner explain {}", "", finding.code);
 }
 
 /// The piece of the line around the caret, the caret's indent in cells and its width, at least one.

@@ -1,11 +1,11 @@
 //! The nearest valid word, for "did you mean".
 
 /// Closest of `words` to `wrong`, if close enough to be what was meant: same letters in another
-/// case, else one edit for each three letters, else a unique prefix or part.
+/// case, else the only one that begins so, else one edit for each three letters, else a part.
 #[must_use]
 pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(usize, &str)> = None;
-    let mut parts = Vec::new();
+    let (mut parts, mut longer) = (Vec::new(), Vec::new());
     let folded = fold(wrong);
     // An edit distance costs length times length: nothing that long is a misspelt name.
     if folded.is_empty() || wrong.chars().count() > 80 {
@@ -20,14 +20,19 @@ pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>)
         if best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, word));
         }
+        if other.starts_with(&folded) {
+            longer.push(word);
+        }
         if folded.len() >= 3 && (other.contains(&folded) || (other.len() >= 3 && folded.contains(&other))) {
             parts.push(word);
         }
     }
-    match (best, parts.as_slice()) {
-        (Some((distance, word)), _) if distance <= 1.max(folded.chars().count() / 3) => Some(word),
+    let length = folded.chars().count();
+    match (best, longer.as_slice()) {
         (_, [only]) => Some(only),
-        (_, several) => several.iter().copied().min_by_key(|w| w.len()),
+        // One letter of one is another word, not a misspelt one.
+        (Some((distance, word)), _) if distance <= 1.max(length / 3) && distance < length => Some(word),
+        _ => parts.into_iter().min_by_key(|w| w.len()),
     }
 }
 
@@ -71,6 +76,8 @@ mod tests {
         assert_eq!(nearest("rpi5-8bg", devices), Some("rpi5-8gb"));
         assert_eq!(nearest("agx-orin", devices), Some("agx-orin-64gb"));
         assert_eq!(nearest("toaster", devices), None);
+        assert_eq!(nearest("J", ["W", "kW"]), None);
+        assert_eq!(nearest("8", ["16 bit", "8 bit"]), Some("8 bit"));
         assert_eq!(nearest("", devices), None);
         assert_eq!(nearest("sitess", ["sites", "services"]), Some("sites"));
     }

@@ -7,7 +7,7 @@ use scenarios::testing::Shelf;
 use scenarios::{Arrivals, At, End, Goal, Method, Scenario, read_with, render};
 use std::path::Path;
 
-const SMALL: &str = "\
+pub(crate) const SMALL: &str = "\
 name: small
 sites:
   - name: home
@@ -61,7 +61,7 @@ fn the_smallest_file_takes_every_default() {
     assert_eq!(s.objective.goal, Goal::Power);
 }
 
-const FULL: &str = "\
+pub(crate) const FULL: &str = "\
 name: full
 description: every key once
 sites:

@@ -2,16 +2,19 @@
 
 use super::bound::{Limits, root, rows};
 use super::branch::{Shared, Tree};
-use super::columns::{Pool, Pricing};
+use super::columns::{Column, Pool, Pricing};
 use super::exact::{Incumbent, better, recombine, serves};
 use super::feasible::{Feasibility, prove};
-use super::{Effort, Progress, Solution, Stats, Status, Watch, front, greedy, presolve};
+use super::{Effort, Progress, Solution, Stats, Status, Watch, anneal, front, greedy, presolve};
 use crate::table::{Assignment, Table, evaluate};
 
 /// Relative gap at which a plan counts as proved optimal.
 const OPTIMAL: f64 = 1e-6;
 /// First assignments without randomness.
 const VARIANTS: u32 = 3;
+/// Columns taken from one annealing, and assignments that the next one starts from.
+const MET: usize = 500;
+const STARTS: usize = 4;
 
 /// Solves a table: the best assignment found, a bound that no assignment is below, and a front.
 pub fn solve(table: &Table, effort: &Effort, watch: &dyn Watch) -> Solution {
@@ -58,7 +61,7 @@ impl<'a> Run<'a> {
         self.best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective)
     }
 
-    /// Greedy assignments, then annealing from them.
+    /// Greedy assignments, then annealing.
     fn first(&mut self) {
         for variant in 0..VARIANTS {
             self.offer(greedy::construct(self.table, variant, self.effort.seed));
@@ -67,7 +70,24 @@ impl<'a> Run<'a> {
         self.anneal(0);
     }
 
-    fn anneal(&mut self, _round: u32) {}
+    /// Anneals from the best assignments so far; takes in all that it met.
+    fn anneal(&mut self, round: u32) {
+        let starts: Vec<Assignment> = match round {
+            0 => Vec::new(),
+            _ => front::filter(self.best.as_ref(), self.seen.clone()).into_iter().map(|(a, _)| a).take(STARTS).collect(),
+        };
+        let effort = Effort { columns: self.effort.columns.min(MET), ..self.effort.clone() };
+        let found = anneal::run(self.table, &effort, round, &starts, self.watch);
+        self.stats.moves += found.moves;
+        self.stats.accepted += found.accepted;
+        found.best.into_iter().chain(found.archive).for_each(|(a, _)| self.offer(a));
+        for (s, o, chain) in found.columns {
+            if let Some(column) = Column::new(self.table, s, o, &chain) {
+                self.pool.add(column);
+            }
+        }
+        self.watch.progress(Progress { phase: "anneal", best: self.value(), bound: f64::NEG_INFINITY });
+    }
 
     /// Column generation, then rounds of branching and annealing.
     fn improve(mut self) -> Solution {

@@ -36,7 +36,11 @@ macro_rules! choice {
                     return Some(Self(*value));
                 }
                 let message = format!("`{}` is not {}", shorten(word), $noun);
-                sink.report(Code::$code, node.span, message, suggest::help(word, "choices", words()));
+                let help = match synonym(word).filter(|meant| words().any(|w| w == *meant)) {
+                    Some(meant) => format!("did you mean `{meant}`? choices: {}", suggest::list(&words().collect::<Vec<_>>())),
+                    None => suggest::help(word, "choices", words()),
+                };
+                sink.report(Code::$code, node.span, message, help);
                 None
             }
         }
@@ -60,6 +64,33 @@ macro_rules! choice {
 }
 
 use crate::scenario::{Arrivals, Goal, Method};
+
+/// What other tools call it.
+fn synonym(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    match word.as_str() {
+        "energy" => return Some("energy-per-request"),
+        "speed" | "fast" | "time" => return Some("latency"),
+        "watts" | "watt" => return Some("power"),
+        "quality" => return Some("accuracy"),
+        "vote" | "voting" | "self-consistency" | "maj" => return Some("majority"),
+        "bon" | "best_of_n" => return Some("best-of-n"),
+        "constant" | "fixed" | "regular" => return Some("periodic"),
+        "random" | "exponential" => return Some("poisson"),
+        "yes" | "true" => return Some("allowed"),
+        "no" | "false" => return Some("never"),
+        "awq" | "gptq" | "nf4" => return Some("w4"),
+        "half" => return Some("w16"),
+        _ => {}
+    }
+    // q4_k_m, int8, fp16, Q8_0: the first number tells the bits.
+    let known = ["q", "iq", "int", "fp", "f", "bf", "float", "w", "i"];
+    let (kind, rest) = word.split_at(word.find(|c: char| c.is_ascii_digit())?);
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    let formats = [("16", "w16"), ("8", "w8"), ("6", "w6"), ("5", "w5"), ("4", "w4"), ("3", "w3"), ("2", "w2"), ("1", "ternary")];
+    let format = formats.iter().find(|(bits, _)| *bits == digits)?;
+    known.contains(&kind).then_some(format.1)
+}
 
 choice! {
     /// How requests arrive.

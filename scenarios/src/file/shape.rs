@@ -99,6 +99,9 @@ pub(crate) trait Shape: Read + JsonSchema {
     const KEYS: &'static [Key];
 }
 
+/// Stands in `unread` for a key that is nothing like any of the map.
+const SOME_KEY: &str = "";
+
 /// The entries of one map, checked against a shape's keys.
 pub(super) struct Entries<'n> {
     found: Vec<(&'static str, &'n Node, Span)>,
@@ -116,6 +119,8 @@ impl<'n> Entries<'n> {
             return None;
         };
         let mut found: Vec<(&'static str, &Node, Span)> = Vec::new();
+        // Keys that a misspelt key or a merge key may have meant.
+        let mut unread: Vec<&'static str> = Vec::new();
         for (key, value) in entries {
             if sink.is_full() {
                 break;
@@ -126,11 +131,13 @@ impl<'n> Entries<'n> {
             };
             if word == "<<" {
                 sink.report(Code::MergeKey, key.span, "merge keys (`<<`) are refused", "write the keys out, or use `count:`");
+                unread.extend(names());
                 continue;
             }
             let Some(name) = names().find(|name| name == word) else {
                 let message = format!("{} has no key `{}`", S::NOUN, shorten(word));
                 sink.report(Code::UnknownKey, key.span, message, suggest::help(word, "keys", names()));
+                unread.push(suggest::nearest(word, names()).unwrap_or(SOME_KEY));
                 continue;
             };
             if let Some(first) = found.iter().find(|f| f.0 == name) {
@@ -144,12 +151,13 @@ impl<'n> Entries<'n> {
         let at = entries.first().map_or(node.span, |(key, _)| key.span);
         let missing: Vec<&str> =
             S::KEYS.iter().filter(|k| k.required && !found.iter().any(|f| f.0 == k.name)).map(|k| k.name).collect();
+        let missing: Vec<&str> = missing.into_iter().filter(|name| !unread.contains(name)).collect();
         if !missing.is_empty() {
             let example = missing.iter().map(|name| format!("`{name}: …`")).collect::<Vec<_>>().join(" and ");
             let message = format!("{} needs {}", S::NOUN, suggest::list(&missing));
             sink.report(Code::MissingKey, at, message, format!("add {example}"));
         }
-        Some(Self { found, unread: Vec::new() })
+        Some(Self { found, unread })
     }
 
     /// The value of a key, if it is there and readable.
@@ -178,6 +186,14 @@ pub(crate) fn shorten(word: &str) -> String {
     if word.chars().count() > 60 { format!("{clean}…") } else { clean }
 }
 
+/// A key's schema with its text; a list that is there has an entry.
+pub(super) fn described(mut inner: serde_json::Value, about: &str) -> serde_json::Value {
+    if inner["type"] == "array" {
+        inner["minItems"] = 1.into();
+    }
+    serde_json::json!({ "description": about, "allOf": [inner] })
+}
+
 /// Declares a map of the file: a struct with an optional marked value for each key.
 macro_rules! shape {
     (@required required) => { true };
@@ -189,7 +205,8 @@ macro_rules! shape {
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name {
             $($(#[doc = $help])+ pub $field: Option<Marked<$kind>>,)+
-            /// Keys that are there and could not be read: absent here, but not left out by the user.
+            /// Keys that are there and could not be read, or that a misspelt one may have meant: absent
+            /// here, but not left out by the user.
             #[doc(hidden)]
             pub unread: Vec<&'static str>,
         }
@@ -222,7 +239,7 @@ macro_rules! shape {
                 $({
                     let inner = generator.subschema_for::<$kind>();
                     let about = concat!($($help, "\n"),+).trim();
-                    properties.insert($key.into(), serde_json::json!({ "description": about, "allOf": [inner] }));
+                    properties.insert($key.into(), $crate::file::shape::described(inner.into(), about));
                 })+
                 let required: Vec<&str> = Self::KEYS.iter().filter(|k| k.required).map(|k| k.name).collect();
                 schemars::json_schema!({

@@ -91,7 +91,7 @@ shape! {
         optional "ambient" ambient: Celsius,
         /// Whether it may sleep when it has no work; allowed unless said.
         optional "sleep" sleep: SleepRule,
-        /// Power modes that the planner may choose; all of the profile unless said.
+        /// Power modes of the profile that the planner may choose, `15W` or `15w`; all unless said.
         optional "modes" modes: Vec<Marked<Text>>,
         /// Cap on its mean power.
         optional "power_cap" power_cap: Watts,

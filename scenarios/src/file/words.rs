@@ -70,7 +70,8 @@ impl Read for Name {
         let reason = if word.is_empty() {
             "an empty name".to_owned()
         } else if let Some(c) = wrong {
-            format!("`{}` is not a name: `{}` may not stand in one", shorten(word), c.escape_debug())
+            let culprit = if c == ' ' { "a blank".to_owned() } else { format!("`{}`", c.escape_debug()) };
+            format!("`{}` is not a name: {culprit} may not stand in one", shorten(word))
         } else if !word.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             format!("`{}` is not a name: it must begin with a letter or a digit", shorten(word))
         } else if word.len() > MAX_NAME {

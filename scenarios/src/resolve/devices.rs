@@ -2,7 +2,6 @@
 
 use profiles::DeviceProfile;
 use profiles::units::{Celsius, Ratio};
-use std::collections::BTreeSet;
 
 use super::names::list;
 use super::{Context, overrides, said, said_or};
@@ -106,21 +105,22 @@ fn own_profile(context: &Context<'_>, path: &Marked<Text>, sink: &mut Sink) -> O
         .ok()
 }
 
-/// Ids of the allowed modes, in the file's order.
+/// Ids of the allowed modes, in the file's order. `15W` means the mode `15w`.
 fn modes(file: &FileDevice, profile: Option<&DeviceProfile>, sink: &mut Sink) -> Vec<String> {
-    let mut seen = BTreeSet::new();
     let mut modes = Vec::new();
+    let Some(profile) = profile else { return modes };
     for mode in list(file.modes.as_ref()) {
         let word = &mode.value.0;
-        if let Some(profile) = profile.filter(|p| !p.modes.iter().any(|m| m.id == *word)) {
+        let Some(found) = profile.modes.iter().find(|m| m.id.eq_ignore_ascii_case(word)) else {
             let message = format!("`{}` has no power mode `{}`", profile.id, crate::file::shorten(word));
             let help = suggest::help(word, "modes", profile.modes.iter().map(|m| m.id.as_str()));
             sink.report(Code::UnknownMode, mode.span, message, help);
-        }
-        if seen.insert(word) {
-            modes.push(word.clone());
-        } else {
+            continue;
+        };
+        if modes.contains(&found.id) {
             sink.report(Code::Repeated, mode.span, format!("mode `{word}` is listed twice"), "delete one");
+        } else {
+            modes.push(found.id.clone());
         }
     }
     modes

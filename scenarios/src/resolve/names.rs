@@ -110,7 +110,9 @@ impl Names {
             }
             self.site_of.push(site);
         }
-        self.given.push(group.clone());
+        if !self.given.contains(group) {
+            self.given.push(group.clone());
+        }
         self.entries.push(Some(Entry { names: members, at: name.span }));
     }
 
@@ -129,6 +131,11 @@ impl Names {
             sink.report(Code::MissingKey, device.span, message, format!("add `site: {first}`; sites: {}", suggest::list(&sites)));
         }
         None
+    }
+
+    /// Whether every entry of a kind could be read, so that what is not found is not there.
+    pub(super) fn sure_of(&self, kind: &str) -> bool {
+        !self.unsure.contains(&kind)
     }
 
     fn doubt(&mut self, kind: &'static str, sure: bool) {

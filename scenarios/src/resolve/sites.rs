@@ -21,8 +21,8 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sink: &mut Sink) -> Ve
     for (index, site) in sites.iter().enumerate() {
         let Some(name) = &site.value.name else { continue };
         let used = context.names.site_of.contains(&Some(index));
-        // Devices whose site could not be read may have meant this one.
-        if !used && !context.names.site_of.contains(&None) && context.names.entries.iter().all(Option::is_some) {
+        // Devices that could not be read, or whose site could not, may stand here.
+        if !used && !context.names.site_of.contains(&None) && context.names.sure_of("devices") {
             let message = format!("no device stands at site `{}`", name.value.0);
             sink.report(
                 Code::UnusedSite,

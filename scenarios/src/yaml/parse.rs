@@ -78,9 +78,12 @@ fn end_of(text: &str) -> Span {
 }
 
 fn report_syntax(error: &Error, text: &str, sink: &mut Sink) {
-    let at = error.location().map_or(Span::START, span);
+    let mut at = error.location().map_or(Span::START, span);
     let full = error.to_string();
     let message = full.rfind(" at line ").map_or(full.as_str(), |end| &full[..end]);
+    if matches!(error, Error::Budget { breach: BudgetBreach::Anchors { .. }, .. } | Error::UnsupportedTag { .. }) {
+        at = back_to_mark(text, at);
+    }
     match error {
         Error::Budget { breach: BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. }, .. }
         | Error::UnknownAnchor { .. } => sink.report(
@@ -119,6 +122,20 @@ fn too_deep(at: Span, sink: &mut Sink) {
     sink.report(Code::TooDeep, at, format!("nested deeper than {MAX_DEPTH} levels"), "a scenario needs at most five levels");
 }
 
+/// An anchor or a tag is placed at the value behind it: back to its mark, if that is on the line.
+fn back_to_mark(text: &str, at: Span) -> Span {
+    let line = text.lines().nth(at.line.saturating_sub(1) as usize).unwrap_or_default();
+    let before = line.chars().take(at.column.saturating_sub(1) as usize).collect::<Vec<char>>();
+    match before.iter().rposition(|c| matches!(c, '&' | '!')) {
+        Some(mark) => {
+            let word = before[mark..].iter().take_while(|c| !c.is_whitespace()).count();
+            let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            Span { line: at.line, column: narrow(mark + 1), length: narrow(word) }
+        }
+        None => at,
+    }
+}
+
 fn leading_tab(text: &str, at: Span) -> bool {
     let line = text.lines().nth(at.line.saturating_sub(1) as usize).unwrap_or_default();
     line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
@@ -129,7 +146,11 @@ fn syntax_help(message: &str) -> &'static str {
         "a value that holds `: ` needs quotes; otherwise this line is indented further than its neighbours"
     } else if message.contains("unclosed quote") || message.contains("quoted scalar") {
         "close the quote on the same line, and put nothing but a comment behind it"
-    } else if message.contains("flow") || message.contains("','") || message.contains("':' indicator") {
+    } else if message.contains("flow")
+        || message.contains("bracket")
+        || message.contains("','")
+        || message.contains("':' indicator")
+    {
         "close `[` with `]` and `{` with `}`, with one comma between entries"
     } else if message.contains("unexpected character") || message.contains("unknown anchor") {
         "put quotes around a value that begins with one of @ ` % & * ! | > { ["

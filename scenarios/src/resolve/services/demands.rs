@@ -37,7 +37,7 @@ pub(super) fn deadline(file: &FileService, models: &[Said<ModelProfile>], sink: 
             sink.report(Code::OutOfRange, p.span, message, help);
         }
         Some(_) => {}
-        None if d.unread.contains(&"percentile") => {}
+        None if !d.unread.is_empty() => {}
         None => {
             let message = format!("the deadline of {} has no percentile: 90 % is taken", label(file));
             sink.report(Code::NoPercentile, first(d, marked.span), message, "add `percentile: 90 %`");

@@ -1,0 +1,216 @@
+//! Random valid files: each key of the format appears in some of them.
+
+use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Seconds, Watts};
+
+use super::draw::Draw;
+use crate::file::{
+    Accuracy, Arriving, Bits, Deadline, Device, Ends, File, Flag, Length, LengthUnit, Limits, Link, LinkDetail, Marked, Name,
+    Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service, Site, SiteLink, SleepRule,
+    Technique, Text, Weights,
+};
+use crate::scenario::Method;
+
+/// A valid file over the ids of [`super::Shelf`]; the same seed gives the same file.
+#[must_use]
+pub fn file(seed: u64) -> File {
+    let mut draw = Draw::new(seed);
+    let sites: Vec<Marked<Site>> = (0..1 + draw.below(3)).map(|i| site(&mut draw, i).into()).collect();
+    let devices: Vec<Device> = (0..1 + draw.below(4)).map(|i| device(&mut draw, i, sites.len())).collect();
+    let members: Vec<String> = devices.iter().flat_map(members).collect();
+    let services = (0..1 + draw.below(4)).map(|i| service(&mut draw, i, &members).into()).collect::<Vec<_>>();
+    File {
+        name: word("random"),
+        description: draw.maybe(|d| Text(d.one_of(&["", "two\nlines: and # signs", "plain", "\"quoted\" 'text'"]).to_string())),
+        links: if sites.len() > 1 { Some(links(&mut draw, sites.len()).into()) } else { None },
+        sites: Some(sites.into()),
+        devices: Some(devices.into_iter().map(Marked::from).collect::<Vec<_>>().into()),
+        services: Some(services.into()),
+        limits: draw.maybe(limits),
+        objective: draw.maybe(|d| Objective(d.one_of(Objective::ALL).1)),
+        unread: Vec::new(),
+    }
+}
+
+fn word(name: &str) -> Option<Marked<Name>> {
+    Some(Name(name.to_owned()).into())
+}
+
+fn words(names: &[String]) -> Option<Marked<Vec<Marked<Name>>>> {
+    if names.is_empty() { None } else { Some(names.iter().map(|n| Name(n.clone()).into()).collect::<Vec<_>>().into()) }
+}
+
+const LINKS: [&str; 5] = ["gigabit-ethernet", "loopback", "pcie4-x8", "wan", "wifi-5"];
+
+fn site(draw: &mut Draw, index: usize) -> Site {
+    let kind = Name((*draw.one_of(&LINKS)).to_owned());
+    let link = if draw.below(2) == 0 {
+        SiteLink::Kind(kind.into())
+    } else {
+        let detail = LinkDetail {
+            kind: Some(kind.into()),
+            latency: draw.maybe(|d| Seconds(d.share())),
+            bandwidth: draw.maybe(|d| BytesPerSecond(1e6 + 1e9 * d.share())),
+            loss: draw.maybe(|d| d.percent(0, 50)),
+            unread: Vec::new(),
+        };
+        SiteLink::Detail(detail.into())
+    };
+    Site {
+        name: word(&format!("site-{index}")),
+        ambient: draw.maybe(|d| Celsius(-10.0 + 50.0 * d.share())),
+        link: Some(link.into()),
+        unread: Vec::new(),
+    }
+}
+
+fn device(draw: &mut Draw, index: usize, sites: usize) -> Device {
+    let profile = *draw.one_of(&["agx-orin-64gb", "laptop", "orin-nano-8gb-super", "rpi4-8gb", "rpi5-8gb"]);
+    let site = format!("site-{}", if index < sites { index } else { draw.below(sites) });
+    Device {
+        name: word(&format!("device-{index}")),
+        profile: word(profile),
+        profile_file: None,
+        count: draw.maybe(|d| 1 + d.below(3) as u32),
+        site: if sites > 1 || draw.below(2) == 0 { word(&site) } else { None },
+        ambient: draw.maybe(|d| Celsius(40.0 * d.share())),
+        sleep: draw.maybe(|d| SleepRule(d.below(2) == 0)),
+        modes: if profile == "agx-orin-64gb" {
+            draw.maybe(|_| vec![Text("15W".into()).into(), Text("MAXN".into()).into()])
+        } else {
+            None
+        },
+        power_cap: draw.maybe(|d| Watts(5.0 + 50.0 * d.share())),
+        memory_margin: draw.maybe(|d| d.percent(0, 90)),
+        host: None,
+        stream: draw.maybe(|d| Flag(d.below(2) == 0)),
+        overrides: draw.maybe(overrides),
+        unread: Vec::new(),
+    }
+}
+
+fn overrides(draw: &mut Draw) -> Override {
+    Override {
+        memory: draw.maybe(|d| Bytes(1e9 + 64e9 * d.share())),
+        usable_memory: draw.maybe(|d| d.percent(10, 100)),
+        idle: draw.maybe(|d| Watts(9.0 * d.share())),
+        asleep: draw.maybe(|d| Watts(d.share())),
+        wake_time: draw.maybe(|d| Seconds(30.0 * d.share())),
+        throttle: draw.maybe(|d| Celsius(70.0 + 30.0 * d.share())),
+        thermal_resistance: draw.maybe(|d| KelvinPerWatt(0.5 + 5.0 * d.share())),
+        storage: draw.maybe(|d| BytesPerSecond(1e7 + 1e9 * d.share())),
+        unread: Vec::new(),
+    }
+}
+
+fn members(device: &Device) -> Vec<String> {
+    let name = device.name.as_ref().map(|n| n.value.0.clone()).unwrap_or_default();
+    device.count.as_ref().map_or_else(|| vec![name.clone()], |c| (1..=c.value).map(|i| format!("{name}-{i}")).collect())
+}
+
+/// A ring of links over all sites, so that every device reaches every other.
+fn links(draw: &mut Draw, sites: usize) -> Vec<Marked<Link>> {
+    let end = |i: usize| Name(format!("site-{i}")).into();
+    (1..sites)
+        .map(|i| {
+            let link = Link {
+                between: Some(Ends(end(i - 1), end(i)).into()),
+                kind: word(LINKS[draw.below(LINKS.len())]),
+                latency: draw.maybe(|d| Seconds(0.1 * d.share())),
+                bandwidth: draw.maybe(|d| BytesPerSecond(1e6 + 1e8 * d.share())),
+                loss: draw.maybe(|d| d.percent(0, 10)),
+                unread: Vec::new(),
+            };
+            link.into()
+        })
+        .collect()
+}
+
+fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
+    let kind = draw.below(3);
+    let (models, unit): (&[&str], LengthUnit) = match kind {
+        0 => (&["deepseek-r1-1.5b", "llama-3.1-8b", "llama-3.2-1b"], LengthUnit::Tokens),
+        1 => (&["mobilenet-v2", "resnet-50"], LengthUnit::Items),
+        _ => (&["whisper-base-en"], LengthUnit::Frames),
+    };
+    let models: Vec<String> = models[draw.below(models.len())..].iter().map(ToString::to_string).collect();
+    let language = kind == 0;
+    let one = |draw: &mut Draw| vec![members[draw.below(members.len())].clone()];
+    let pins = if draw.below(3) == 0 { one(draw) } else { Vec::new() };
+    let private = if draw.below(3) == 0 { one(draw) } else { Vec::new() };
+    let taken = |m: &String| pins.contains(m) || private.contains(m);
+    let forbidden: Vec<String> = members.iter().filter(|m| !taken(m)).take(draw.below(members.len())).cloned().collect();
+    let total = Seconds(1.0 + 60.0 * draw.share());
+    let most = (members.len() - forbidden.len()) as u32;
+    Service {
+        name: word(&format!("service-{index}")),
+        models: words(&models),
+        precisions: draw.maybe(precisions),
+        rate: Some(PerSecond(1e-3 + draw.share()).into()),
+        arrivals: draw.maybe(|d| Arriving(d.one_of(Arriving::ALL).1)),
+        prompt: Some(Length { count: 1 + draw.below(1000) as u32, unit }.into()),
+        answer: if kind == 1 {
+            None
+        } else {
+            Some(Length { count: 1 + draw.below(300) as u32, unit: LengthUnit::Tokens }.into())
+        },
+        request_size: draw.maybe(|d| Bytes(1e6 * d.share())),
+        answer_size: draw.maybe(|d| Bytes(1e4 * d.share())),
+        origin: if draw.below(3) == 0 { word(&one(draw)[0]) } else { None },
+        deadline: draw.maybe(|d| Deadline {
+            percentile: d.maybe(|d| d.percent(50, 99)),
+            ttft: if language { d.maybe(|_| total * 0.3) } else { None },
+            tpot: if language { d.maybe(|_| total * 0.01) } else { None },
+            total: Some(total.into()),
+            unread: Vec::new(),
+        }),
+        accuracy: if language {
+            draw.maybe(|d| Accuracy { benchmark: word("gsm8k"), at_least: Some(d.percent(0, 40).into()), unread: Vec::new() })
+        } else {
+            None
+        },
+        scaling: if language { draw.maybe(scaling) } else { None },
+        replicas: draw.maybe(|d| Replicas(1, 1 + d.below(most as usize) as u32)),
+        max_stages: draw.maybe(|d| 1 + d.below(4) as u32),
+        pin: words(&pins),
+        forbid: words(&forbidden),
+        first_block_on: words(&private),
+        apart_from: if index > 0 { words(&[format!("service-{}", draw.below(index))]) } else { None },
+        unread: Vec::new(),
+    }
+}
+
+fn precisions(draw: &mut Draw) -> Precisions {
+    if draw.below(4) == 0 {
+        return Precisions::All;
+    }
+    let word = draw.one_of(&Weights::ALL[..1]).1;
+    let detail = PrecisionDetail {
+        weights: Some(Weights(word).into()),
+        kv: Some(Bits(*draw.one_of(&[8, 4])).into()),
+        activations: draw.maybe(|d| Bits(*d.one_of(&[16, 8]))),
+        unread: Vec::new(),
+    };
+    Precisions::List(vec![PrecisionEntry::Short(Weights(word).into()), PrecisionEntry::Long(detail.into())])
+}
+
+fn scaling(draw: &mut Draw) -> Scaling {
+    Scaling {
+        methods: draw.maybe(|_| vec![Technique(Method::Majority).into(), Technique(Method::Single).into()]),
+        samples: Some(vec![Marked::from(1 + draw.below(8) as u32), Marked::from(16)].into()),
+        budgets: draw.maybe(|d| vec![Length { count: 1 + d.below(900) as u32, unit: LengthUnit::Tokens }.into()]),
+        unread: Vec::new(),
+    }
+}
+
+fn limits(draw: &mut Draw) -> Limits {
+    let share = |d: &mut Draw| d.percent(5, 95);
+    Limits {
+        power: draw.maybe(|d| Watts(10.0 + 100.0 * d.share())),
+        booked_time: draw.maybe(share),
+        booked_link: draw.maybe(share),
+        latency: draw.maybe(share),
+        underutilisation: draw.maybe(share),
+        mean_accuracy: draw.maybe(share),
+        unread: Vec::new(),
+    }
+}
