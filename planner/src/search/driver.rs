@@ -145,7 +145,11 @@ impl<'a> Run<'a> {
         };
         self.stats.columns = self.stats.columns.max(self.pool.columns().len() as u64);
         self.watch.progress(Progress { phase: "done", best: value, bound });
-        let front = if self.effort.front > 0 { front::filter(self.best.as_ref(), self.seen) } else { self.best.iter().cloned().collect() };
+        let front = if self.effort.front > 0 {
+            front::filter(self.best.as_ref(), self.seen)
+        } else {
+            self.best.iter().cloned().collect()
+        };
         Solution { status, best: self.best, bound, front, stopped: self.watch.stop(), stats: self.stats }
     }
 }

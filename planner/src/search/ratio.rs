@@ -32,11 +32,7 @@ const PRICES: u32 = 8;
 pub fn solve(table: &Table, effort: &Effort, watch: &dyn Watch) -> Ratio {
     let rate: f64 = table.services.iter().map(|s| s.rate_hz).sum();
     let extreme = |pick: fn(f64, f64) -> f64, from: f64| -> f64 {
-        table
-            .services
-            .iter()
-            .map(|s| s.answer_share * s.options.iter().map(|o| o.accuracy).fold(from, pick))
-            .sum()
+        table.services.iter().map(|s| s.answer_share * s.options.iter().map(|o| o.accuracy).fold(from, pick)).sum()
     };
     let (least, most) = (extreme(f64::min, 1.0), extreme(f64::max, 0.0));
     let ratio = |a: &crate::table::Assignment| {

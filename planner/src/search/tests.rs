@@ -24,9 +24,18 @@ fn integer_program_equals_brute_force_and_every_bound_holds() {
         let pricing = Pricing::new(&table, &all_options(&table));
         let mut pool = Pool::default();
         let mut bounds = Vec::new();
-        let root =
-            root(&table, &pricing, rows(&table, f64::INFINITY), &mut pool, f64::INFINITY, 0.0, Limits::default(), &Silent, &mut |b| bounds.push(b))
-                .expect("HiGHS solves it");
+        let root = root(
+            &table,
+            &pricing,
+            rows(&table, f64::INFINITY),
+            &mut pool,
+            f64::INFINITY,
+            0.0,
+            Limits::default(),
+            &Silent,
+            &mut |b| bounds.push(b),
+        )
+        .expect("HiGHS solves it");
         let closed = close(&table, &pricing, &root, None, f64::INFINITY, &effort, &mut Stats::default()).expect("few columns");
         match truth {
             Some((_, e)) => {
@@ -36,7 +45,11 @@ fn integer_program_equals_brute_force_and_every_bound_holds() {
                 }
                 let found = closed.best.unwrap_or_else(|| panic!("seed {seed}: no plan, optimum {optimum}")).1;
                 assert!(found.feasible());
-                assert!((found.objective - optimum).abs() <= 1e-7 * (1.0 + optimum), "seed {seed}: {} {optimum}", found.objective);
+                assert!(
+                    (found.objective - optimum).abs() <= 1e-7 * (1.0 + optimum),
+                    "seed {seed}: {} {optimum}",
+                    found.objective
+                );
                 assert!(closed.bound <= optimum + 1e-9 && closed.bound >= optimum - 1e-6 * (1.0 + optimum), "seed {seed}");
                 solved += 1;
             }
@@ -105,7 +118,12 @@ fn medium_solves() {
         let value = s.best.as_ref().map_or(f64::INFINITY, |b| b.1.objective);
         println!(
             "seed {seed}: {:?} {value:.6} bound {:.6} gap {:.3}% front {} in {:.2?} {:?}",
-            s.status, s.bound, 100.0 * (value / s.bound - 1.0), s.front.len(), t.elapsed(), s.stats
+            s.status,
+            s.bound,
+            100.0 * (value / s.bound - 1.0),
+            s.front.len(),
+            t.elapsed(),
+            s.stats
         );
     }
 }

@@ -18,8 +18,7 @@ impl Pricing {
     pub fn new(table: &Table, kept: &[Vec<u32>]) -> Pricing {
         let pairs: Vec<(usize, u32)> =
             kept.iter().enumerate().flat_map(|(s, options)| options.iter().map(move |&o| (s, o))).collect();
-        let built: Vec<Option<Lattice>> =
-            pairs.par_iter().map(|&(s, o)| Lattice::new(table, s as u32, o)).collect();
+        let built: Vec<Option<Lattice>> = pairs.par_iter().map(|&(s, o)| Lattice::new(table, s as u32, o)).collect();
         let mut lattices: Vec<Vec<Lattice>> = vec![Vec::new(); kept.len()];
         for ((s, _), lattice) in pairs.into_iter().zip(built) {
             lattices[s].extend(lattice);

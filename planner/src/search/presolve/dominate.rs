@@ -26,17 +26,17 @@ pub fn dominates(a: &Choice, b: &Choice, busy_equal: bool) -> bool {
 
 /// Every stage of `a` costs no more than the same stage of `b`: block by block, and the stage itself.
 fn blocks(a: &BlockCosts, b: &BlockCosts, busy_equal: bool) -> bool {
-    let step = |sum: &[Cost], i: usize| [
-        sum[i + 1].ttft_s - sum[i].ttft_s,
-        sum[i + 1].tpot_s - sum[i].tpot_s,
-        sum[i + 1].total_s - sum[i].total_s,
-        sum[i + 1].dynamic_j - sum[i].dynamic_j,
-        sum[i + 1].bytes - sum[i].bytes,
-        sum[i + 1].busy_s - sum[i].busy_s,
-    ];
-    let no_more = |a: [f64; 6], b: [f64; 6]| {
-        a.iter().zip(&b).all(|(a, b)| a <= b) && (!busy_equal || a[5] == b[5])
+    let step = |sum: &[Cost], i: usize| {
+        [
+            sum[i + 1].ttft_s - sum[i].ttft_s,
+            sum[i + 1].tpot_s - sum[i].tpot_s,
+            sum[i + 1].total_s - sum[i].total_s,
+            sum[i + 1].dynamic_j - sum[i].dynamic_j,
+            sum[i + 1].bytes - sum[i].bytes,
+            sum[i + 1].busy_s - sum[i].busy_s,
+        ]
     };
+    let no_more = |a: [f64; 6], b: [f64; 6]| a.iter().zip(&b).all(|(a, b)| a <= b) && (!busy_equal || a[5] == b[5]);
     let fixed = |c: &Cost| [c.ttft_s, c.tpot_s, c.total_s, c.dynamic_j, c.bytes, c.busy_s];
     a.sum.len() == b.sum.len()
         && no_more(fixed(&a.per_stage), fixed(&b.per_stage))
@@ -44,7 +44,8 @@ fn blocks(a: &BlockCosts, b: &BlockCosts, busy_equal: bool) -> bool {
 }
 
 fn transfers(a: &[Transfer], b: &[Transfer]) -> bool {
-    let free = |t: &Transfer| t.total_s <= 0.0 && t.ttft_s <= 0.0 && t.energy_j <= 0.0 && (t.bytes <= 0.0 || t.segments.is_empty());
+    let free =
+        |t: &Transfer| t.total_s <= 0.0 && t.ttft_s <= 0.0 && t.energy_j <= 0.0 && (t.bytes <= 0.0 || t.segments.is_empty());
     if a.is_empty() || b.is_empty() {
         return a.iter().all(free);
     }

@@ -47,8 +47,7 @@ impl Relaxation {
         // A row's number is its place in the list: handles are taken while the problem is built.
         let mut problem = ColProblem::new();
         let handles: Vec<Row> = rows.lower.iter().zip(&rows.upper).map(|(&l, &u)| problem.add_row(l..=u)).collect();
-        let largest =
-            rows.fixed.iter().filter(|f| !f.artificial).map(|f| f.cost.abs()).fold(0.0, f64::max).clamp(1e-3, 1e6);
+        let largest = rows.fixed.iter().filter(|f| !f.artificial).map(|f| f.cost.abs()).fold(0.0, f64::max).clamp(1e-3, 1e6);
         for f in &rows.fixed {
             let entries: Vec<(Row, f64)> = f.entries.iter().map(|&(r, a)| (handles[r as usize], a)).collect();
             problem.add_column(f.cost / largest, f.lower..=f.upper, entries);

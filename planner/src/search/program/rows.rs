@@ -298,8 +298,7 @@ impl Rows {
             });
             for m in 0..modes {
                 let places = table.modes[m].places.clone();
-                if !places.clone().any(|p| service.options.iter().any(|o| o.at.get(p as usize).is_some_and(Option::is_some)))
-                {
+                if !places.clone().any(|p| service.options.iter().any(|o| o.at.get(p as usize).is_some_and(Option::is_some))) {
                     continue;
                 }
                 let row = self.row(f64::NEG_INFINITY, 0.0);

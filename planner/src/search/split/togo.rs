@@ -33,8 +33,11 @@ impl Tariff {
         let rate = s.rate_hz / replicas;
         let per_s = prices.latency * s.share / s.total_ref_s / replicas;
         let open = !prices.shut.contains(&(l.service, l.option));
-        let flat = if !open { f64::INFINITY } else {
-            (prices.inaccuracy * s.answer_share * (1.0 - o.accuracy) - prices.reward[l.service as usize]) / replicas };
+        let flat = if !open {
+            f64::INFINITY
+        } else {
+            (prices.inaccuracy * s.answer_share * (1.0 - o.accuracy) - prices.reward[l.service as usize]) / replicas
+        };
         let cost = |p: u32, c: &Cost| {
             let p = p as usize;
             per_s * c.total_s
@@ -117,8 +120,7 @@ impl Tariff {
                 let hop = table.hop(a, b);
                 for cut in 1..l.blocks {
                     let c = o.cuts[cut];
-                    t.hop[(i * n + j) * l.blocks + cut] =
-                        message(hop, 1.0 + passes, c.prefill_bytes + passes * c.decode_bytes);
+                    t.hop[(i * n + j) * l.blocks + cut] = message(hop, 1.0 + passes, c.prefill_bytes + passes * c.decode_bytes);
                 }
                 if passes > 0.0 {
                     t.back[i * n + j] = message(hop, passes, passes * o.return_bytes);
@@ -297,10 +299,8 @@ fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Opti
             enter[d] = f64::min(enter[d], row[p] + touch);
         }
         for from in 0..nd {
-            away[from] = (0..nd)
-                .filter(|&to| to != from)
-                .map(|to| enter[to] + t.hop(l, from, to, cut))
-                .fold(f64::INFINITY, f64::min);
+            away[from] =
+                (0..nd).filter(|&to| to != from).map(|to| enter[to] + t.hop(l, from, to, cut)).fold(f64::INFINITY, f64::min);
         }
         for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
             let d = l.device_of[p];

@@ -78,10 +78,8 @@ impl Walk<'_> {
     /// Walks all chains that start at any place of local device `first`. False when it ran out of steps or room.
     pub fn from_device(&mut self, first: usize, keep: &mut Keep) -> bool {
         let l = self.lattice;
-        let mut starts: Vec<(f64, usize)> = (0..l.places.len())
-            .filter(|&p| l.device_of[p] == first)
-            .map(|p| (self.togo.start(l, self.tariff, p), p))
-            .collect();
+        let mut starts: Vec<(f64, usize)> =
+            (0..l.places.len()).filter(|&p| l.device_of[p] == first).map(|p| (self.togo.start(l, self.tariff, p), p)).collect();
         starts.sort_by(|a, b| a.0.total_cmp(&b.0));
         let service = &self.table.services[l.service as usize];
         let option = &service.options[l.option as usize];
