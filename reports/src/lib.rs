@@ -3,6 +3,16 @@
 //! A [`Report`] is filled by the planner or an agent. Nothing is computed here: every number shown is a
 //! field of that value, drawn, sorted or formatted, never derived. The page asks the network for nothing.
 
+mod format;
+mod grid;
+mod grids;
+mod html;
+mod json;
 mod report;
+mod svg;
+#[doc(hidden)]
+pub mod testing;
 
+pub use html::html;
+pub use json::json;
 pub use report::*;

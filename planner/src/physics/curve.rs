@@ -23,17 +23,54 @@ pub fn tangents(body: &Body, idle_w: f64, dynamic_cap_w: f64) -> (Vec<Line>, f64
     let limit = body.limit_c();
     let cold = body.steady_c(idle_w, 0.0).unwrap_or(limit).min(limit);
     let hot = body.steady_c(idle_w, dynamic_cap_w.max(0.0)).unwrap_or(limit).clamp(cold, limit.max(cold));
+    let mut n = 2;
+    loop {
+        let (lines, error) = spread(body, idle_w, cold, hot, n);
+        if error <= ERROR || n >= LINES_MAX {
+            return (lines, error);
+        }
+        // The error falls with the square of the distance between tangents.
+        let wanted = 1.0 + (n - 1) as f64 * (error / ERROR).sqrt();
+        n = (wanted.ceil() as usize).clamp(n + 1, LINES_MAX);
+    }
+}
+
+/// `n` tangents between two temperatures, moved twice so that their errors become alike.
+fn spread(body: &Body, idle_w: f64, cold: f64, hot: f64, n: usize) -> (Vec<Line>, f64) {
+    let mut at: Vec<f64> = (0..n).map(|i| cold + (hot - cold) * i as f64 / (n - 1) as f64).collect();
     let mut best = (Vec::new(), f64::INFINITY);
-    for n in 2..=LINES_MAX {
-        let points: Vec<(f64, Line)> =
-            (0..n).map(|i| tangent(body, idle_w, cold + (hot - cold) * i as f64 / (n - 1) as f64)).collect();
-        let error = points.windows(2).map(|w| gap(body, idle_w, &w[0], &w[1])).fold(0.0, f64::max);
-        best = (points.into_iter().map(|(_, line)| line).collect(), error);
-        if error <= ERROR {
+    for _ in 0..3 {
+        let points: Vec<(f64, Line)> = at.iter().map(|&t| tangent(body, idle_w, t)).collect();
+        let gaps: Vec<f64> = points.windows(2).map(|w| gap(body, idle_w, &w[0], &w[1])).collect();
+        let error = gaps.iter().copied().fold(0.0, f64::max);
+        if error < best.1 {
+            best = (points.into_iter().map(|(_, line)| line).collect(), error);
+        }
+        if n == 2 || error <= ERROR {
             break;
         }
+        at = even_out(&at, &gaps);
     }
     best
+}
+
+/// Moves the inner points so that each interval gets the same share of the square roots of the gaps.
+fn even_out(at: &[f64], gaps: &[f64]) -> Vec<f64> {
+    let roots: Vec<f64> = gaps.iter().map(|g| g.max(1e-15).sqrt()).collect();
+    let share = roots.iter().sum::<f64>() / roots.len() as f64;
+    let mut moved = vec![at[0]];
+    let (mut i, mut used) = (0, 0.0);
+    for _ in 1..at.len() - 1 {
+        let mut left = share;
+        while i + 1 < roots.len() && roots[i] - used < left {
+            left -= roots[i] - used;
+            (i, used) = (i + 1, 0.0);
+        }
+        used = (used + left).min(roots[i]);
+        moved.push(at[i] + (at[i + 1] - at[i]) * used / roots[i]);
+    }
+    moved.push(at[at.len() - 1]);
+    moved
 }
 
 /// The tangent at a temperature, and the dynamic power where it touches.

@@ -64,19 +64,22 @@ impl Body {
         if self.leakage.constant() {
             return Some(self.ambient_c + self.resistance * (idle_w + dynamic_w + self.leakage.at_reference_w));
         }
-        let (mut low, mut high) = (self.ambient_c, self.runaway_c());
-        if high <= low || self.dynamic_at(idle_w, high) < dynamic_w {
+        let edge = self.runaway_c();
+        if edge <= self.ambient_c || self.dynamic_at(idle_w, edge) < dynamic_w {
             return None;
         }
-        // d(T) grows on [ambient, T*]: bisection to the last bit of a double.
-        for _ in 0..200 {
-            let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
+        // Newton's method on the increasing concave d(T): its tangents lie above it, so that steps from the
+        // cold side never pass the root. At the edge itself, where the slope is zero, steps halve the distance.
+        let mut t = self.ambient_c;
+        for _ in 0..100 {
+            let slope = 1.0 / self.resistance - self.leakage.per_kelvin(t);
+            let step = (dynamic_w - self.dynamic_at(idle_w, t)) / slope;
+            if step.is_nan() || step <= 1e-12 * t.abs().max(1.0) {
                 break;
             }
-            if self.dynamic_at(idle_w, middle) < dynamic_w { low = middle } else { high = middle }
+            t = (t + step).min(edge);
         }
-        Some(0.5 * (low + high))
+        Some(t)
     }
 
     /// Hottest temperature at which to run steadily: the throttle temperature, or a tenth of the leakage slope below runaway.

@@ -1,0 +1,77 @@
+//! The page: one file, no network, readable without JavaScript.
+
+mod charts;
+mod data;
+mod front;
+mod head;
+pub(crate) mod parts;
+mod plan;
+
+use crate::report::Report;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("../../assets/report.css");
+const SCRIPT: &str = include_str!("../../assets/report.js");
+const D3: &str = include_str!("../../assets/d3.min.js");
+const D3_LICENSE: &str = include_str!("../../assets/d3.LICENSE");
+
+/// Nothing may be loaded, sent or framed; the page's own script and style are inline.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
+
+/// Rows of one table on the page; large fleets keep the page under its size by leaving the rest to the files beside it.
+const ROWS: usize = 120;
+
+/// The report as one self-contained HTML file.
+#[must_use]
+pub fn html(r: &Report) -> String {
+    let sections = sections(r);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content=(r.header.tool);
+                title { (r.header.title) " · Wattline report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the report" }
+                (head::definitions())
+                (head::top(r, &sections.iter().map(|s| (s.0, s.1)).collect::<Vec<_>>()))
+                main id="main" {
+                    @for (.., markup) in &sections { (markup) }
+                }
+                (head::foot(r, D3_LICENSE))
+                script type="application/json" id="report-data" { (PreEscaped(data::embed(r))) }
+                script { (PreEscaped(D3)) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// Id, short title and content of each section that has something to show.
+fn sections(r: &Report) -> Vec<(&'static str, &'static str, Markup)> {
+    let mut all = Vec::new();
+    let mut add = |id, title, any: bool, content: &dyn Fn() -> Markup| {
+        if any {
+            all.push((id, title, content()));
+        }
+    };
+    add("targets", "Targets", !r.targets.is_empty(), &|| plan::targets(r));
+    add("improve", "Improvements", !r.improvements.is_empty(), &|| plan::improvements(r));
+    add("tradeoffs", "Trade-offs", !r.front.is_empty(), &|| front::front(r));
+    add("baselines", "Baselines", !r.baselines.is_empty(), &|| front::baselines(r));
+    add("services", "Services", !r.services.is_empty(), &|| plan::services(r));
+    add("devices", "Devices", !r.devices.is_empty(), &|| plan::devices(r));
+    add("map", "Map", !r.map.nodes.is_empty(), &|| charts::map(r));
+    add("energy", "Joules", !r.energy.is_empty(), &|| charts::energy(r));
+    add("latency", "Milliseconds", !r.latency.is_empty(), &|| charts::latency(r));
+    add("pipeline", "Pipeline", !r.timeline.is_empty(), &|| charts::timeline(r));
+    add("rooflines", "Rooflines", !r.rooflines.is_empty(), &|| charts::rooflines(r));
+    add("notes", "Sources", true, &|| plan::notes(r));
+    all
+}
