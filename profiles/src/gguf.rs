@@ -27,6 +27,9 @@ use crate::model::ModelProfile;
 /// Bytes of a file that are read in search of its header. Vocabularies make headers of real models up to about 12 MB.
 pub const MAX_HEADER: u64 = 64 << 20;
 
+/// Bytes that are read first; four times as many each time the header goes on.
+const FIRST_READ: u64 = 1 << 20;
+
 /// Reads a profile from the first bytes of a file that is `file_len` bytes long.
 ///
 /// `source` is what the profile names as its source (a path or URL).
@@ -44,9 +47,18 @@ pub fn read(bytes: &[u8], file_len: u64, source: &str) -> Result<ModelProfile, G
 /// The file cannot be read, or its header is not sound.
 pub fn read_file(path: &Path) -> Result<ModelProfile, GgufError> {
     let io = |source| GgufError::File { path: path.into(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
+    let mut file = std::fs::File::open(path).map_err(io)?;
     let file_len = file.metadata().map_err(io)?.len();
     let mut bytes = Vec::new();
-    file.take(MAX_HEADER).read_to_end(&mut bytes).map_err(io)?;
-    read(&bytes, file_len, &path.display().to_string())
+    let mut wanted = FIRST_READ;
+    loop {
+        let missing = wanted - bytes.len() as u64;
+        file.by_ref().take(missing).read_to_end(&mut bytes).map_err(io)?;
+        let whole = (bytes.len() as u64) < wanted || wanted >= MAX_HEADER;
+        match read(&bytes, file_len, &path.display().to_string()) {
+            // Most headers are far shorter than the largest one.
+            Err(GgufError::Header { why: Why::Truncated | Why::NoRoom { .. }, .. }) if !whole => wanted *= 4,
+            result => return result,
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn profile(header: &Header, source: &str) -> Result<ModelProfile, Ggu
         name,
         family: architecture.into(),
         kind: ModelKind::Llm,
-        formats: vec![nearest(&tensors)],
+        formats: vec![main_format(&tensors)],
         blocks: runs(blocks.into_iter().map(|block| BlockGroup { count: 1, block })),
         context: shape.context,
         architecture: Sourced { value: total, quality: Quality::Measured, source: format!("tensor list of {source}") },
@@ -218,19 +218,14 @@ fn head(tensors: &Sorted<'_>) -> Result<Block, GgufError> {
     })
 }
 
-/// The format whose bits are nearest to the layers' mean: which kernel runs.
-fn nearest(tensors: &Sorted<'_>) -> WeightFormat {
-    let layers = tensors.layers.iter().flatten().filter(|t| t.shape.len() > 1);
-    let (mut bits, mut elements) = (0.0, 0.0);
-    for t in layers {
-        bits += t.bytes as f64 * 8.0;
-        elements += t.elements as f64;
+/// The format that most weights of the layers are stored in: which kernel runs.
+fn main_format(tensors: &Sorted<'_>) -> WeightFormat {
+    let mut elements: BTreeMap<WeightFormat, u64> = BTreeMap::new();
+    for t in tensors.layers.iter().flatten().filter(|t| t.shape.len() > 1) {
+        let sum = elements.entry(t.kind.format).or_default();
+        *sum = sum.saturating_add(t.elements);
     }
-    let mean = if elements > 0.0 { bits / elements } else { 16.0 };
-    WeightFormat::ALL
-        .into_iter()
-        .min_by(|a, b| (a.bits_per_weight() - mean).abs().total_cmp(&(b.bits_per_weight() - mean).abs()))
-        .unwrap_or(WeightFormat::W16)
+    elements.into_iter().max_by_key(|&(_, n)| n).map_or(WeightFormat::W16, |(format, _)| format)
 }
 
 fn classes(header: &Header) -> Vec<TensorClass> {

@@ -6,6 +6,7 @@ mod hostile;
 use super::*;
 use crate::model::Mixer;
 use crate::precision::WeightFormat;
+use crate::units::Bytes;
 use build::{File, array_value, text_value, u32_value};
 
 #[test]
@@ -23,15 +24,15 @@ fn a_llama_becomes_blocks_with_the_bits_of_its_tensors() {
     // Norm at 32 bits, q and k at 4.5, v at 8.5.
     let bits = 64.0 * 32.0 + (4096.0 + 2048.0) * 4.5 + 2048.0 * 8.5;
     assert!((layer.stored_bits.expect("from a file") * layer.parameters as f64 - bits).abs() < 1e-6);
-    assert_eq!(layer.weight_bytes(WeightFormat::W2).get(), bits / 8.0);
+    assert_eq!(layer.weight_bytes(WeightFormat::W2), Bytes(bits / 8.0));
     // The table serves twice.
     let head = &m.blocks[2].block;
     assert_eq!((head.tied, head.parameters, head.kept), (6400, 6400 + 64, 64));
     assert_eq!(m.total_parameters(), m.architecture.value);
     let classes: Vec<_> = m.tensors.iter().map(|c| (c.r#type.as_str(), c.bits, c.parameters)).collect();
     assert_eq!(classes, [("F32", 32.0, 192), ("Q4_0", 4.5, 2 * (4096 + 2048)), ("Q8_0", 8.5, 6400 + 2 * 2048)]);
-    // Layers hold 5.5 bits per weight on average.
-    assert_eq!(m.formats, [WeightFormat::W5]);
+    // Most weights of the layers are Q4_0.
+    assert_eq!(m.formats, [WeightFormat::W4]);
 }
 
 #[test]
@@ -114,6 +115,23 @@ fn a_file_on_disk_is_read_without_its_data() {
     std::fs::write(&path, &bytes).expect("written");
     assert!(matches!(read_file(&path), Err(GgufError::Header { why: Why::PastEnd(_), .. })));
     assert!(matches!(read_file(&dir.path().join("none.gguf")), Err(GgufError::File { .. })));
+}
+
+/// A vocabulary makes a header longer than the first read.
+#[test]
+fn a_long_header_is_read_to_its_end() {
+    let mut f = File::llama();
+    f.key("tokenizer.ggml.scores", array_value(6, 1 << 19, &vec![0; 4 << 19]));
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("long.gguf");
+    let mut bytes = f.header();
+    assert!(bytes.len() as u64 > FIRST_READ);
+    bytes.resize(usize::try_from(f.file_len()).expect("small"), 0);
+    std::fs::write(&path, &bytes).expect("written");
+    assert_eq!(read_file(&path).expect("sound").blocks, f.read().expect("sound").blocks);
+    // Cut inside the header, after the first read.
+    std::fs::write(&path, &bytes[..FIRST_READ as usize + 100]).expect("written");
+    assert!(read_file(&path).is_err());
 }
 
 #[test]
