@@ -4,6 +4,8 @@
 //! the same bytes on any number of threads. [`Watch`] is the only way to the outside: it hears
 //! progress and may ask to stop early.
 
+pub mod anneal;
+pub mod archive;
 pub mod greedy;
 pub mod state;
 

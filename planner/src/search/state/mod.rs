@@ -45,6 +45,8 @@ pub struct Score {
     pub values: [f64; 4],
     /// Weighted sum of the four and finite skip costs.
     pub objective: f64,
+    /// Finite skip costs, part of the objective.
+    pub skip: f64,
     /// Sum of the relative excesses of all broken limits; zero when feasible.
     pub violation: f64,
 }
@@ -217,7 +219,7 @@ impl<'t> State<'t> {
         all += excess(values[2], table.inaccuracy_cap);
         all += excess(values[3], table.underuse_cap);
         let violation = if all.limits > 0 { all.amount.max(f64::MIN_POSITIVE) } else { 0.0 };
-        Score { values, objective, violation }
+        Score { values, objective, skip: t.skip, violation }
     }
 
     /// Makes every sum anew, in the order of the table.

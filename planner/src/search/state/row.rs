@@ -89,6 +89,12 @@ impl Row {
         if self.option == NONE { self.excess.amount } else { 0.0 }
     }
 
+    /// True when no limit of the service itself is broken.
+    #[must_use]
+    pub fn within_limits(&self) -> bool {
+        self.excess.limits == 0
+    }
+
     /// Number of chains.
     #[must_use]
     pub fn chains(&self) -> usize {
