@@ -33,28 +33,57 @@ pub(super) struct Memory<'a> {
     scenario: &'a Scenario,
     all: Vec<Demand>,
     oracle: &'a mut dyn Oracle,
-    known: BTreeMap<Vec<Demand>, Answer>,
+    /// What the oracle said about the scenario with only these demands.
+    asked: BTreeMap<Vec<Demand>, Answer>,
     pub(super) questions: u32,
 }
 
 impl<'a> Memory<'a> {
     pub(super) fn new(scenario: &'a Scenario, oracle: &'a mut dyn Oracle) -> Self {
-        Memory { scenario, all: demands(scenario), oracle, known: BTreeMap::new(), questions: 0 }
+        Memory { scenario, all: demands(scenario), oracle, asked: BTreeMap::new(), questions: 0 }
     }
 
-    /// Whether the scenario with only these demands has a plan.
+    /// Whether some plan keeps these demands.
+    ///
+    /// Some demands also steer the model, so that dropping them can hide a plan: physics books memory
+    /// for the requests that a deadline lets stay, and offers waiting times at the limit of booked time
+    /// and at a few shares below. A plan that keeps such a demand as well keeps the others too, so
+    /// "no" is said only after asking with them.
     pub(super) fn only(&mut self, kept: &[Demand]) -> Answer {
         let mut key = kept.to_vec();
         key.sort_unstable();
+        key.dedup();
         // What a service that is not served asks for means nothing.
         let served = |d: &Demand| d.service().is_none_or(|s| kept.contains(&Demand::Served(s)));
         key.retain(served);
-        if let Some(&answer) = self.known.get(&key) {
+        let dropped: Vec<Demand> = self.all.iter().filter(|d| !key.contains(d) && served(d)).cloned().collect();
+        let deadlines = |d: &Demand| matches!(d, Demand::Ttft(_) | Demand::Tpot(_) | Demand::Total(_));
+        let booked = |d: &Demand| *d == Demand::BookedTime;
+        let mut answer = self.raw(&key);
+        let wider: [&dyn Fn(&Demand) -> bool; 3] = [&booked, &deadlines, &|d| booked(d) || deadlines(d)];
+        for with in wider {
+            let mut more: Vec<Demand> = dropped.iter().filter(|d| with(d)).cloned().collect();
+            if answer == Answer::Possible || more.is_empty() {
+                continue;
+            }
+            more.extend(key.iter().cloned());
+            more.sort_unstable();
+            answer = match (answer, self.raw(&more)) {
+                (_, Answer::Possible) => Answer::Possible,
+                (Answer::Impossible, Answer::Impossible) => Answer::Impossible,
+                _ => Answer::Unknown,
+            };
+        }
+        answer
+    }
+
+    fn raw(&mut self, key: &[Demand]) -> Answer {
+        if let Some(&answer) = self.asked.get(key) {
             return answer;
         }
         let dropped: Vec<Demand> = self.all.iter().filter(|d| !key.contains(d)).cloned().collect();
         let answer = self.about(&without(self.scenario, &dropped));
-        self.known.insert(key, answer);
+        self.asked.insert(key.to_vec(), answer);
         answer
     }
 
@@ -63,6 +92,11 @@ impl<'a> Memory<'a> {
         self.questions += 1;
         self.oracle.ask(scenario)
     }
+}
+
+/// Whether some plan of a scenario keeps these demands; the others are dropped.
+pub fn satisfiable(scenario: &Scenario, kept: &[Demand], oracle: &mut dyn Oracle) -> Answer {
+    Memory::new(scenario, oracle).only(kept)
 }
 
 /// A minimal set.

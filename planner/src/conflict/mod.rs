@@ -20,7 +20,7 @@ mod tests;
 mod without;
 
 pub use demand::{Demand, demands};
-pub use minimal::{Answer, Oracle, minimal};
+pub use minimal::{Answer, Oracle, minimal, satisfiable};
 pub use relax::{Relaxation, Remedy};
 pub use without::without;
 

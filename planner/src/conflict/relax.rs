@@ -107,8 +107,9 @@ fn least(base: &Scenario, demand: &Demand, memory: &mut Memory<'_>) -> Option<Re
     Some(Remedy::Value { from: number.value, to: found, unit: number.unit, relative })
 }
 
-/// First step of the gallop, in steps of the grid (0.1 to 1 per cent each).
-const FIRST_STEP: u32 = 32;
+/// First step of the gallop, in steps of the grid (0.1 to 1 per cent each). Small, because a deadline that is
+/// relaxed too far asks for memory for the requests that then may stay.
+const FIRST_STEP: u32 = 4;
 
 /// A demand's number: relaxed by growing or by shrinking, up to a limit.
 struct Number {

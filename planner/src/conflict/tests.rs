@@ -135,7 +135,7 @@ fn the_set_is_minimal_for_random_monotone_oracles() {
                 Demand::Served(i) => at(i).is_some(),
                 Demand::Ttft(i) => at(i).is_some_and(|w| w.deadline.ttft.is_some()),
                 Demand::Total(i) => at(i).is_some_and(|w| w.deadline.total.is_some()),
-                Demand::Accuracy(i) => at(i).is_some_and(|w| w.accuracy.as_ref().unwrap().at_least.value.get() > 0.0),
+                Demand::Accuracy(i) => at(i).is_some_and(|w| w.accuracy.is_some()),
                 Demand::FleetPower => v.limits.power.is_some(),
                 Demand::BookedTime => v.limits.booked_time.value.get() < 0.9,
                 Demand::BookedLink => v.limits.booked_link.value.get() < 0.9,

@@ -37,12 +37,7 @@ fn drop_one(s: &mut Scenario, demand: &Demand) {
         Demand::Ttft(i) => s.services[i].deadline.ttft = None,
         Demand::Tpot(i) => s.services[i].deadline.tpot = None,
         Demand::Total(i) => s.services[i].deadline.total = None,
-        // The benchmark stays, so that the mean accuracy of the fleet keeps its meaning.
-        Demand::Accuracy(i) => {
-            if let Some(floor) = &mut s.services[i].accuracy {
-                floor.at_least.value = Ratio(0.0);
-            }
-        }
+        Demand::Accuracy(i) => s.services[i].accuracy = None,
         Demand::Pin(i, p) => drop(s.services[i].pins.remove(p)),
         Demand::Forbidden(i, p) => drop(s.services[i].forbidden.remove(p)),
         Demand::Private(i) => s.services[i].private_to.clear(),

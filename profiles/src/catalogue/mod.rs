@@ -15,6 +15,8 @@
 //! with a space or a slash in it. Entries begin with `- id:` at one indentation, so that an
 //! entry is found without parsing the file and parsed when it is first asked for.
 
+#[cfg(test)]
+mod device_tests;
 mod files;
 mod shelf;
 pub(crate) mod sources;

@@ -1,0 +1,213 @@
+//! The linter's own time and energy of a stage, and of a request over a chain.
+
+use profiles::{DeviceProfile, ModelKind, ModelProfile, Phase, PowerMode, Precision, Processor};
+use scenarios::Service;
+
+use super::account::{self, Account, Pass};
+use crate::physics::pass::BLOCK_CLOCK_MIN;
+use crate::physics::power::{Leakage, energy_factor};
+use crate::physics::roofline;
+
+/// The passes of one request of a service, as a plan serves it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    /// Prompt tokens (or frames) of the first pass.
+    prompt: f64,
+    /// First passes: items of a feed-forward model.
+    pub(super) items: f64,
+    /// Decode passes after the first token.
+    pub(super) passes: f64,
+    /// Mean tokens before a decode pass.
+    context: f64,
+    pub(super) samples: f64,
+    /// Most tokens of one sequence.
+    pub(super) held: f64,
+}
+
+impl Request {
+    pub(super) fn new(kind: ModelKind, service: &Service, budget: Option<u32>, samples: u32) -> Self {
+        let prompt = f64::from(service.prompt_tokens.max(1));
+        let answer = f64::from(budget.unwrap_or(service.answer_tokens));
+        if kind == ModelKind::Feedforward {
+            return Self { prompt: 1.0, items: prompt, passes: 0.0, context: 0.0, samples: 1.0, held: 0.0 };
+        }
+        // A language model's first pass yields the first token; a speech model's yields none.
+        let first = if kind == ModelKind::Llm { 1.0 } else { 0.0 };
+        Self {
+            prompt,
+            items: 1.0,
+            passes: (answer - first).max(0.0),
+            context: prompt + 0.5 * answer,
+            samples: f64::from(samples.max(1)),
+            held: prompt + answer,
+        }
+    }
+
+    fn first_pass(&self) -> Pass {
+        Pass { new: self.prompt, before: 0.0, sequences: 1.0 }
+    }
+
+    fn decode_pass(&self) -> Pass {
+        Pass { new: 1.0, before: self.context, sequences: self.samples }
+    }
+
+    /// Most rows of activations at once.
+    pub(super) fn rows(&self) -> f64 {
+        self.prompt.max(self.samples)
+    }
+
+    /// Payload of a cut before block `b` in the first pass and in each decode pass, bytes.
+    pub(super) fn cut(&self, chain: &[&profiles::Block], b: usize, activation_bits: u8) -> (f64, f64) {
+        let bytes = |block: &profiles::Block| block.output_width as f64 * f64::from(activation_bits) / 8.0;
+        let sender = chain[..b].iter().rev().find(|block| block.phase != Phase::Decode);
+        let first = sender.map_or(0.0, |block| self.items * self.prompt * bytes(block));
+        let last = chain[b - 1];
+        let decodes = last.phase != Phase::Prefill && self.passes > 0.0;
+        (first, if decodes { self.samples * bytes(last) } else { 0.0 })
+    }
+}
+
+/// Where a stage runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot<'a> {
+    pub(super) device: &'a DeviceProfile,
+    pub(super) mode: &'a PowerMode,
+    pub(super) processor: &'a Processor,
+    /// Factor on the mode's arithmetic clock.
+    pub(super) clock: f64,
+}
+
+/// What a stage costs one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct StageCost {
+    /// All first passes, one decode pass: processor time, waiting not included.
+    pub(super) first_s: f64,
+    pub(super) each_s: f64,
+    pub(super) busy_s: f64,
+    pub(super) dynamic_j: f64,
+    /// Shares of the decode (or only) pass that arithmetic and memory alone would take.
+    pub(super) arithmetic: f64,
+    pub(super) memory: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    time: f64,
+    arithmetic: f64,
+    memory: f64,
+    energy: f64,
+}
+
+impl Spent {
+    fn add(&mut self, o: Spent) {
+        self.time += o.time;
+        self.arithmetic += o.arithmetic;
+        self.memory += o.memory;
+        self.energy += o.energy;
+    }
+}
+
+/// Cost of blocks `start..end` of a model for one request; `None` where they cannot run there.
+pub(super) fn stage(
+    model: &ModelProfile,
+    range: (u32, u32),
+    precision: Precision,
+    request: &Request,
+    spot: Spot<'_>,
+    resident_share: f64,
+) -> Option<StageCost> {
+    let (mut first, mut each) = (Spent::default(), Spent::default());
+    let mut at = 0u32;
+    for group in &model.blocks {
+        let begin = at.max(range.0);
+        at = at.saturating_add(group.count);
+        let count = f64::from(at.min(range.1).saturating_sub(begin));
+        if count <= 0.0 {
+            continue;
+        }
+        let cost = |pass: Pass| -> Option<Spent> {
+            let cache = spot.processor.cache.as_ref().map_or(0.0, |c| c.value.get());
+            let s = run(&account::block(&group.block, precision, pass, cache), precision, spot, 1.0 - resident_share)?;
+            Some(Spent {
+                time: s.time * count,
+                arithmetic: s.arithmetic * count,
+                memory: s.memory * count,
+                energy: s.energy * count,
+            })
+        };
+        if group.block.phase != Phase::Decode {
+            first.add(cost(request.first_pass())?);
+        }
+        if group.block.phase != Phase::Prefill && request.passes > 0.0 {
+            each.add(cost(request.decode_pass())?);
+        }
+    }
+    let overhead = spot.processor.pass_overhead.value.get();
+    let first_s = request.items * (first.time + overhead);
+    let each_s = if request.passes > 0.0 { each.time + overhead } else { 0.0 };
+    let shown = if each.time > 0.0 { each } else { first };
+    let whole = if shown.time > 0.0 { shown.time + overhead } else { f64::INFINITY };
+    Some(StageCost {
+        first_s,
+        each_s,
+        busy_s: first_s + request.passes * each_s,
+        dynamic_j: request.items * first.energy + request.passes * each.energy,
+        arithmetic: (shown.arithmetic / whole).min(1.0),
+        memory: (shown.memory / whole).min(1.0),
+    })
+}
+
+/// One block in one pass, under the mode's cap at every instant: the arithmetic clock falls until the
+/// power fits, then the memory waits.
+fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Option<Spent> {
+    let Spot { device, mode, processor, clock } = spot;
+    let kernel = processor.kernels.get(&precision.weights)?;
+    let (compute, memory) = mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
+    let bytes = work.weights + work.rest;
+    let mut memory_s = bytes / (processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory);
+    let mut memory_j = bytes * processor.joules_per_byte.value.get();
+    if miss > 0.0 {
+        let storage = device.storage.as_ref()?;
+        memory_s += miss * work.weights / storage.bandwidth.value.get();
+        memory_j += miss * work.weights * storage.joules_per_byte.value.get();
+    }
+    let rate = kernel.peak.value.get() * kernel.efficiency.value.get();
+    let launches = work.launches * processor.launch.value.get();
+    let at = |share: f64| {
+        let f = compute * clock * share;
+        let arithmetic = work.ops / (rate * f);
+        Spent {
+            time: roofline::time_s(arithmetic, memory_s, processor.overlap.value) + launches,
+            arithmetic,
+            memory: memory_s,
+            energy: memory_j + work.ops * kernel.joules_per_op.value.get() * energy_factor(f),
+        }
+    };
+    let room = mode.cap.as_ref().map_or(f64::INFINITY, |cap| {
+        let leak = Leakage::of(&device.thermal).watts(device.thermal.throttle.value.get());
+        cap.value.get() - mode.idle.value.get() - leak
+    });
+    let over = |s: &Spent| s.energy > room * s.time;
+    let full = at(1.0);
+    if !full.time.is_finite() {
+        return None;
+    }
+    if full.energy <= 0.0 || !over(&full) {
+        return Some(full);
+    }
+    if room <= 0.0 {
+        return None;
+    }
+    let slow = at(BLOCK_CLOCK_MIN);
+    if over(&slow) {
+        let time = slow.energy / room;
+        return Some(Spent { time, memory: slow.memory.max(time - launches), ..slow });
+    }
+    // Bisection on the logarithm of the clock.
+    let (mut low, mut high) = (BLOCK_CLOCK_MIN.ln(), 0.0f64);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if over(&at(middle.exp())) { high = middle } else { low = middle }
+    }
+    Some(at(low.exp()))
+}

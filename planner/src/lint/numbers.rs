@@ -1,0 +1,270 @@
+//! Time, energy and memory of every stage, and latencies of every replica, worked out again.
+
+use profiles::{Block, ModelKind};
+use scenarios::{Scenario, Service};
+
+use super::account;
+use super::cost::{self, Request, Spot, StageCost};
+use super::note::Notes;
+use super::route::{self, Budget, Route};
+use super::structure::{Placed, Resolved, Served, stage_name};
+use crate::physics::pressure::RUNTIME_BYTES;
+use crate::physics::waiting;
+
+/// What a fleet does under a plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Load {
+    /// By device: mean dynamic power, watts.
+    pub(super) dynamic_w: Vec<f64>,
+    /// By device and processor: booked share of time.
+    pub(super) booked: Vec<Vec<f64>>,
+    /// By device and memory pool, in the profile's order: resident bytes.
+    pub(super) resident: Vec<Vec<f64>>,
+    /// Booked bytes per second of every budget in use.
+    pub(super) links: Vec<(Budget, f64)>,
+    pub(super) network_w: f64,
+    /// By service.
+    pub(super) served: Vec<ServiceLoad>,
+}
+
+/// Numbers of one service.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServiceLoad {
+    /// By replica: time of a request with nobody else there, seconds.
+    pub(super) alone_s: Vec<f64>,
+    /// By replica: at the percentile.
+    pub(super) total_s: Vec<f64>,
+    /// By replica: dynamic and network energy of a request.
+    pub(super) dynamic_j: Vec<f64>,
+    pub(super) network_j: Vec<f64>,
+    /// By replica and stage.
+    pub(super) stages: Vec<Vec<StageCost>>,
+}
+
+/// Works out the whole load; `None` where a stage cannot run at all.
+pub(super) fn load(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) -> Option<Load> {
+    let mut load = Load {
+        dynamic_w: vec![0.0; r.devices.len()],
+        booked: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.processors.len()]).collect(),
+        resident: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.memories.len()]).collect(),
+        ..Load::default()
+    };
+    let mut whole = true;
+    for s in &r.services {
+        match service(scenario, r, s, &mut load, notes) {
+            Some(numbers) => load.served.push(numbers),
+            None => whole = false,
+        }
+    }
+    whole.then_some(load)
+}
+
+/// How a request goes over one replica: times with and without waiting.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    ttft_s: f64,
+    tpot_s: f64,
+    total_s: f64,
+    alone_s: f64,
+}
+
+fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Load, notes: &mut Notes) -> Option<ServiceLoad> {
+    let (w, p) = (s.wanted, s.planned);
+    let samples = if p.scaling.method == "single" { 1 } else { p.scaling.samples };
+    let request = Request::new(s.model.kind, w, p.scaling.token_budget, samples);
+    let rate = w.rate.value.get() / s.replicas.len() as f64;
+    notes.same("rate", &p.name, "the request rate", p.rate_hz, w.rate.value.get());
+    let chain: Vec<&Block> = s.model.chain().collect();
+    let mut out = ServiceLoad::default();
+    let one_share = s.replicas.first()?.first()?.stage.resident_share;
+    let sequences = concurrency(scenario, r, s, &request, one_share) * request.samples;
+    for (i, stages) in s.replicas.iter().enumerate() {
+        let subject = format!("{} replica {}", p.name, i + 1);
+        let mut times = Times::default();
+        let mut costs = Vec::new();
+        for (j, placed) in stages.iter().enumerate() {
+            let subject = stage_name(p, i, j);
+            let share = placed.stage.resident_share;
+            notes.check(share.to_bits() == one_share.to_bits(), "resident-share", &subject, || {
+                "stages of a service stream alike".into()
+            });
+            let cost = stage(r, s, &request, placed);
+            notes.check(cost.is_some(), "cannot-run", &subject, || "its power mode leaves it no power to run".into());
+            let cost = cost?;
+            let wait = waiting::slowdown(w.arrivals, r.devices[placed.device].booked_cap, w.deadline.percentile.get());
+            times.ttft_s += wait * cost.first_s;
+            times.tpot_s += wait * cost.each_s;
+            times.total_s += wait * cost.busy_s;
+            times.alone_s += cost.busy_s;
+            load.dynamic_w[placed.device] += rate * cost.dynamic_j;
+            load.booked[placed.device][placed.processor] += rate * cost.busy_s;
+            let bytes = memory(s, &request, placed, &chain, sequences);
+            let pool = pool_of(r, placed)?;
+            load.resident[placed.device][pool] += bytes;
+            compare_stage(&subject, placed, &cost, bytes, notes);
+            costs.push(cost);
+        }
+        let network_j = messages(scenario, s, &request, stages, &chain, rate, &mut times, load);
+        notes.check(network_j.is_some(), "unreachable", &subject, || "no link joins its devices".into());
+        let replica = &p.replicas[i];
+        notes.same("ttft", &subject, "time to first token", replica.ttft_s, times.ttft_s);
+        notes.same("tpot", &subject, "time per token", replica.tpot_s, times.tpot_s);
+        notes.same("total", &subject, "time of a request", replica.total_s, times.total_s);
+        deadlines(w, &subject, &times, notes);
+        out.alone_s.push(times.alone_s);
+        out.total_s.push(times.total_s);
+        out.dynamic_j.push(costs.iter().map(|c| c.dynamic_j).sum());
+        out.network_j.push(network_j?);
+        out.stages.push(costs);
+    }
+    Some(out)
+}
+
+fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_>) -> Option<StageCost> {
+    let site = &r.devices[placed.device];
+    let spot = Spot {
+        device: &site.wanted.profile,
+        mode: site.mode?,
+        processor: &site.wanted.profile.processors[placed.processor],
+        clock: site.clock,
+    };
+    let range = (placed.stage.start, placed.stage.end);
+    cost::stage(s.model, range, s.planned.precision, request, spot, placed.stage.resident_share)
+}
+
+fn compare_stage(subject: &str, placed: &Placed<'_>, cost: &StageCost, bytes: f64, notes: &mut Notes) {
+    let stage = placed.stage;
+    notes.same("busy", subject, "busy time of a request", stage.busy_s, cost.busy_s);
+    notes.same("dynamic-energy", subject, "dynamic energy of a request", stage.dynamic_j, cost.dynamic_j);
+    notes.same("memory", subject, "memory", stage.memory_bytes, bytes);
+    notes.same("dasi", subject, "arithmetic saturation", stage.dasi, cost.arithmetic);
+    notes.same("memory-saturation", subject, "memory saturation", stage.memory_saturation, cost.memory);
+}
+
+fn deadlines(w: &Service, subject: &str, times: &Times, notes: &mut Notes) {
+    let d = &w.deadline;
+    for (code, what, said, value) in [
+        ("deadline-ttft", "time to first token", &d.ttft, times.ttft_s),
+        ("deadline-tpot", "time per token", &d.tpot, times.tpot_s),
+        ("deadline-total", "time of a request", &d.total, times.total_s),
+    ] {
+        if let Some(limit) = said {
+            notes.at_most(code, subject, what, value, limit.value.get());
+        }
+    }
+}
+
+/// Adds the messages' times; the energy of one request's, `None` where a device cannot be reached.
+#[allow(clippy::too_many_arguments, reason = "a message is between all of these")]
+fn messages(
+    scenario: &Scenario,
+    s: &Served<'_>,
+    request: &Request,
+    stages: &[Placed<'_>],
+    chain: &[&Block],
+    rate: f64,
+    times: &mut Times,
+    load: &mut Load,
+) -> Option<f64> {
+    let mut joules = 0.0;
+    let mut book = |route: &Route, bytes: f64| {
+        joules += bytes * route.j_per_byte;
+        load.network_w += rate * bytes * route.j_per_byte;
+        for &budget in &route.budgets {
+            match load.links.iter_mut().find(|(b, _)| *b == budget) {
+                Some((_, booked)) => *booked += rate * bytes,
+                None => load.links.push((budget, rate * bytes)),
+            }
+        }
+    };
+    let bits = s.planned.precision.activation_bits;
+    for pair in stages.windows(2) {
+        let route = route::between(scenario, pair[0].device, pair[1].device)?;
+        let (first, each) = request.cut(chain, pair[1].stage.start as usize, bits);
+        times.ttft_s += route.time_s(first);
+        times.total_s += route.time_s(first);
+        times.alone_s += route.time_s(first);
+        if request.passes > 0.0 {
+            times.tpot_s += route.time_s(each);
+            times.total_s += request.passes * route.time_s(each);
+            times.alone_s += request.passes * route.time_s(each);
+        }
+        book(&route, first + request.passes * each);
+    }
+    let (head, tail) = (stages.first()?.device, stages.last()?.device);
+    if stages.len() > 1 && request.passes > 0.0 {
+        // The new token of each sample goes back to the first stage: 4 bytes.
+        let route = route::between(scenario, tail, head)?;
+        let bytes = 4.0 * request.samples;
+        times.tpot_s += route.time_s(bytes);
+        times.total_s += request.passes * route.time_s(bytes);
+        times.alone_s += request.passes * route.time_s(bytes);
+        book(&route, request.passes * bytes);
+    }
+    let Some(origin) = s.wanted.origin else { return Some(joules) };
+    let (asked, answered) = (s.wanted.request_bytes.get(), s.wanted.answer_bytes.get());
+    let one_token = if s.model.kind == ModelKind::Feedforward { answered } else { answered / (request.passes + 1.0) };
+    for (from, to, first, bytes) in [(origin, head, asked, asked), (tail, origin, one_token, answered)] {
+        if from != to {
+            let route = route::between(scenario, from, to)?;
+            times.ttft_s += route.time_s(first);
+            times.total_s += route.time_s(bytes);
+            times.alone_s += route.time_s(bytes);
+            book(&route, bytes);
+        }
+    }
+    Some(joules)
+}
+
+/// Resident bytes of a stage: its blocks' weights and state, and what each stage needs beside them.
+fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
+    let precision = s.planned.precision;
+    let blocks = chain.get(placed.stage.start as usize..placed.stage.end as usize).unwrap_or_default();
+    let own: f64 = blocks
+        .iter()
+        .map(|b| {
+            account::resident_weights(b, precision) * placed.stage.resident_share
+                + account::resident_state(b, precision, sequences, request.held)
+        })
+        .sum();
+    let widest = chain.iter().map(|b| account::moved_elements(b)).fold(0.0, f64::max);
+    own + RUNTIME_BYTES + widest * request.rows() * f64::from(precision.activation_bits) / 8.0
+}
+
+/// Requests at one replica that memory is booked for (Little's law): the longest stay is the deadline, or
+/// twice the fastest time on any processor where no deadline bounds it.
+fn concurrency(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Request, share: f64) -> f64 {
+    let d = &s.wanted.deadline;
+    let stay = match (&d.total, &d.ttft, &d.tpot) {
+        (Some(total), _, _) => total.value.get(),
+        (None, Some(ttft), Some(tpot)) => ttft.value.get() + request.passes * tpot.value.get(),
+        _ => 2.0 * fastest(scenario, r, s, request, share),
+    };
+    (s.wanted.rate.value.get() / s.replicas.len() as f64 * stay - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX))
+}
+
+/// Fastest request on one processor of any device that may hold a stage, in any mode that can be set.
+fn fastest(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Request, share: f64) -> f64 {
+    let blocks = s.model.block_count() as u32;
+    let mut best = f64::INFINITY;
+    for (d, device) in scenario.devices.iter().enumerate() {
+        if s.wanted.forbidden.iter().any(|f| f.value == d) || (share < 1.0 && !device.may_stream) {
+            continue;
+        }
+        for mode in super::fleet::settable(r.devices[d].wanted) {
+            for processor in &device.profile.processors {
+                let spot = Spot { device: &device.profile, mode, processor, clock: 1.0 };
+                if let Some(cost) = cost::stage(s.model, (0, blocks), s.planned.precision, request, spot, share) {
+                    best = best.min(cost.busy_s);
+                }
+            }
+        }
+    }
+    best
+}
+
+fn pool_of(r: &Resolved<'_>, placed: &Placed<'_>) -> Option<usize> {
+    let profile = &r.devices[placed.device].wanted.profile;
+    let name = &profile.processors[placed.processor].memory;
+    profile.memories.keys().position(|k| k == name)
+}
