@@ -7,11 +7,15 @@
 //! Each layer is a plain value handed to the next. `physics` and `search` do no I/O, read no clock,
 //! know no YAML and draw random numbers only from a seed that they were given.
 
+pub mod baselines;
+pub mod cli;
 pub mod compose;
 pub mod conflict;
 pub mod diff;
+pub mod explain;
 pub mod lint;
 pub mod physics;
+pub mod present;
 pub mod search;
 pub mod table;
 #[doc(hidden)]

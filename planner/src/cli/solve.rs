@@ -8,48 +8,21 @@ use crate::compose::compose;
 use crate::physics::{self, Model};
 use crate::search::{self, Effort, Solution, Status};
 use protocol::{Certificate, Plan};
-use profiles::{Catalogue, DeviceProfile, LinkProfile, ModelProfile};
-use scenarios::{Goal, Known, Reading, Scenario};
+use profiles::Catalogue;
+use scenarios::{Goal, Scenario};
 use std::path::Path;
-
-/// The catalogue, and the user's own profile files.
-struct Shelf(&'static Catalogue);
-
-impl Known for Shelf {
-    fn device(&self, id: &str) -> Option<&DeviceProfile> {
-        self.0.device(id)
-    }
-    fn model(&self, id: &str) -> Option<&ModelProfile> {
-        self.0.model(id)
-    }
-    fn link(&self, id: &str) -> Option<&LinkProfile> {
-        self.0.link(id)
-    }
-    fn device_ids(&self) -> Vec<&str> {
-        self.0.device_ids().collect()
-    }
-    fn model_ids(&self) -> Vec<&str> {
-        self.0.model_ids().collect()
-    }
-    fn link_ids(&self) -> Vec<&str> {
-        self.0.link_ids().collect()
-    }
-    fn profile_file(&self, path: &Path) -> Result<DeviceProfile, String> {
-        profiles::read_device_file(path).map_err(|e| e.to_string())
-    }
-}
 
 /// Reads and checks a scenario; prints warnings, returns all errors rendered.
 pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
     let bytes = files::read(path)?;
-    let Reading { scenario, findings } = scenarios::inspect(path, &bytes, &Shelf(Catalogue::builtin()));
-    let text = scenarios::render(&findings, path, &String::from_utf8_lossy(&bytes));
-    match scenario {
-        Some(scenario) => {
-            eprint!("{text}");
-            Ok(scenario)
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let open = |name: &str| files::read(&folder.join(name)).map_err(|f| f.message);
+    match scenarios::read(path, &bytes, Catalogue::builtin(), &open) {
+        Ok(read) => {
+            eprint!("{}", scenarios::render(&read.warnings, path, &bytes));
+            Ok(read.scenario)
         }
-        None => Err(Failure::input(text)),
+        Err(findings) => Err(Failure::input(scenarios::render(&findings, path, &bytes))),
     }
 }
 
