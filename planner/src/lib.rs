@@ -9,6 +9,7 @@
 
 pub mod conflict;
 pub mod diff;
+pub mod explain;
 pub mod lint;
 pub mod physics;
 pub mod search;

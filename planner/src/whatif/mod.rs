@@ -16,6 +16,7 @@ mod tests;
 
 pub(crate) use fleet::drop_service;
 
+pub(crate) use error::nearest;
 pub use error::{ChangeError, ChangeErrors};
 
 use scenarios::Scenario;
