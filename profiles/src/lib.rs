@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod device;
+pub mod gguf;
 pub mod link;
 pub mod model;
 pub mod path;

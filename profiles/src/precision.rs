@@ -216,6 +216,8 @@ impl FromStr for WeightFormat {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "bits of a layout are exact")]
+
     use super::*;
 
     #[test]

@@ -150,6 +150,12 @@ pub(crate) fn change(x: f64, unit: &str) -> String {
     if x > 0.0 { format!("+{text}") } else { text }
 }
 
+/// The first twelve characters of a hash.
+#[must_use]
+pub(crate) fn hash(x: &str) -> String {
+    x.chars().take(12).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

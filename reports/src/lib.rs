@@ -8,11 +8,18 @@ mod grid;
 mod grids;
 mod html;
 mod json;
+mod markdown;
 mod report;
 mod svg;
+mod tables;
+mod terminal;
 #[doc(hidden)]
 pub mod testing;
+mod words;
 
 pub use html::html;
 pub use json::json;
+pub use markdown::markdown;
 pub use report::*;
+pub use tables::{File, TableError, csv, parquet};
+pub use terminal::plan_table;

@@ -1,12 +1,13 @@
 //! One finding about a scenario file: what, where, and what to type instead.
 
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 use crate::code::Code;
 use crate::scenario::At;
 
 /// A place in the file: 1-based line and column and a length, all in characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Span {
     pub line: u32,
     pub column: u32,
@@ -56,6 +57,20 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// For `--format json`: `code`, `severity`, `message`, `at` and `help`.
+impl Serialize for Diagnostic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut map = serializer.serialize_struct("Diagnostic", 5)?;
+        map.serialize_field("code", &self.code.to_string())?;
+        map.serialize_field("severity", &self.severity().to_string())?;
+        map.serialize_field("message", &self.message)?;
+        map.serialize_field("at", &self.at)?;
+        map.serialize_field("help", &self.help)?;
+        map.end()
+    }
+}
+
 impl Diagnostic {
     /// Follows from the code: a code never changes its severity.
     #[must_use]
@@ -98,5 +113,31 @@ impl Sink {
         self.findings.sort_by_key(|d| (d.at.line, d.at.column));
         self.findings.dedup();
         self.findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_stand_in_file_order_and_once() {
+        let mut sink = Sink::default();
+        let at = |line, column| Span { line, column, length: 1 };
+        sink.report(Code::NoUnit, at(9, 2), "c", "h");
+        sink.report(Code::NoUnit, at(3, 7), "b", "h");
+        sink.report(Code::NoUnit, at(3, 1), "a", "h");
+        sink.report(Code::NoUnit, at(3, 1), "a", "h");
+        let messages: Vec<String> = sink.into_sorted().into_iter().map(|d| d.message).collect();
+        assert_eq!(messages, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn json_has_the_five_fields() {
+        let finding = Diagnostic { code: Code::NoDeadline, message: "m".into(), at: Span::START, help: Some("h".into()) };
+        let wanted = serde_json::json!({
+            "code": "EDGE-0104", "severity": "warning", "message": "m", "at": { "line": 1, "column": 1, "length": 0 }, "help": "h",
+        });
+        assert_eq!(serde_json::to_value(&finding).unwrap(), wanted);
     }
 }

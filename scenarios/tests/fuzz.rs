@@ -1,13 +1,14 @@
 //! Whatever bytes come, reading ends with a scenario or with findings that have places.
 
+use profiles::Catalogue;
 use proptest::prelude::*;
 use scenarios::testing::Shelf;
-use scenarios::{read_with, render};
+use scenarios::{Known, read_with, render};
 use std::path::Path;
 
 /// Reads and renders; the claims hold for every input.
-fn survive(bytes: &[u8], shelf: &Shelf) {
-    match read_with(Path::new("fuzz.yaml"), bytes, shelf, &|_| Err("no such file".into())) {
+fn survive(bytes: &[u8], known: &dyn Known) {
+    match read_with(Path::new("fuzz.yaml"), bytes, known, &|_| Err("no such file".into())) {
         Ok(reading) => {
             let s = &reading.scenario;
             // Indices point at what is there, shares are shares.
@@ -118,19 +119,18 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 
 #[test]
 fn mutated_files_are_survived() {
-    let shelf = Shelf::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut seeds: Vec<Vec<u8>> =
-        super::examples::NAMES.iter().map(|name| std::fs::read(folder.join(format!("{name}.yaml"))).unwrap()).collect();
-    seeds.extend([super::reading::SMALL, super::reading::FULL].map(|text| text.as_bytes().to_vec()));
+    let shelf = Shelf::default();
+    let example = |name: &&str| (std::fs::read(folder.join(format!("{name}.yaml"))).unwrap(), Catalogue::builtin() as &dyn Known);
+    let mut seeds: Vec<(Vec<u8>, &dyn Known)> = super::examples::NAMES.iter().map(example).collect();
+    seeds.extend([super::reading::SMALL, super::reading::FULL].map(|text| (text.as_bytes().to_vec(), &shelf as &dyn Known)));
     let mut random = Random(0x5DEE_CE66_D1CE_4E5B);
     for round in 0..600 {
-        for seed in &seeds {
+        for (seed, known) in &seeds {
             let mut bytes = seed.clone();
             mutate(&mut bytes, &mut random);
-            let shown = String::from_utf8_lossy(&bytes).into_owned();
-            let survived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| survive(&bytes, &shelf)));
-            assert!(survived.is_ok(), "round {round}:\n{shown}");
+            let survived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| survive(&bytes, *known)));
+            assert!(survived.is_ok(), "round {round}:\n{}", String::from_utf8_lossy(&bytes));
         }
     }
 }

@@ -41,6 +41,8 @@ fn every_entry_is_sound() {
 fn the_catalogue_is_large() {
     let c = Catalogue::builtin();
     assert!(c.model_ids().count() >= 40);
+    assert!(c.device_ids().count() >= 40);
+    assert!(c.link_ids().count() >= 5);
     assert!(c.model("smollm2-135m").is_some() && c.model("no-such-model").is_none());
 }
 

@@ -1,4 +1,5 @@
 use crate::read::{ReadError, read_device};
+use crate::units::BytesPerSecond;
 
 pub(crate) const BOARD: &str = "\
 sources:
@@ -54,7 +55,7 @@ fn faults(text: &str) -> Vec<String> {
 fn a_sound_board_is_read_and_its_sources_are_expanded() {
     let d = read_device("board.yaml", BOARD).expect("sound");
     assert_eq!(d.memories["dram"].size.source, "the board's datasheet");
-    assert_eq!(d.processors[0].bandwidth.value.get(), 17e9);
+    assert_eq!(d.processors[0].bandwidth.value, BytesPerSecond(17e9));
     assert_eq!(d.processors[0].bandwidth_efficiency.source, "like its neighbour");
 }
 

@@ -1,6 +1,7 @@
 use super::transformer::{Biases, Experts, Transformer};
 use super::*;
 use crate::precision::WeightFormat;
+use crate::units::Bytes;
 
 fn model(yaml: &str) -> ModelProfile {
     let text = format!(
@@ -123,7 +124,7 @@ fn loops_run_again_but_are_held_once() {
 #[test]
 fn stored_bits_hold_over_the_format() {
     let block = Block { stored_bits: Some(5.5), ..Block::new("layer", 800, 1) };
-    assert_eq!(block.weight_bytes(WeightFormat::W4).get(), 550.0);
+    assert_eq!(block.weight_bytes(WeightFormat::W4), Bytes(550.0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod services;
 pub(crate) use charts::{energy, latency, rooflines, timeline};
 pub(crate) use fleet::{devices, links, memory, power, traffic};
 pub(crate) use front::{baselines, front};
-pub(crate) use services::{requests, services, stages, targets};
+pub(crate) use services::{requests, services, stages, standing, targets};
 
 use crate::format;
 use crate::grid::{Cell, Grid, Row, figure, text};

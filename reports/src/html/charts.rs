@@ -1,6 +1,5 @@
 //! Sections that are mostly a chart, each with its numbers as a table.
 
-use super::ROWS;
 use super::parts::{component_class, legend, numbers, section};
 use crate::format;
 use crate::grids;
@@ -8,13 +7,16 @@ use crate::report::{Bar, EnergyPart, Report};
 use crate::svg::{self, MOST_NODES, Stack, stacked};
 use maud::{Markup, html};
 
-/// Bars in one chart.
+/// Bars in one chart of shares.
 const BARS: usize = 40;
-/// Timelines and rooflines drawn.
-const PANELS: usize = 12;
+/// Timelines and rooflines drawn, for so many rows of a table.
+fn panels(rows: usize) -> usize {
+    rows.div_ceil(10)
+}
+
 const REST: &str = "All are in report.json.";
 
-pub(crate) fn map(r: &Report) -> Markup {
+pub(crate) fn map(r: &Report, rows: usize) -> Markup {
     let drawn = r.map.nodes.len() <= MOST_NODES;
     let senders: Vec<&str> = svg::flows(&r.map);
     section(
@@ -42,14 +44,14 @@ pub(crate) fn map(r: &Report) -> Markup {
             } @else {
                 p { "The fleet has " (format::count(r.map.nodes.len() as u64)) " nodes: too many to draw. The tables below hold the links and flows." }
             }
-            (numbers("Links as a table", grids::links(r).html(ROWS, REST)))
-            (numbers("Traffic as a table", grids::traffic(r).html(ROWS, REST)))
+            (numbers("Links as a table", grids::links(r).html(rows, REST)))
+            (numbers("Traffic as a table", grids::traffic(r).html(rows, REST)))
         },
     )
 }
 
 /// Bars by device, in the order of the parts, pieces of one component of one device as they come.
-pub(crate) fn energy(r: &Report) -> Markup {
+pub(crate) fn energy(r: &Report, rows: usize) -> Markup {
     let mut devices: Vec<&str> = Vec::new();
     let mut components: Vec<&str> = Vec::new();
     for e in &r.energy {
@@ -63,7 +65,7 @@ pub(crate) fn energy(r: &Report) -> Markup {
     let name = |e: &EnergyPart| e.service.as_ref().map_or_else(|| e.component.clone(), |s| format!("{} {}", s, e.component));
     let stacks: Vec<Stack> = devices
         .iter()
-        .take(BARS)
+        .take(BARS.min(rows))
         .map(|d| Stack {
             label: (*d).to_owned(),
             total: total(r, d),
@@ -71,6 +73,7 @@ pub(crate) fn energy(r: &Report) -> Markup {
                 .energy
                 .iter()
                 .filter(|e| e.device == *d)
+                .take(rows)
                 .map(|e| {
                     let words = format!(
                         "{}, {} a request, {} of the fleet",
@@ -92,9 +95,9 @@ pub(crate) fn energy(r: &Report) -> Markup {
             figure.chart {
                 (legend(&swatches))
                 div.plot.wide { (stacked(&stacks, true, "Mean power by device and component")) }
-                figcaption { "Mean power by device, watts (modelled)" @if devices.len() > BARS { "; the first " (BARS) " of " (devices.len()) } }
+                figcaption { "Mean power by device, watts (modelled)" @if devices.len() > BARS.min(rows) { "; the first " (BARS.min(rows)) " of " (devices.len()) } }
             }
-            (numbers("Joules as a table", grids::energy(r).html(ROWS, REST)))
+            (numbers("Joules as a table", grids::energy(r).html(rows, REST)))
         },
     )
 }
@@ -107,11 +110,11 @@ fn total(r: &Report, name: &str) -> String {
     device.or(only).map_or_else(String::new, |w| format::si(w, "W"))
 }
 
-pub(crate) fn latency(r: &Report) -> Markup {
+pub(crate) fn latency(r: &Report, rows: usize) -> Markup {
     let stacks: Vec<Stack> = r
         .latency
         .iter()
-        .take(BARS)
+        .take(BARS.min(rows))
         .map(|l| Stack {
             label: l.service.clone(),
             total: format::seconds(l.total_s),
@@ -136,12 +139,12 @@ pub(crate) fn latency(r: &Report) -> Markup {
                 div.plot.wide { (stacked(&stacks, false, "Shares of a request's time by service")) }
                 figcaption { "Shares of a request's time, at the service's percentile (modelled)" }
             }
-            (numbers("Milliseconds as a table", grids::latency(r).html(ROWS, REST)))
+            (numbers("Milliseconds as a table", grids::latency(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn timeline(r: &Report) -> Markup {
+pub(crate) fn timeline(r: &Report, rows: usize) -> Markup {
     let mut services: Vec<&str> = Vec::new();
     for b in &r.timeline {
         if !services.contains(&b.service.as_str()) {
@@ -154,27 +157,28 @@ pub(crate) fn timeline(r: &Report) -> Markup {
         "From arrival to the last token. Each service has its own time axis.",
         html! {
             (legend(&[("f0", "prefill"), ("f1", "decode"), ("f2", "transfer"), ("f5", "waiting")]))
-            @for service in services.iter().take(PANELS) {
+            @for service in services.iter().take(panels(rows)) {
                 @let bars: Vec<&Bar> = r.timeline.iter().filter(|b| b.service == *service).collect();
                 figure.chart {
                     figcaption.above { (service) }
-                    div.plot.wide { (svg::timeline(service, &bars)) }
+                    div.plot.wide { (svg::timeline(service, &bars, rows)) }
+                    @if bars.len() > rows { figcaption { "The first " (rows) " of " (bars.len()) " steps" } }
                 }
             }
-            @if services.len() > PANELS { p.more { "The first " (PANELS) " of " (services.len()) " services. " (REST) } }
-            (numbers("Pipeline as a table", grids::timeline(r).html(ROWS, REST)))
+            @if services.len() > panels(rows) { p.more { "The first " (panels(rows)) " of " (services.len()) " services. " (REST) } }
+            (numbers("Pipeline as a table", grids::timeline(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn rooflines(r: &Report) -> Markup {
+pub(crate) fn rooflines(r: &Report, rows: usize) -> Markup {
     section(
         "rooflines",
         "Rooflines",
         "How fast a stage can be at its ratio of arithmetic to memory traffic, and how fast it is. Left of the ridge memory is the limit, right of it arithmetic.",
         html! {
             div.pair {
-                @for f in r.rooflines.iter().take(PANELS) {
+                @for f in r.rooflines.iter().take(panels(rows)) {
                     figure.chart {
                         figcaption.above { (f.device) "/" (f.processor) }
                         div.plot { (svg::roofline(f)) }
@@ -184,8 +188,8 @@ pub(crate) fn rooflines(r: &Report) -> Markup {
                     }
                 }
             }
-            @if r.rooflines.len() > PANELS { p.more { "The first " (PANELS) " of " (r.rooflines.len()) " processors. " (REST) } }
-            (numbers("Rooflines as a table", grids::rooflines(r).html(ROWS, REST)))
+            @if r.rooflines.len() > panels(rows) { p.more { "The first " (panels(rows)) " of " (r.rooflines.len()) " processors. " (REST) } }
+            (numbers("Rooflines as a table", grids::rooflines(r).html(rows, REST)))
         },
     )
 }

@@ -1,6 +1,5 @@
 //! Sections about other plans.
 
-use super::ROWS;
 use super::data;
 use super::parts::section;
 use crate::format;
@@ -9,7 +8,7 @@ use crate::report::Report;
 use crate::svg::{Axis, scatter};
 use maud::{Markup, html};
 
-pub(crate) fn front(r: &Report) -> Markup {
+pub(crate) fn front(r: &Report, rows: usize) -> Markup {
     let any_accuracy = r.front.iter().any(|p| p.accuracy.is_some());
     let second = if any_accuracy { (Axis::Energy, Axis::Accuracy) } else { (Axis::Energy, Axis::Power) };
     section(
@@ -38,7 +37,7 @@ pub(crate) fn front(r: &Report) -> Markup {
                     }
                 }
             }
-            div #front-holder { (grids::front(r).html(ROWS, "All are in front.csv and front.parquet.")) }
+            div #front-holder { (grids::front(r).html(rows, "All are in front.csv and front.parquet.")) }
             button #front-more type="button" hidden { "Show more plans" }
             div #front-detail aria-live="polite" {}
             @if !data::with_details(r) {
@@ -65,14 +64,14 @@ fn axis_choice(i: usize, name: &str, chosen: Axis) -> Markup {
     }
 }
 
-pub(crate) fn baselines(r: &Report) -> Markup {
+pub(crate) fn baselines(r: &Report, rows: usize) -> Markup {
     section(
         "baselines",
         "Against simpler ways of planning",
         "The same scenario and the same physics; only the way of planning differs.",
         html! {
-            (grids::baselines(r).html(ROWS, "All are in report.json."))
-            dl.why { @for b in r.baselines.iter().take(ROWS) {
+            (grids::baselines(r).html(rows, "All are in report.json."))
+            dl.why { @for b in r.baselines.iter().take(rows) {
                 div { dt { (b.name) } dd { (b.description) @if !b.violations.is_empty() { ". Breaks: " (b.violations) } } }
             } }
         },

@@ -18,13 +18,28 @@ const D3_LICENSE: &str = include_str!("../../assets/d3.LICENSE");
 /// Nothing may be loaded, sent or framed; the page's own script and style are inline.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
 
-/// Rows of one table on the page; large fleets keep the page under its size by leaving the rest to the files beside it.
-const ROWS: usize = 120;
+/// Most rows of one table on the page, tried in turn until the page is small enough: what is left out of a
+/// large fleet is in the files beside the page, and the page says so.
+const ROWS: [usize; 5] = [120, 60, 30, 15, 8];
 
-/// The report as one self-contained HTML file.
+/// Largest page that is wanted, bytes.
+const WANTED_BYTES: usize = 480 * 1024;
+
+/// The report as one self-contained HTML file, under 500 KiB for fronts of up to some 2,000 plans.
 #[must_use]
 pub fn html(r: &Report) -> String {
-    let sections = sections(r);
+    let mut text = String::new();
+    for rows in ROWS {
+        text = page(r, rows);
+        if text.len() <= WANTED_BYTES {
+            break;
+        }
+    }
+    text
+}
+
+fn page(r: &Report, rows: usize) -> String {
+    let sections = sections(r, rows);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -54,24 +69,24 @@ pub fn html(r: &Report) -> String {
 }
 
 /// Id, short title and content of each section that has something to show.
-fn sections(r: &Report) -> Vec<(&'static str, &'static str, Markup)> {
+fn sections(r: &Report, rows: usize) -> Vec<(&'static str, &'static str, Markup)> {
     let mut all = Vec::new();
     let mut add = |id, title, any: bool, content: &dyn Fn() -> Markup| {
         if any {
             all.push((id, title, content()));
         }
     };
-    add("targets", "Targets", !r.targets.is_empty(), &|| plan::targets(r));
-    add("improve", "Improvements", !r.improvements.is_empty(), &|| plan::improvements(r));
-    add("tradeoffs", "Trade-offs", !r.front.is_empty(), &|| front::front(r));
-    add("baselines", "Baselines", !r.baselines.is_empty(), &|| front::baselines(r));
-    add("services", "Services", !r.services.is_empty(), &|| plan::services(r));
-    add("devices", "Devices", !r.devices.is_empty(), &|| plan::devices(r));
-    add("map", "Map", !r.map.nodes.is_empty(), &|| charts::map(r));
-    add("energy", "Joules", !r.energy.is_empty(), &|| charts::energy(r));
-    add("latency", "Milliseconds", !r.latency.is_empty(), &|| charts::latency(r));
-    add("pipeline", "Pipeline", !r.timeline.is_empty(), &|| charts::timeline(r));
-    add("rooflines", "Rooflines", !r.rooflines.is_empty(), &|| charts::rooflines(r));
-    add("notes", "Sources", true, &|| plan::notes(r));
+    add("targets", "Targets", !r.targets.is_empty(), &|| plan::targets(r, rows));
+    add("improve", "Improvements", !r.improvements.is_empty(), &|| plan::improvements(r, rows));
+    add("tradeoffs", "Trade-offs", !r.front.is_empty(), &|| front::front(r, rows));
+    add("baselines", "Baselines", !r.baselines.is_empty(), &|| front::baselines(r, rows));
+    add("services", "Services", !r.services.is_empty(), &|| plan::services(r, rows));
+    add("devices", "Devices", !r.devices.is_empty(), &|| plan::devices(r, rows));
+    add("map", "Map", !r.map.nodes.is_empty(), &|| charts::map(r, rows));
+    add("energy", "Joules", !r.energy.is_empty(), &|| charts::energy(r, rows));
+    add("latency", "Milliseconds", !r.latency.is_empty(), &|| charts::latency(r, rows));
+    add("pipeline", "Pipeline", !r.timeline.is_empty(), &|| charts::timeline(r, rows));
+    add("rooflines", "Rooflines", !r.rooflines.is_empty(), &|| charts::rooflines(r, rows));
+    add("notes", "Sources", true, &|| plan::notes(r, rows));
     all
 }

@@ -1,6 +1,5 @@
 //! Sections about the plan itself.
 
-use super::ROWS;
 use super::parts::{numbers, section};
 use crate::grids;
 use crate::report::Report;
@@ -8,19 +7,19 @@ use maud::{Markup, html};
 
 const REST: &str = "All are in report.json.";
 
-pub(crate) fn targets(r: &Report) -> Markup {
+pub(crate) fn targets(r: &Report, rows: usize) -> Markup {
     section(
         "targets",
         "Targets and margins",
         "What was asked for, what the plan reaches, and how much room is left. Tight means less than a tenth; the mark on each bar is the limit.",
         html! {
-            (grids::targets(r).html(ROWS, REST))
-            (numbers("Totals of the fleet as a table", grids::totals(r).html(ROWS, REST)))
+            (grids::targets(r).html(rows, REST))
+            (numbers("Totals of the fleet as a table", grids::totals(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn improvements(r: &Report) -> Markup {
+pub(crate) fn improvements(r: &Report, rows: usize) -> Markup {
     section(
         "improve",
         "Best improvements",
@@ -31,38 +30,38 @@ pub(crate) fn improvements(r: &Report) -> Markup {
                     li { p.what { (i.text) } p.saving { (i.saving) } p.fine { (i.quality.word()) } }
                 }
             }
-            (numbers("Improvements as a table", grids::improvements(r).html(ROWS, REST)))
+            (numbers("Improvements as a table", grids::improvements(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn services(r: &Report) -> Markup {
+pub(crate) fn services(r: &Report, rows: usize) -> Markup {
     section(
         "services",
         "Services",
         "Model, precision and placement of each service, and what a request costs in time and energy.",
         html! {
-            (grids::services(r).html(ROWS, "All are in services.csv and services.parquet."))
-            (grids::requests(r).html(ROWS, "All are in services.csv and services.parquet."))
-            (numbers("Stages: where each block runs", grids::stages(r).html(ROWS, REST)))
+            (grids::services(r).html(rows, "All are in services.csv and services.parquet."))
+            (grids::requests(r).html(rows, "All are in services.csv and services.parquet."))
+            (numbers("Stages: where each block runs", grids::stages(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn devices(r: &Report) -> Markup {
+pub(crate) fn devices(r: &Report, rows: usize) -> Markup {
     section(
         "devices",
         "Devices",
         "Power, temperature and duty of each device; sleeping ones last.",
         html! {
-            (grids::devices(r).html(ROWS, "All are in devices.csv."))
-            (grids::power(r).html(ROWS, "All are in devices.csv."))
-            (numbers("Memory and processor time", grids::memory(r).html(ROWS, REST)))
+            (grids::devices(r).html(rows, "All are in devices.csv."))
+            (grids::power(r).html(rows, "All are in devices.csv."))
+            (numbers("Memory and processor time", grids::memory(r).html(rows, REST)))
         },
     )
 }
 
-pub(crate) fn notes(r: &Report) -> Markup {
+pub(crate) fn notes(r: &Report, rows: usize) -> Markup {
     let mut kinds: Vec<&str> = Vec::new();
     for n in &r.notes {
         if !kinds.contains(&n.kind.as_str()) {
@@ -78,13 +77,13 @@ pub(crate) fn notes(r: &Report) -> Markup {
         "Sources and notes",
         &lead,
         html! {
-            (grids::sources(r).html(ROWS, REST))
+            (grids::sources(r).html(rows, REST))
             @for kind in kinds {
                 h3 { (capital(kind)) }
-                ul.notes { @for n in r.notes.iter().filter(|n| n.kind == kind).take(ROWS) {
+                ul.notes { @for n in r.notes.iter().filter(|n| n.kind == kind).take(rows) {
                     li { @if !n.subject.is_empty() { strong { (n.subject) } ": " } (n.text) }
                 } }
-                @let left = r.notes.iter().filter(|n| n.kind == kind).count().saturating_sub(ROWS);
+                @let left = r.notes.iter().filter(|n| n.kind == kind).count().saturating_sub(rows);
                 @if left > 0 { p.more { "And " (left) " more. " (REST) } }
             }
         },

@@ -10,12 +10,11 @@ const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 170.0;
 const RIGHT: f64 = 985.0;
 const ROW: f64 = 32.0;
-/// More bars than this are left to the table.
-const MOST: usize = 300;
 
-/// The bars of one service; the time axis is its own.
+/// The first `most` bars of one service; the time axis is its own.
 #[must_use]
-pub(crate) fn timeline(service: &str, bars: &[&Bar]) -> Markup {
+pub(crate) fn timeline(service: &str, bars: &[&Bar], most: usize) -> Markup {
+    let bars = &bars[..bars.len().min(most)];
     let mut tracks: Vec<&str> = Vec::new();
     for bar in bars {
         if !tracks.contains(&bar.track.as_str()) {
@@ -37,7 +36,7 @@ pub(crate) fn timeline(service: &str, bars: &[&Bar]) -> Markup {
                 line.grid x1=(at(scale.at(tick))) x2=(at(scale.at(tick))) y1="0" y2=(at(bottom)) {}
                 text.tick x=(at(scale.at(tick))) y=(at(bottom + 17.0)) text-anchor="middle" { (format::seconds(tick)) }
             }
-            @for bar in bars.iter().take(MOST) {
+            @for bar in bars {
                 @let y = ROW * tracks.iter().position(|t| *t == bar.track).unwrap_or(0) as f64;
                 @let (from, to) = (scale.at(bar.start_s), scale.at(bar.end_s));
                 @let words = format!("{} {}", bar.kind.word(), bar.label);

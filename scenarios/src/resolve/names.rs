@@ -11,7 +11,7 @@ use crate::suggest;
 /// Most equal devices of one entry.
 const MAX_COUNT: u32 = 10_000;
 /// Most devices of a fleet.
-const MAX_DEVICES: usize = 100_000;
+const MAX_DEVICES: usize = 20_000;
 
 /// What names stand for.
 #[derive(Debug, Default)]
