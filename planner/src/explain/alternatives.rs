@@ -91,7 +91,7 @@ pub(super) fn cost(case: &Case<'_>, s: usize, deployment: Deployment) -> Option<
     if shape || !e.objective.is_finite() {
         return None;
     }
-    let known = |v: &Violation| case.evaluation.violations.iter().any(|o| std::mem::discriminant(o) == std::mem::discriminant(v));
+    let known = |v: &Violation| case.evaluation.violations.iter().any(|o| limit_of(o) == limit_of(v));
     let violations = e.violations.iter().filter(|v| !known(v)).cloned().collect();
     Some(Alternative { deployment, delta: e.objective - case.evaluation.objective, violations })
 }
@@ -113,7 +113,8 @@ pub(super) fn option_words(case: &Case<'_>, s: usize, option: u32) -> String {
         scenarios::Method::BestOfN => format!(", best of {}", label.samples),
     };
     let budget = label.budget.map_or(String::new(), |b| format!(", {b} tokens"));
-    let stream = if label.resident_share < 1.0 { format!(", {:.0} % in memory", 100.0 * label.resident_share) } else { String::new() };
+    let stream =
+        if label.resident_share < 1.0 { format!(", {:.0} % in memory", 100.0 * label.resident_share) } else { String::new() };
     format!("{model} {}{scaling}{budget}{stream}", label.precision)
 }
 
@@ -142,6 +143,25 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
 pub(super) fn order(a: &Alternative, b: &Alternative) -> std::cmp::Ordering {
     let worst = |x: &Alternative| x.violations.iter().map(excess).fold(0.0, f64::max);
     if (a.delta - b.delta).abs() <= 1e-9 { worst(a).total_cmp(&worst(b)) } else { a.delta.total_cmp(&b.delta) }
+}
+
+/// Which limit is broken, however far.
+fn limit_of(v: &Violation) -> (u8, u32) {
+    match *v {
+        Violation::Ttft { service, .. } => (0, service),
+        Violation::Tpot { service, .. } => (1, service),
+        Violation::Total { service, .. } => (2, service),
+        Violation::Memory { pool, .. } => (3, pool),
+        Violation::Time { place, .. } => (4, place),
+        Violation::Dynamic { device, .. } => (5, device),
+        Violation::Link { segment, .. } => (6, segment),
+        Violation::Unreachable { service } => (7, service),
+        Violation::Shape { service, .. } => (8, service),
+        Violation::FleetPower { .. } => (9, 0),
+        Violation::FleetLatency { .. } => (10, 0),
+        Violation::FleetAccuracy { .. } => (11, 0),
+        Violation::FleetUnderuse { .. } => (12, 0),
+    }
 }
 
 /// Relative excess of a broken limit.

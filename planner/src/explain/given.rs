@@ -10,7 +10,12 @@ use crate::table::{Assignment, Chain, Deployment, Stage};
 /// name, an option that was dropped, a load level that is not offered).
 #[must_use]
 pub fn assignment_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Option<Assignment> {
-    let modes: Option<Vec<Option<u32>>> = scenario.devices.iter().enumerate().map(|(d, device)| mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?)).collect();
+    let modes: Option<Vec<Option<u32>>> = scenario
+        .devices
+        .iter()
+        .enumerate()
+        .map(|(d, device)| mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?))
+        .collect();
     let modes = modes?;
     let services = scenario.services.iter().enumerate().map(|(s, wanted)| {
         let planned = plan.services.iter().find(|p| p.name == wanted.name)?;
@@ -32,7 +37,13 @@ fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice) -
     model.table.devices[d].modes.clone().find(fits).map(Some)
 }
 
-fn deployment(scenario: &Scenario, model: &Model, s: usize, planned: &PlannedService, modes: &[Option<u32>]) -> Option<Deployment> {
+fn deployment(
+    scenario: &Scenario,
+    model: &Model,
+    s: usize,
+    planned: &PlannedService,
+    modes: &[Option<u32>],
+) -> Option<Deployment> {
     let wanted = &scenario.services[s];
     let method = match planned.scaling.method.as_str() {
         "single" => Method::Single,

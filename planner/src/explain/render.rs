@@ -61,13 +61,9 @@ impl fmt::Display for WhyReport {
             let percent = significant(100.0 * c.slack);
             write!(f, "  {}{line}: {} of {} {}, {percent} % left", c.what, significant(c.value), significant(c.limit), c.unit)?;
             match &c.price {
-                Some(p) => writeln!(
-                    f,
-                    "; {} % looser would save {}: {}",
-                    significant(100.0 * p.loosen),
-                    cost(p.saving, unit),
-                    p.then
-                )?,
+                Some(p) => {
+                    writeln!(f, "; {} % looser would save {}: {}", significant(100.0 * p.loosen), cost(p.saving, unit), p.then)?
+                }
                 None => writeln!(f)?,
             }
         }

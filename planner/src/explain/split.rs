@@ -79,7 +79,8 @@ pub(super) fn energy(plan: &Plan) -> Energy {
     };
     let devices: Vec<DeviceWatts> = plan.devices.iter().map(of).collect();
     let sum = |f: fn(&DeviceWatts) -> f64| devices.iter().map(f).sum::<f64>();
-    let (dynamic_w, idle_w, leakage_w, sleep_w) = (sum(|d| d.dynamic_w), sum(|d| d.idle_w), sum(|d| d.leakage_w), sum(|d| d.sleep_w));
+    let (dynamic_w, idle_w, leakage_w, sleep_w) =
+        (sum(|d| d.dynamic_w), sum(|d| d.idle_w), sum(|d| d.leakage_w), sum(|d| d.sleep_w));
     let network_w = (plan.totals.power_w - dynamic_w - idle_w - leakage_w - sleep_w).max(0.0);
     Energy { network_w, dynamic_w, idle_w, leakage_w, sleep_w, total_w: plan.totals.power_w, devices }
 }

@@ -40,7 +40,7 @@ fn a_limit_that_rules_out_the_cheaper_way_is_named() {
     // The card is fast and thirsty, the board slow and frugal: the deadline forces the card.
     let mut s = two_boards_and_a_card();
     s.services.truncate(1);
-    s.services[0].deadline.total.as_mut().unwrap().value = Seconds(0.2);
+    s.services[0].deadline.total.as_mut().unwrap().value = Seconds(0.06);
     let model = physics::build(&s);
     let on_card = (0..model.table.places.len() as u32).find(|&p| {
         let place = &model.table.places[p as usize];
@@ -63,14 +63,17 @@ fn a_limit_that_rules_out_the_cheaper_way_is_named() {
 fn why_not_walks_the_chain_of_reasons() {
     let mut s = two_boards_and_a_card();
     s.services[0].precisions.push(crate::testing::precision(WeightFormat::W2));
-    s.services[0].deadline.total.as_mut().unwrap().value = Seconds(0.2);
+    s.services[0].deadline.total.as_mut().unwrap().value = Seconds(0.06);
     s.services[1].forbidden = vec![scenarios::Said { value: 0, at: s.services[0].at }];
     let model = physics::build(&s);
     let on_card = (0..model.table.places.len() as u32).find(|&p| model.table.places[p as usize].device == 2).unwrap();
     let found = solution(&model, whole(&model, on_card));
     let ask = |text: &str| why_not(&s, &model, &found, text);
     let answer = ask("pi-1:tiny").unwrap();
-    assert!(matches!(&answer.services[0].findings[0], Finding::Dropped { what, .. } if what.starts_with("tiny w2")), "{answer:?}");
+    assert!(
+        matches!(&answer.services[0].findings[0], Finding::Dropped { what, .. } if what.starts_with("tiny w2")),
+        "{answer:?}"
+    );
     assert!(matches!(&answer.services[0].findings[1], Finding::Violates { limits, .. } if limits[0].contains("total time")));
     assert_eq!(ask("pi-1:small").unwrap().services[0].findings, [Finding::Forbidden]);
     assert!(matches!(ask("card:tiny:w4").unwrap().services[0].findings[..], [Finding::Planned { .. }]));
@@ -111,7 +114,7 @@ fn alternatives_are_costed_as_the_table_costs_them() {
                 other.services[s] = Some(x.deployment.clone());
                 let e = evaluate(&model.table, &other);
                 assert!((e.objective - case.evaluation.objective - x.delta).abs() < 1e-12);
-                assert!(!x.violations.is_empty() || e.violations.len() <= case.evaluation.violations.len());
+                assert!(x.violations.is_empty() == e.feasible() || !case.evaluation.feasible());
             }
         }
     }

@@ -97,10 +97,7 @@ pub fn why_not(scenario: &Scenario, model: &Model, solution: &Solution, text: &s
     let case = Case::new(scenario, model, assignment);
     let services = (0..scenario.services.len())
         .filter(|&s| scenario.services[s].models.iter().any(|m| m.value.id == name))
-        .map(|s| ServiceAnswer {
-            service: scenario.services[s].name.clone(),
-            findings: findings(&case, s, d, name, weights),
-        })
+        .map(|s| ServiceAnswer { service: scenario.services[s].name.clone(), findings: findings(&case, s, d, name, weights) })
         .collect();
     Ok(WhyNot { device: device.into(), model: name.into(), weights, services })
 }
@@ -194,7 +191,13 @@ impl fmt::Display for Finding {
             Self::Violates { what, limits } => write!(f, "{what}: {}", limits.join("; ")),
             Self::Costs { way, unit, relative } => {
                 let sign = if way.more >= 0.0 { "+" } else { "" };
-                write!(f, "{}: feasible, {sign}{} {unit} ({sign}{} %)", way.what, significant(way.more), significant(100.0 * relative))
+                write!(
+                    f,
+                    "{}: feasible, {sign}{} {unit} ({sign}{} %)",
+                    way.what,
+                    significant(way.more),
+                    significant(100.0 * relative)
+                )
             }
         }
     }

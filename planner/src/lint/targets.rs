@@ -39,7 +39,9 @@ fn compare(subject: &str, wanted: &[Demand], given: &[Target], notes: &mut Notes
         notes.check(found.next().is_none(), "target-twice", &about, || "the plan lists this demand twice".into());
         notes.same("target-limit", &about, "its limit", t.limit, d.limit);
         notes.same("target-value", &about, "its value", t.value, d.value);
-        notes.check(t.unit == d.unit && t.at_most == d.at_most, "target-sense", &about, || "its unit or its sense is wrong".into());
+        notes.check(t.unit == d.unit && t.at_most == d.at_most, "target-sense", &about, || {
+            "its unit or its sense is wrong".into()
+        });
         notes.check(t.line == d.line, "target-line", &about, || format!("it stands in line {}, not {}", d.line, t.line));
         let room = if t.at_most { t.limit - t.value } else { t.value - t.limit };
         let margin = if t.limit == 0.0 { room } else { room / t.limit.abs() };
@@ -86,7 +88,9 @@ fn of_fleet(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, load: &Load) -> 
     let mut all = Vec::new();
     all.extend(l.power.as_ref().map(|c| most("power".into(), c.value.get(), t.power_w, "W", c.at)));
     all.extend(l.latency.as_ref().map(|c| most("latency score".into(), c.value.get(), t.latency_score, "1", c.at)));
-    all.extend(l.underutilisation.as_ref().map(|c| most("underutilisation".into(), c.value.get(), t.underutilisation, "1", c.at)));
+    all.extend(
+        l.underutilisation.as_ref().map(|c| most("underutilisation".into(), c.value.get(), t.underutilisation, "1", c.at)),
+    );
     if let (Some(c), Some(accuracy)) = (&l.mean_accuracy, t.accuracy) {
         all.push(least("mean accuracy".into(), c.value.get(), accuracy, c.at));
     }
