@@ -7,6 +7,7 @@
 //! Each layer is a plain value handed to the next. `physics` and `search` do no I/O, read no clock,
 //! know no YAML and draw random numbers only from a seed that they were given.
 
+pub mod compose;
 pub mod conflict;
 pub mod diff;
 pub mod explain;

@@ -46,24 +46,37 @@ fn the_catalogue_is_large() {
     assert!(c.model("smollm2-135m").is_some() && c.model("no-such-model").is_none());
 }
 
-/// An entry that is parsed alone is what the whole file says: none is lost, and ids are unique.
+/// Whole files hold the entries that the scan of their lines finds: none is lost, and ids are unique.
 #[test]
 fn entries_are_found_without_parsing() {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct ModelFile {
+    struct Whole {
         #[serde(default)]
-        #[expect(dead_code, reason = "only the list is compared")]
+        #[expect(dead_code, reason = "only the lists are compared")]
         sources: super::sources::Sources,
+        #[serde(default)]
+        devices: Vec<DeviceProfile>,
+        #[serde(default)]
         models: Vec<ModelProfile>,
+        #[serde(default)]
+        links: Vec<LinkProfile>,
     }
-    let mut ids: Vec<String> = Vec::new();
-    for (name, text) in MODELS {
-        let file: ModelFile = crate::yaml::parse(name, text, 0).unwrap_or_else(|f| panic!("{f}"));
-        ids.extend(file.models.into_iter().map(|m| m.id));
-    }
-    ids.sort();
-    assert_eq!(ids, Catalogue::builtin().model_ids().collect::<Vec<_>>());
+    let whole = |files: &[File]| -> Vec<String> {
+        let mut ids = Vec::new();
+        for (name, text) in files {
+            let file: Whole = crate::yaml::parse(name, text, 0).unwrap_or_else(|f| panic!("{f}"));
+            ids.extend(file.devices.into_iter().map(|d| d.id));
+            ids.extend(file.models.into_iter().map(|m| m.id));
+            ids.extend(file.links.into_iter().map(|l| l.id));
+        }
+        ids.sort();
+        ids
+    };
+    let c = Catalogue::builtin();
+    assert_eq!(whole(DEVICES), c.device_ids().collect::<Vec<_>>());
+    assert_eq!(whole(MODELS), c.model_ids().collect::<Vec<_>>());
+    assert_eq!(whole(LINKS), c.link_ids().collect::<Vec<_>>());
 }
 
 /// A YAML file that is in the folder is in the program, and the other way round.

@@ -1,0 +1,97 @@
+//! Devices of a plan: mode, steady state, memory, booked time.
+
+use protocol::{DeviceExpectation, PlannedDevice, PlannedMode, PoolUse, ProcessorUse};
+
+use super::Context;
+use crate::physics::thermal::Body;
+use crate::physics::{power, pressure};
+
+pub(super) fn all(c: &Context<'_>) -> Vec<PlannedDevice> {
+    (0..c.scenario.devices.len()).map(|d| device(c, d)).collect()
+}
+
+fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
+    let wanted = &c.scenario.devices[d];
+    let label = c.evaluation.modes[d].map(|m| c.model.modes[m as usize]);
+    let mode = label.and_then(|l| {
+        Some(PlannedMode {
+            id: wanted.profile.modes.get(l.mode)?.id.clone(),
+            clock: l.clock,
+            throttled: l.clock < 1.0,
+            booked_cap: l.level,
+        })
+    });
+    PlannedDevice {
+        name: wanted.name.clone(),
+        profile: wanted.profile.id.clone(),
+        site: c.scenario.sites.get(wanted.site).map_or_else(String::new, |s| s.name.clone()),
+        awake: mode.is_some(),
+        mode,
+        expected: expected(c, d),
+    }
+}
+
+fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {
+    let wanted = &c.scenario.devices[d];
+    let profile = &wanted.profile;
+    let throttle_c = profile.thermal.throttle.value.get();
+    let idle_w = idle_w(c, d);
+    let (power_w, dynamic_w, leakage_w, temperature_c, phi) = match idle_w {
+        None => (profile.sleep.power.value.get(), 0.0, 0.0, wanted.ambient.get(), 1.0),
+        Some(idle_w) => {
+            let body = Body::of(&profile.thermal, wanted.ambient);
+            let dynamic_w = c.evaluation.dynamic_w[d];
+            // Without a steady state firmware holds the die at its throttle temperature; a plan that
+            // gets there has broken its limits, which its targets say.
+            let t = body.steady_c(idle_w, dynamic_w).unwrap_or_else(|| body.limit_c().max(throttle_c));
+            let leakage_w = body.leakage.watts(t);
+            (power::total_w(idle_w, dynamic_w, leakage_w), dynamic_w, leakage_w, t, power::phi(idle_w, dynamic_w, leakage_w))
+        }
+    };
+    DeviceExpectation {
+        power_w,
+        dynamic_w,
+        leakage_w,
+        temperature_c,
+        throttle_c,
+        phi,
+        pools: pools(c, d),
+        processors: processors(c, d),
+    }
+}
+
+/// Idle power in the device's mode, leakage excluded; `None` asleep.
+pub(super) fn idle_w(c: &Context<'_>, d: usize) -> Option<f64> {
+    let label = c.model.modes[c.evaluation.modes[d]? as usize];
+    Some(c.scenario.devices[d].profile.modes.get(label.mode)?.idle.value.get())
+}
+
+fn pools(c: &Context<'_>, d: usize) -> Vec<PoolUse> {
+    let profile = &c.scenario.devices[d].profile;
+    let table = &c.model.table;
+    let mine = table.pools.iter().enumerate().filter(|(_, p)| p.device as usize == d);
+    mine.map(|(i, pool)| {
+        let usable_bytes = profile.memories.get(&pool.name).map_or(0.0, |m| m.size.value.get() * m.usable.value.get());
+        let resident_bytes = c.evaluation.pool_bytes[i];
+        PoolUse {
+            pool: pool.name.clone(),
+            resident_bytes,
+            usable_bytes,
+            limit_bytes: pool.capacity_bytes,
+            cpq: pressure::cpq(resident_bytes, usable_bytes),
+        }
+    })
+    .collect()
+}
+
+fn processors(c: &Context<'_>, d: usize) -> Vec<ProcessorUse> {
+    let table = &c.model.table;
+    let booked = |p: usize| -> f64 {
+        let places = table.places.iter().zip(&c.evaluation.booked);
+        // A device uses places of one mode only; those of its other modes are not booked.
+        places.filter(|(place, _)| (place.device as usize, place.processor as usize) == (d, p)).map(|(_, b)| b).sum()
+    };
+    let profile = &c.scenario.devices[d].profile;
+    let of = |(p, processor): (usize, &profiles::Processor)| ProcessorUse { processor: processor.id.clone(), booked: booked(p) };
+    profile.processors.iter().enumerate().map(of).collect()
+}

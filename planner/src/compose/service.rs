@@ -1,0 +1,154 @@
+//! Services of a plan: option, stages, latencies, energy, targets.
+
+use profiles::ModelProfile;
+use protocol::{PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation, Target};
+use scenarios::{Method, Service};
+
+use super::target::{percentile, target};
+use super::{Context, device, stage};
+use crate::physics::Label;
+use crate::table::{Chain, Choice, Deployment};
+
+/// Services that are served, in the scenario's order.
+pub(super) fn all(c: &Context<'_>, devices: &[PlannedDevice]) -> Vec<PlannedService> {
+    (0..c.scenario.services.len()).filter_map(|s| service(c, s, devices)).collect()
+}
+
+/// What a plan decided for a service: option, its meaning, its model, its chains.
+pub(super) struct Chosen<'a> {
+    pub service: &'a Service,
+    pub choice: &'a Choice,
+    pub label: &'a Label,
+    pub model: &'a ModelProfile,
+    pub deployment: &'a Deployment,
+}
+
+/// `None` where it is not served.
+pub(super) fn chosen<'a>(c: &'a Context<'_>, s: usize) -> Option<Chosen<'a>> {
+    let deployment = c.assignment.services.get(s)?.as_ref()?;
+    let choice = c.model.table.services[s].options.get(deployment.option as usize)?;
+    let label = c.model.labels.get(choice.label as usize)?;
+    let service = &c.scenario.services[s];
+    let model = &service.models.get(label.model)?.value;
+    Some(Chosen { service, choice, label, model, deployment })
+}
+
+fn service(c: &Context<'_>, s: usize, devices: &[PlannedDevice]) -> Option<PlannedService> {
+    let chosen = chosen(c, s)?;
+    let (label, wanted) = (chosen.label, chosen.service);
+    let share = 1.0 / chosen.deployment.chains.len().max(1) as f64;
+    let (mut replicas, mut energy_j, mut service_s) = (Vec::new(), 0.0, 0.0);
+    for (i, chain) in chosen.deployment.chains.iter().enumerate() {
+        let cost = c.evaluation.chains[s][i];
+        let stages = stages(c, &chosen, chain);
+        let busy_s: f64 = stages.iter().map(|st| st.busy_s).sum();
+        let (network_s, network_j) = network(c, &chosen, chain);
+        let spent: f64 =
+            stages.iter().zip(&chain.stages).map(|(st, at)| st.dynamic_j + standing_w(c, at.place, devices) * st.busy_s).sum();
+        energy_j += share * (spent + network_j);
+        service_s += share * (busy_s + network_s);
+        replicas.push(Replica { share, stages, ttft_s: cost.ttft_s, tpot_s: cost.tpot_s, total_s: cost.total_s });
+    }
+    let expected = ServiceExpectation { accuracy: label.accuracy, benchmark: label.benchmark.clone(), energy_j, service_s };
+    Some(PlannedService {
+        name: wanted.name.clone(),
+        model: chosen.model.id.clone(),
+        precision: label.precision,
+        bits_per_weight: label.bits_per_weight,
+        scaling: PlannedScaling { method: method(label.method).into(), samples: label.samples, token_budget: label.budget },
+        rate_hz: wanted.rate.value.get(),
+        targets: targets(wanted, &replicas, &expected),
+        replicas,
+        expected,
+    })
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Single => "single",
+        Method::Majority => "majority",
+        Method::BestOfN => "best-of-n",
+    }
+}
+
+/// Power that a device draws beside dynamic power, which a stage answers for while it runs.
+fn standing_w(c: &Context<'_>, place: u32, devices: &[PlannedDevice]) -> f64 {
+    let d = c.model.table.places[place as usize].device as usize;
+    device::idle_w(c, d).unwrap_or(0.0) + devices[d].expected.leakage_w
+}
+
+fn stages(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedStage> {
+    let request = stage::request(chosen.service, chosen.label, chosen.model);
+    let of = |st: &crate::table::Stage| {
+        let place = &c.model.table.places[st.place as usize];
+        let device = &c.scenario.devices[place.device as usize];
+        let mode = c.model.modes[place.mode as usize];
+        let range = st.start..st.end;
+        let cost = stage::cost(chosen.model, chosen.label, &request, &device.profile, mode, place.processor as usize, range);
+        let bytes = chosen.choice.at[st.place as usize].as_ref().map_or(0.0, |at| at.stage(st.start, st.end).bytes);
+        PlannedStage {
+            device: device.name.clone(),
+            processor: device.profile.processors[place.processor as usize].id.clone(),
+            start: st.start,
+            end: st.end,
+            resident_share: chosen.label.resident_share,
+            memory_bytes: bytes,
+            busy_s: cost.busy_s,
+            dynamic_j: cost.dynamic_j,
+            dasi: cost.dasi,
+            memory_saturation: cost.memory_saturation,
+        }
+    };
+    chain.stages.iter().map(of).collect()
+}
+
+/// Time and energy of one request's messages: between stages, back for each pass, from and to the origin.
+fn network(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> (f64, f64) {
+    let (table, o) = (&c.model.table, chosen.choice);
+    let device = |i: usize| table.places[chain.stages[i].place as usize].device;
+    let Some(last) = chain.stages.len().checked_sub(1) else { return (0.0, 0.0) };
+    let (mut seconds, mut joules) = (0.0, 0.0);
+    let mut send = |from: u32, to: u32, times: f64, bytes: f64| {
+        let hop = table.hop(from, to);
+        seconds += times * (hop.latency_s + bytes * hop.s_per_byte);
+        joules += times * bytes * hop.j_per_byte;
+    };
+    for i in 1..=last {
+        let cut = o.cuts[chain.stages[i].start as usize];
+        send(device(i - 1), device(i), 1.0, cut.prefill_bytes);
+        if o.passes > 0.0 {
+            send(device(i - 1), device(i), o.passes, cut.decode_bytes);
+        }
+    }
+    if last > 0 && o.passes > 0.0 {
+        send(device(last), device(0), o.passes, o.return_bytes);
+    }
+    for (transfers, at) in [(&o.enter, device(0)), (&o.leave, device(last))] {
+        if let Some(t) = transfers.get(at as usize) {
+            seconds += t.total_s;
+            joules += t.energy_j;
+        }
+    }
+    (seconds, joules)
+}
+
+fn targets(wanted: &Service, replicas: &[Replica], expected: &ServiceExpectation) -> Vec<Target> {
+    let d = &wanted.deadline;
+    let p = percentile(d.percentile.get());
+    let worst = |of: fn(&Replica) -> f64| replicas.iter().map(of).fold(0.0, f64::max);
+    let mut targets = Vec::new();
+    for (what, said, value) in [
+        ("ttft", &d.ttft, worst(|r| r.ttft_s)),
+        ("tpot", &d.tpot, worst(|r| r.tpot_s)),
+        ("total", &d.total, worst(|r| r.total_s)),
+    ] {
+        if let Some(said) = said {
+            targets.push(target(format!("{what} {p}"), said.value.get(), value, "s", true, said.at));
+        }
+    }
+    if let (Some(floor), Some(accuracy)) = (&wanted.accuracy, expected.accuracy) {
+        let what = format!("accuracy {}", floor.benchmark.value);
+        targets.push(target(what, floor.at_least.value.get(), accuracy, "1", false, floor.at_least.at));
+    }
+    targets
+}

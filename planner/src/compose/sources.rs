@@ -1,0 +1,215 @@
+//! Which numbers a plan rests on, and how good they are.
+//!
+//! Each number of a profile counts once, however many devices share the profile. Influence is in
+//! watts of the plan: a number that sets a power has that power, a number that sets a time has the
+//! power of its device while it runs, so that the list of assumptions begins with what to measure first.
+
+use profiles::{Quality, Sourced};
+use protocol::{PlannedDevice, PlannedService, Sources};
+use scenarios::{Arrivals, LinkRates, Method};
+use std::collections::BTreeMap;
+
+use super::service::{Chosen, chosen};
+use super::{Context, stage};
+use crate::table::Stage;
+
+/// Numbers by name: quality, and watts that hang on them.
+#[derive(Default)]
+struct Ledger(BTreeMap<String, (Quality, f64)>);
+
+impl Ledger {
+    fn add<T>(&mut self, name: String, number: &Sourced<T>, watts: f64) {
+        self.put(name, number.quality, watts);
+    }
+
+    fn put(&mut self, name: String, quality: Quality, watts: f64) {
+        let entry = self.0.entry(name).or_insert((quality, 0.0));
+        entry.0 = entry.0.max(quality);
+        entry.1 += watts;
+    }
+}
+
+pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[PlannedService]) -> Sources {
+    let mut ledger = Ledger::default();
+    for (d, planned) in devices.iter().enumerate() {
+        device(c, d, planned, &mut ledger);
+    }
+    for s in 0..c.scenario.services.len() {
+        if let Some(chosen) = chosen(c, s) {
+            model(&chosen, &mut ledger);
+            for chain in &chosen.deployment.chains {
+                for st in &chain.stages {
+                    processor(c, &chosen, st, devices, &mut ledger);
+                }
+            }
+            links(c, &chosen, &mut ledger);
+        }
+    }
+    let count = |q: Quality| ledger.0.values().filter(|(quality, _)| *quality == q).count() as u32;
+    let mut assumed: Vec<(&String, f64)> =
+        ledger.0.iter().filter(|(_, (q, _))| *q == Quality::Assumed).map(|(name, (_, watts))| (name, *watts)).collect();
+    assumed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut assumptions: Vec<String> = assumed.into_iter().map(|(name, _)| name.clone()).collect();
+    assumptions.extend(of_the_model(c, services));
+    Sources {
+        worst: ledger.0.values().map(|(q, _)| *q).max().unwrap_or(Quality::Assumed),
+        measured: count(Quality::Measured),
+        fitted: count(Quality::Fitted),
+        datasheet: count(Quality::Datasheet),
+        assumed: count(Quality::Assumed),
+        assumptions,
+    }
+}
+
+/// Standing power, heat and memory of a device.
+fn device(c: &Context<'_>, d: usize, planned: &PlannedDevice, ledger: &mut Ledger) {
+    let p = &c.scenario.devices[d].profile;
+    let e = &planned.expected;
+    let name = |what: &str| format!("{}: {what}", p.id);
+    let Some(mode) = c.evaluation.modes[d].map(|m| c.model.modes[m as usize]) else {
+        ledger.add(name("sleep power"), &p.sleep.power, e.power_w);
+        return;
+    };
+    if let Some(mode) = p.modes.get(mode.mode) {
+        ledger.add(name(&format!("idle power in mode {}", mode.id)), &mode.idle, mode.idle.value.get());
+        if let Some(cap) = &mode.cap {
+            ledger.add(name(&format!("cap of mode {}", mode.id)), cap, 0.0);
+        }
+    }
+    ledger.add(name("leakage"), &p.thermal.leakage, e.leakage_w);
+    ledger.add(name("leakage slope"), &p.thermal.leakage_slope, 0.5 * e.leakage_w);
+    ledger.add(name("leakage reference temperature"), &p.thermal.reference, 0.5 * e.leakage_w);
+    ledger.add(name("thermal resistance"), &p.thermal.resistance, 0.5 * e.leakage_w);
+    ledger.add(name("throttle temperature"), &p.thermal.throttle, 0.0);
+    for pool in e.pools.iter().filter(|pool| pool.resident_bytes > 0.0) {
+        if let Some(memory) = p.memories.get(&pool.pool) {
+            ledger.add(name(&format!("size of {}", pool.pool)), &memory.size, 0.0);
+            ledger.add(name(&format!("usable share of {}", pool.pool)), &memory.usable, 0.0);
+        }
+    }
+}
+
+/// Rates and energies of the processor that runs a stage.
+fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[PlannedDevice], ledger: &mut Ledger) {
+    let place = &c.model.table.places[st.place as usize];
+    let d = place.device as usize;
+    let p = &c.scenario.devices[d].profile;
+    let Some(processor) = p.processors.get(place.processor as usize) else { return };
+    let mode = c.model.modes[place.mode as usize];
+    let request = stage::request(chosen.service, chosen.label, chosen.model);
+    let cost = stage::cost(chosen.model, chosen.label, &request, p, mode, place.processor as usize, st.start..st.end);
+    let rate = chosen.service.rate.value.get() / chosen.deployment.chains.len().max(1) as f64;
+    // Power of the device while the stage runs, over all time: what a wrong time would move.
+    let running_w = rate * cost.busy_s * devices[d].expected.power_w;
+    let name = |what: &str| format!("{}: {} {what}", p.id, processor.id);
+    let format = chosen.label.precision.weights;
+    ledger.add(name("energy per byte"), &processor.joules_per_byte, rate * (cost.dynamic_j - cost.op_j));
+    ledger.add(name("bandwidth"), &processor.bandwidth, cost.memory_saturation * running_w);
+    ledger.add(name("bandwidth efficiency"), &processor.bandwidth_efficiency, cost.memory_saturation * running_w);
+    ledger.add(name("overlap"), &processor.overlap, cost.dasi * running_w);
+    let overhead = (1.0 - cost.memory_saturation.max(cost.dasi)) * running_w;
+    ledger.add(name("launch time"), &processor.launch, overhead);
+    ledger.add(name("pass overhead"), &processor.pass_overhead, overhead);
+    if let Some(kernel) = processor.kernels.get(&format) {
+        ledger.add(name(&format!("{format} energy per operation")), &kernel.joules_per_op, rate * cost.op_j);
+        ledger.add(name(&format!("{format} peak rate")), &kernel.peak, cost.dasi * running_w);
+        ledger.add(name(&format!("{format} efficiency")), &kernel.efficiency, cost.dasi * running_w);
+    }
+    if let Some(clocks) = p.modes.get(mode.mode).and_then(|m| m.clocks.get(&processor.id)) {
+        let mode = &p.modes[mode.mode].id;
+        ledger.add(name(&format!("arithmetic clock in mode {mode}")), &clocks.compute, cost.dasi * running_w);
+        ledger.add(name(&format!("memory clock in mode {mode}")), &clocks.memory, cost.memory_saturation * running_w);
+    }
+    if chosen.label.resident_share < 1.0
+        && let Some(storage) = &p.storage
+    {
+        ledger.add(format!("{}: storage rate", p.id), &storage.bandwidth, running_w);
+        ledger.add(format!("{}: storage energy per byte", p.id), &storage.joules_per_byte, rate * cost.dynamic_j);
+    }
+}
+
+/// Architecture and accuracy.
+fn model(chosen: &Chosen<'_>, ledger: &mut Ledger) {
+    let (m, label) = (chosen.model, chosen.label);
+    ledger.add(format!("{}: architecture", m.id), &m.architecture, 0.0);
+    let row = label.benchmark.as_ref().and_then(|b| crate::physics::quality_row(m, b, label.precision.weights));
+    let Some(row) = row else { return };
+    let name = |what: &str| format!("{}: {what} on {} at {}", m.id, row.benchmark, row.weights);
+    match (label.method, label.budget) {
+        (Method::Single, Some(_)) => {
+            for (tokens, accuracy) in &row.budgets {
+                ledger.add(name(&format!("accuracy within {tokens} tokens")), accuracy, 0.0);
+            }
+        }
+        _ => ledger.add(name("accuracy"), &row.accuracy, 0.0),
+    }
+    if label.method != Method::Single
+        && let Some(beta) = &row.beta
+    {
+        ledger.add(name("spread of success"), beta, 0.0);
+    }
+    if label.method == Method::Majority
+        && let Some(ceiling) = &row.majority_ceiling
+    {
+        ledger.add(name("majority ceiling"), ceiling, 0.0);
+    }
+}
+
+/// Links that the service's messages cross.
+fn links(c: &Context<'_>, chosen: &Chosen<'_>, ledger: &mut Ledger) {
+    let device = |st: &Stage| c.model.table.places[st.place as usize].device as usize;
+    for chain in &chosen.deployment.chains {
+        let mut path: Vec<usize> = chain.stages.iter().map(device).collect();
+        if let Some(origin) = chosen.service.origin {
+            path.insert(0, origin);
+            path.push(origin);
+        }
+        for pair in path.windows(2).filter(|w| w[0] != w[1]) {
+            for rates in crossed(c, pair[0], pair[1]) {
+                ledger.put(format!("link {}", rates.kind), rates.quality, c.evaluation.network_w);
+            }
+        }
+    }
+}
+
+/// Links between two devices: their own, or their sites' and the budgets of links between.
+fn crossed<'a>(c: &'a Context<'_>, from: usize, to: usize) -> Vec<&'a LinkRates> {
+    use scenarios::End::{Device, Site};
+    let s = c.scenario;
+    let joins =
+        |l: &&scenarios::Link| matches!(l.between, (Device(x), Device(y)) if (x, y) == (from, to) || (y, x) == (from, to));
+    if let Some(own) = s.links.iter().find(joins) {
+        return vec![&own.rates];
+    }
+    let (a, b) = (s.devices[from].site, s.devices[to].site);
+    let mut all: Vec<&LinkRates> = vec![&s.sites[a].link];
+    if a != b {
+        all.push(&s.sites[b].link);
+        all.extend(s.links.iter().filter(|l| matches!(l.between, (Site(_), _) | (_, Site(_)))).map(|l| &l.rates));
+    }
+    all
+}
+
+/// What the formulas themselves assume, where this plan leans on it.
+fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
+    let mut all = Vec::new();
+    let wanted = |name: &str| c.scenario.services.iter().find(|s| s.name == name);
+    if services.iter().any(|s| wanted(&s.name).is_some_and(|w| w.arrivals == Arrivals::Poisson)) {
+        all.push("waiting at a percentile follows M/M/1 with a request's own work as its service time".into());
+    }
+    if services.iter().any(|s| wanted(&s.name).is_some_and(|w| w.arrivals == Arrivals::Periodic)) {
+        all.push("periodic requests do not collide".into());
+    }
+    all.push("a device takes the same time for the same work in every run".into());
+    all.push("the runtime of a stage takes 64 MiB beside weights, cache and activations".into());
+    for s in (0..c.scenario.services.len()).filter_map(|s| chosen(c, s)) {
+        if s.label.kv_assumed {
+            let bits = s.label.precision.kv_bits;
+            all.push(format!("{}: a {bits}-bit KV cache answers as well as a 16-bit one", s.service.name));
+        }
+        if s.label.needs_verifier {
+            all.push(format!("{}: a verifier recognises a right answer, at no cost", s.service.name));
+        }
+    }
+    all
+}

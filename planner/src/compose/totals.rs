@@ -1,0 +1,88 @@
+//! Totals of a plan and the fleet's targets.
+
+use protocol::{PlannedDevice, PlannedService, Target, Totals};
+use scenarios::At;
+
+use super::Context;
+use super::target::target;
+
+pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[PlannedService]) -> Totals {
+    let e = &c.evaluation;
+    let power_w = devices.iter().map(|d| d.expected.power_w).sum::<f64>() + e.network_w;
+    let rate: f64 = services.iter().map(|s| s.rate_hz).sum();
+    let weighted = |of: fn(&PlannedService) -> f64| services.iter().map(|s| s.rate_hz * of(s)).sum::<f64>();
+    let (energy_w, seconds) = (weighted(|s| s.expected.energy_j), weighted(|s| s.expected.service_s));
+    let measured: f64 = services.iter().filter(|s| s.expected.accuracy.is_some()).map(|s| s.rate_hz).sum();
+    let right = weighted(|s| s.expected.accuracy.unwrap_or(0.0));
+    let accuracy = (measured > 0.0).then(|| right / measured);
+    let answering_power_w = if seconds > 0.0 { energy_w / seconds } else { 0.0 };
+    let per = |watts: f64| accuracy.filter(|_| watts > 0.0).map(|a| a / watts);
+    Totals {
+        power_w,
+        energy_per_request_j: if rate > 0.0 { power_w / rate } else { 0.0 },
+        mean_latency_s: if rate > 0.0 { seconds / rate } else { 0.0 },
+        accuracy,
+        answering_power_w,
+        ipw: per(answering_power_w),
+        ipw_fleet: per(power_w),
+        answers_per_kj: (measured > 0.0 && power_w > 0.0).then(|| 1000.0 * right / power_w),
+        latency_score: e.latency,
+        underutilisation: e.underuse,
+        throttled_devices: devices.iter().filter(|d| d.mode.as_ref().is_some_and(|m| m.throttled)).count() as u32,
+        targets: targets(c, devices, power_w, accuracy),
+    }
+}
+
+/// The fleet's limits, then each awake device's, then links'.
+fn targets(c: &Context<'_>, devices: &[PlannedDevice], power_w: f64, accuracy: Option<f64>) -> Vec<Target> {
+    let limits = &c.scenario.limits;
+    let mut all = Vec::new();
+    if let Some(cap) = &limits.power {
+        all.push(target("power".into(), cap.value.get(), power_w, "W", true, cap.at));
+    }
+    if let Some(cap) = &limits.latency {
+        all.push(target("latency score".into(), cap.value.get(), c.evaluation.latency, "1", true, cap.at));
+    }
+    if let Some(cap) = &limits.underutilisation {
+        all.push(target("underutilisation".into(), cap.value.get(), c.evaluation.underuse, "1", true, cap.at));
+    }
+    if let (Some(least), Some(accuracy)) = (&limits.mean_accuracy, accuracy) {
+        all.push(target("mean accuracy".into(), least.value.get(), accuracy, "1", false, least.at));
+    }
+    for (wanted, planned) in c.scenario.devices.iter().zip(devices) {
+        if planned.awake {
+            device(c, wanted, planned, &mut all);
+        }
+    }
+    for (segment, &booked) in c.model.table.segments.iter().zip(&c.evaluation.segment_bytes_s) {
+        if booked > 0.0 {
+            let at = limits.booked_link.at;
+            all.push(target(format!("link {}", segment.name), segment.capacity_bytes_s, booked, "B/s", true, at));
+        }
+    }
+    all
+}
+
+fn device(c: &Context<'_>, wanted: &scenarios::Device, planned: &PlannedDevice, all: &mut Vec<Target>) {
+    let e = &planned.expected;
+    let name = &planned.name;
+    all.push(target(format!("temperature {name}"), e.throttle_c, e.temperature_c, "°C", true, At::default()));
+    let cap = planned.mode.as_ref().and_then(|m| wanted.profile.modes.iter().find(|p| p.id == m.id)?.cap.as_ref());
+    match &wanted.power_cap {
+        Some(owner) => all.push(target(format!("power {name}"), owner.value.get(), e.power_w, "W", true, owner.at)),
+        None => all.extend(cap.map(|cap| target(format!("power {name}"), cap.value.get(), e.power_w, "W", true, At::default()))),
+    }
+    for pool in &e.pools {
+        if pool.resident_bytes > 0.0 {
+            let what = format!("memory {name} {}", pool.pool);
+            all.push(target(what, pool.limit_bytes, pool.resident_bytes, "B", true, wanted.memory_margin.at));
+        }
+    }
+    let level = planned.mode.as_ref().map_or(1.0, |m| m.booked_cap);
+    for processor in &e.processors {
+        if processor.booked > 0.0 {
+            let what = format!("booked {name} {}", processor.processor);
+            all.push(target(what, level, processor.booked, "1", true, c.scenario.limits.booked_time.at));
+        }
+    }
+}
