@@ -10,6 +10,7 @@
 
 mod error;
 mod fleet;
+mod improve;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub(crate) use fleet::drop_service;
 
 pub(crate) use error::nearest;
 pub use error::{ChangeError, ChangeErrors};
+pub use improve::{Improvement, improvements};
 
 use scenarios::Scenario;
 
