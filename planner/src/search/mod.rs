@@ -6,10 +6,27 @@
 
 pub mod anneal;
 pub mod archive;
+pub mod bound;
+pub mod branch;
+pub mod brute;
+pub mod columns;
+pub mod driver;
+pub mod exact;
+pub mod feasible;
+pub mod front;
 pub mod greedy;
+pub mod presolve;
+pub mod program;
+pub mod ratio;
+pub mod split;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
-use crate::table::{Assignment, Evaluation, Table};
+pub use driver::solve;
+pub use feasible::{Feasibility, feasible};
+
+use crate::table::{Assignment, Evaluation};
 
 /// How much work to do. Counts, never seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +44,37 @@ pub struct Effort {
     pub columns: usize,
     /// Branch-and-bound node limit of one integer program.
     pub nodes: u32,
+    /// Nodes of branch and price in one round; each is a linear relaxation with its own columns.
+    pub branches: u32,
     /// Points wanted on the front; 0: no front.
     pub front: u32,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort::for_seconds(5.0)
+    }
+}
+
+impl Effort {
+    /// Work for about so many seconds of one slow core on a fleet of ten devices: a fixed table of
+    /// counts, so the result depends on the number alone, never on the machine.
+    #[must_use]
+    pub fn for_seconds(seconds: f64) -> Effort {
+        let t = if seconds.is_finite() { seconds.clamp(0.01, 86_400.0) } else { 5.0 };
+        let scaled = |per_second: f64, least: f64| (per_second * t).max(least);
+        Effort {
+            seed: 1,
+            gap: 0.0,
+            rounds: scaled(0.6, 1.0).ceil() as u32,
+            moves: scaled(2_000.0, 200.0) as u64,
+            chains: 4,
+            columns: scaled(1_000.0, 200.0) as usize,
+            nodes: scaled(200.0, 20.0) as u32,
+            branches: scaled(5.0, 2.0) as u32,
+            front: 8,
+        }
+    }
 }
 
 /// What the outside hears.
@@ -49,6 +95,7 @@ pub trait Watch: Sync {
 }
 
 /// Nobody listens.
+#[derive(Clone, Copy, Debug)]
 pub struct Silent;
 impl Watch for Silent {
     fn progress(&self, _: Progress) {}
@@ -93,9 +140,4 @@ pub struct Stats {
     pub pricing_rounds: u64,
     pub integer_programs: u64,
     pub nodes: u64,
-}
-
-/// Solves a table.
-pub fn solve(_table: &Table, _effort: &Effort, _watch: &dyn Watch) -> Solution {
-    todo!("driver")
 }

@@ -386,6 +386,7 @@ fn limits(table: &Table, e: &mut Evaluation) {
     }
 }
 
-fn over(value: f64, cap: f64) -> bool {
+/// True when a value breaks its cap by more than the [`TOLERANCE`].
+pub(crate) fn over(value: f64, cap: f64) -> bool {
     value > cap + TOLERANCE * cap.abs().max(1e-30)
 }

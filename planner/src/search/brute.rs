@@ -1,0 +1,99 @@
+//! Exhaustive enumeration of tiny tables: the truth that tests compare with.
+
+use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, Table, Violation, evaluate};
+
+/// All well-formed chains of an option, feasible or not.
+#[must_use]
+pub fn chains(table: &Table, service: usize, option: usize) -> Vec<Chain> {
+    let o = &table.services[service].options[option];
+    let mut done = Vec::new();
+    let mut open: Vec<Vec<Stage>> = vec![Vec::new()];
+    while let Some(stages) = open.pop() {
+        let start = stages.last().map_or(0, |s| s.end);
+        if start == o.blocks {
+            done.push(Chain { stages });
+            continue;
+        }
+        if stages.len() == o.max_stages as usize {
+            continue;
+        }
+        for place in 0..table.places.len() as u32 {
+            if o.at[place as usize].is_none() || stages.iter().any(|s| s.place == place) {
+                continue;
+            }
+            for end in start + 1..=o.blocks {
+                let mut longer = stages.clone();
+                longer.push(Stage { place, start, end });
+                open.push(longer);
+            }
+        }
+    }
+    done
+}
+
+/// The best feasible assignment of a table, or `None` when there is none. `most` bounds the product of
+/// the services' deployments; an error tells that a table is too large for this.
+pub fn solve(table: &Table, most: usize) -> Result<Option<(Assignment, Evaluation)>, usize> {
+    let sets: Vec<Vec<Option<Deployment>>> = (0..table.services.len()).map(|s| deployments(table, s)).collect();
+    let product = sets.iter().map(Vec::len).fold(1, usize::saturating_mul);
+    if product > most {
+        return Err(product);
+    }
+    let mut best: Option<(Assignment, Evaluation)> = None;
+    for number in 0..product {
+        let mut rest = number;
+        let services = sets
+            .iter()
+            .map(|set| {
+                let d = set[rest % set.len()].clone();
+                rest /= set.len();
+                d
+            })
+            .collect();
+        let a = Assignment { services };
+        let e = evaluate(table, &a);
+        if e.feasible() && best.as_ref().is_none_or(|(_, b)| e.objective < b.objective) {
+            best = Some((a, e));
+        }
+    }
+    Ok(best)
+}
+
+/// Deployments of one service that keep its limits when it is alone; loads only add up, so no other can be feasible.
+fn deployments(table: &Table, s: usize) -> Vec<Option<Deployment>> {
+    let mut all = Vec::new();
+    if table.services[s].skip_cost.is_finite() {
+        all.push(None);
+    }
+    for (o, option) in table.services[s].options.iter().enumerate() {
+        let chains = chains(table, s, o);
+        let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
+        for _ in 0..option.replicas {
+            sets = sets
+                .into_iter()
+                .flat_map(|set| {
+                    let from = set.last().map_or(0, |l| l + 1);
+                    (from..chains.len()).map(move |i| [set.as_slice(), &[i]].concat())
+                })
+                .collect();
+        }
+        for set in sets {
+            let d = Deployment { option: o as u32, chains: set.iter().map(|&i| chains[i].clone()).collect() };
+            let mut alone = Assignment { services: vec![None; table.services.len()] };
+            alone.services[s] = Some(d);
+            let fleet = |v: &Violation| {
+                matches!(
+                    v,
+                    Violation::FleetPower { .. }
+                        | Violation::FleetLatency { .. }
+                        | Violation::FleetAccuracy { .. }
+                        | Violation::FleetUnderuse { .. }
+                )
+            };
+            if evaluate(table, &alone).violations.iter().all(fleet) {
+                all.push(alone.services[s].take());
+            }
+        }
+    }
+    all
+}

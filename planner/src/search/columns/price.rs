@@ -1,0 +1,152 @@
+//! Pricing: the chains that earn most under given duals, and how little any other can earn.
+
+use rayon::prelude::*;
+
+use super::Column;
+use crate::search::split::{Keep, Lattice, Prices, Tariff, ToGo, Walk};
+use crate::table::Table;
+
+/// The lattices of all options worth pricing, by service.
+#[derive(Clone, Debug)]
+pub struct Pricing {
+    pub lattices: Vec<Vec<Lattice>>,
+}
+
+impl Pricing {
+    /// Builds the lattices of the options kept by presolve; those without any chain in time drop out.
+    #[must_use]
+    pub fn new(table: &Table, kept: &[Vec<u32>]) -> Pricing {
+        let pairs: Vec<(usize, u32)> =
+            kept.iter().enumerate().flat_map(|(s, options)| options.iter().map(move |&o| (s, o))).collect();
+        let built: Vec<Option<Lattice>> = pairs.par_iter().map(|&(s, o)| Lattice::new(table, s as u32, o)).collect();
+        let mut lattices: Vec<Vec<Lattice>> = vec![Vec::new(); kept.len()];
+        for ((s, _), lattice) in pairs.into_iter().zip(built) {
+            lattices[s].extend(lattice);
+        }
+        Pricing { lattices }
+    }
+}
+
+/// What pricing one service found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Columns of negative reduced cost, least first; the cost is replicas times reduced cost.
+    pub columns: Vec<(f64, Column)>,
+    /// No column's replicas times reduced cost is below this; at most zero.
+    pub least: f64,
+    /// False when the walk ran out of steps somewhere and the bound of the backward pass stands in.
+    pub exact: bool,
+}
+
+/// Prices every service: at most `most` columns each, at most `steps` steps of the walk each.
+#[must_use]
+pub fn price(table: &Table, pricing: &Pricing, prices: &Prices, most: usize, steps: u64) -> Vec<Found> {
+    pricing.lattices.par_iter().map(|l| service(table, l, prices, most, steps)).collect()
+}
+
+fn service(table: &Table, lattices: &[Lattice], prices: &Prices, most: usize, mut steps: u64) -> Found {
+    let Some(first) = lattices.first() else { return Found { exact: true, ..Found::default() } };
+    let reward = prices.reward[first.service as usize];
+    let mut limit = -1e-10 * (1.0 + reward.abs());
+    let mut found = Found { columns: Vec::new(), least: limit, exact: true };
+    let mut order: Vec<(f64, usize, Tariff, ToGo)> = lattices
+        .par_iter()
+        .enumerate()
+        .map(|(i, l)| {
+            let tariff = Tariff::prices(table, l, prices);
+            let togo = ToGo::new(l, &tariff, None);
+            (replicas(table, l) * togo.least(l, &tariff), i, tariff, togo)
+        })
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    for (bound, i, tariff, togo) in &order {
+        if *bound >= limit {
+            break;
+        }
+        let l = &lattices[*i];
+        let r = replicas(table, l);
+        let mut keep = Keep::cheapest(limit / r, most);
+        for (start, device) in starts(l, tariff, togo) {
+            if start > keep.limit() {
+                break;
+            }
+            let exact = ToGo::new(l, tariff, Some(device));
+            let mut walk = Walk { table, lattice: l, tariff, togo: &exact, steps: &mut steps };
+            if !walk.from_device(device, &mut keep) {
+                found.exact = false;
+                found.least = found.least.min(r * exact.least(l, tariff));
+            }
+        }
+        for (cost, column) in keep.found {
+            let at = found.columns.partition_point(|(c, _)| *c <= r * cost);
+            found.columns.insert(at, (r * cost, column));
+        }
+        found.columns.truncate(most);
+        if found.columns.len() == most {
+            limit = limit.min(found.columns[most - 1].0);
+        }
+    }
+    if let Some((best, _)) = found.columns.first() {
+        found.least = found.least.min(*best);
+    }
+    // Sums of reduced costs round.
+    found.least -= 1e-12 * (1.0 + reward.abs());
+    found
+}
+
+/// All columns that a solution better than the incumbent may use, or `None` when there are more than `most`.
+///
+/// With Lagrangian bound `L` whose part of this service is `least`, a solution that uses a column costs
+/// at least `L - least` plus its service's reduced costs; so only columns for which that stays within
+/// `slack = incumbent - L` matter (route enumeration, Baldacci et al. 2008).
+#[must_use]
+pub fn enumerate(
+    table: &Table,
+    lattices: &[Lattice],
+    prices: &Prices,
+    least: f64,
+    slack: f64,
+    most: usize,
+    mut steps: u64,
+) -> Option<Vec<Column>> {
+    let room = slack + least;
+    let mut all: Vec<Column> = Vec::new();
+    for l in lattices {
+        let tariff = Tariff::prices(table, l, prices);
+        let togo = ToGo::new(l, &tariff, None);
+        let r = replicas(table, l);
+        let cheapest = togo.least(l, &tariff);
+        if r * cheapest > room {
+            continue;
+        }
+        let mut keep = Keep::all(room - (r - 1.0) * cheapest, most - all.len());
+        for (start, device) in starts(l, &tariff, &togo) {
+            if start > keep.limit() {
+                break;
+            }
+            let exact = ToGo::new(l, &tariff, Some(device));
+            let mut walk = Walk { table, lattice: l, tariff: &tariff, togo: &exact, steps: &mut steps };
+            if !walk.from_device(device, &mut keep) {
+                return None;
+            }
+        }
+        all.extend(keep.found.into_iter().map(|(_, c)| c));
+    }
+    Some(all)
+}
+
+fn replicas(table: &Table, l: &Lattice) -> f64 {
+    f64::from(table.services[l.service as usize].options[l.option as usize].replicas)
+}
+
+/// Local devices by the least cost of a chain that starts there.
+fn starts(l: &Lattice, tariff: &Tariff, togo: &ToGo) -> Vec<(f64, usize)> {
+    let mut least = vec![f64::INFINITY; l.devices.len()];
+    for p in 0..l.places.len() {
+        let d = l.device_of[p];
+        least[d] = least[d].min(togo.start(l, tariff, p));
+    }
+    let mut order: Vec<(f64, usize)> = least.into_iter().zip(0..).filter(|(v, _)| *v < f64::INFINITY).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order
+}

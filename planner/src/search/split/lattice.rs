@@ -1,0 +1,131 @@
+//! What of one option's layered graph does not depend on prices: nodes, reach, least times to go.
+
+use super::togo::{Tariff, ToGo};
+use crate::table::{Choice, Service, Table, over};
+
+/// The nodes (block, place) of one option of one service, with local numbers for places and devices.
+#[derive(Clone, Debug)]
+pub struct Lattice {
+    pub service: u32,
+    pub option: u32,
+    pub blocks: usize,
+    /// Most stages of a chain, at most the number of blocks and of places.
+    pub stages: usize,
+    /// Places that can run at least one block within their own capacities.
+    pub places: Vec<u32>,
+    /// Local device of each local place.
+    pub device_of: Vec<usize>,
+    /// Mode of each local place.
+    pub mode_of: Vec<u32>,
+    /// Local places of each local place's mode.
+    pub mode_run: Vec<std::ops::Range<usize>>,
+    /// Devices with a place here.
+    pub devices: Vec<u32>,
+    /// Whether a local device may hold the first block.
+    pub may_start: Vec<bool>,
+    /// By local place and block: largest end of a stage that starts there; equal to the start when none fits.
+    pub reach: Vec<u32>,
+    /// Least ttft, tpot and total still to come from (block, place) on, any stage but the first, by `node`.
+    rest: [Vec<f64>; 3],
+}
+
+impl Lattice {
+    /// Builds the lattice; `None` when no chain can keep the deadlines whatever else it costs.
+    #[must_use]
+    pub fn new(table: &Table, service: u32, option: u32) -> Option<Lattice> {
+        let s = &table.services[service as usize];
+        let o = &s.options[option as usize];
+        let blocks = o.blocks as usize;
+        let mut l = Lattice {
+            service,
+            option,
+            blocks,
+            stages: 0,
+            places: Vec::new(),
+            device_of: Vec::new(),
+            mode_of: Vec::new(),
+            mode_run: Vec::new(),
+            devices: Vec::new(),
+            may_start: Vec::new(),
+            reach: Vec::new(),
+            rest: Default::default(),
+        };
+        for p in 0..table.places.len() {
+            l.admit(table, s, o, p);
+        }
+        l.mode_run = (0..l.places.len())
+            .map(|p| {
+                let same = |q: &usize| l.mode_of[*q] == l.mode_of[p];
+                let start = (0..=p).rev().take_while(same).last().unwrap_or(p);
+                start..(p..l.places.len()).take_while(same).last().unwrap_or(p) + 1
+            })
+            .collect();
+        l.stages = (o.max_stages as usize).min(blocks).min(l.places.len());
+        l.may_start = l.devices.iter().map(|d| s.first.is_empty() || s.first.contains(d)).collect();
+        if l.stages == 0 || !l.may_start.contains(&true) {
+            return None;
+        }
+        for (x, cap) in [s.ttft_cap_s, s.tpot_cap_s, s.total_cap_s].into_iter().enumerate() {
+            let tariff = Tariff::time(table, &l, x);
+            let togo = ToGo::new(&l, &tariff, None);
+            let least = togo.least(&l, &tariff);
+            if !least.is_finite() || over(least, cap) {
+                return None;
+            }
+            l.rest[x] = togo.into_second();
+        }
+        Some(l)
+    }
+
+    /// Adds a place with its reach, unless not even one block fits.
+    fn admit(&mut self, table: &Table, s: &Service, o: &Choice, p: usize) {
+        let Some(at) = o.at.get(p).and_then(Option::as_ref) else { return };
+        let place = &table.places[p];
+        let mode = &table.modes[place.mode as usize];
+        let capacity = table.pools[place.pool as usize].capacity_bytes;
+        let rate = s.rate_hz / f64::from(o.replicas);
+        let reach: Vec<u32> = (0..o.blocks)
+            .map(|b| {
+                (b + 1..=o.blocks)
+                    .rev()
+                    .find(|&e| {
+                        let c = at.stage(b, e);
+                        c.total_s.is_finite()
+                            && !over(rate * c.busy_s, mode.booked_cap)
+                            && !over(rate * c.dynamic_j, mode.dynamic_cap_w)
+                            && !over(c.bytes, capacity)
+                    })
+                    .unwrap_or(b)
+            })
+            .collect();
+        if mode.curve.is_empty() || reach.iter().enumerate().all(|(b, &e)| e as usize == b) {
+            return;
+        }
+        let device = self.devices.iter().position(|&d| d == place.device).unwrap_or_else(|| {
+            self.devices.push(place.device);
+            self.devices.len() - 1
+        });
+        self.places.push(p as u32);
+        self.device_of.push(device);
+        self.mode_of.push(place.mode);
+        self.reach.extend(reach);
+    }
+
+    /// Number of the node (block, local place).
+    #[must_use]
+    pub fn node(&self, block: usize, place: usize) -> usize {
+        block * self.places.len() + place
+    }
+
+    /// Least time of kind `x` (0 ttft, 1 tpot, 2 total) still to come from a node.
+    #[must_use]
+    pub fn rest(&self, x: usize, block: usize, place: usize) -> f64 {
+        self.rest[x][self.node(block, place)]
+    }
+
+    /// Largest end of a stage from (block, local place).
+    #[must_use]
+    pub fn reach(&self, block: usize, place: usize) -> usize {
+        self.reach[place * self.blocks + block] as usize
+    }
+}

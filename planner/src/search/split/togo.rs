@@ -1,0 +1,312 @@
+//! Scalar costs on the lattice, and the least cost to go from each of its nodes.
+
+use super::{Lattice, Prices, Window};
+use crate::table::{Choice, Cost, Hop, Table, Transfer};
+
+/// One scalar cost of everything a chain does: a price list applied, or one of its three times.
+#[derive(Clone, Debug)]
+pub struct Tariff {
+    /// By local place and block: cost of blocks `0..b`.
+    pub prefix: Vec<f64>,
+    /// By local place: cost of a stage besides its blocks.
+    pub stage: Vec<f64>,
+    /// By local device: paid once, when a chain first touches a mode there; by local place, as modes differ.
+    pub touch: Vec<f64>,
+    /// By pair of local devices and cut: cost of the hop, `pair * blocks + cut`.
+    pub hop: Vec<f64>,
+    /// By pair of local devices: message from the last stage to the first; zero without decode passes.
+    pub back: Vec<f64>,
+    /// By local device, with whatever every chain of the option pays.
+    pub enter: Vec<f64>,
+    pub leave: Vec<f64>,
+    /// By local place: where a stage may start and end.
+    pub windows: Vec<Window>,
+}
+
+impl Tariff {
+    /// Prices applied to one option.
+    #[must_use]
+    pub fn prices(table: &Table, l: &Lattice, prices: &Prices) -> Tariff {
+        let s = &table.services[l.service as usize];
+        let o = &s.options[l.option as usize];
+        let replicas = f64::from(o.replicas);
+        let rate = s.rate_hz / replicas;
+        let per_s = prices.latency * s.share / s.total_ref_s / replicas;
+        let open = !prices.shut.contains(&(l.service, l.option));
+        let flat = if !open {
+            f64::INFINITY
+        } else {
+            (prices.inaccuracy * s.answer_share * (1.0 - o.accuracy) - prices.reward[l.service as usize]) / replicas
+        };
+        let cost = |p: u32, c: &Cost| {
+            let p = p as usize;
+            per_s * c.total_s
+                + rate * (prices.booked[p] * c.busy_s + prices.dynamic_w[p] * c.dynamic_j)
+                + prices.bytes[p] * c.bytes
+        };
+        let bytes = |j: f64, segments: &[u32]| {
+            rate * (prices.network_w * j + segments.iter().map(|&g| prices.segment[g as usize]).sum::<f64>())
+        };
+        let message = |h: &Hop, count: f64, volume: f64| {
+            if !h.latency_s.is_finite() {
+                return f64::INFINITY;
+            }
+            per_s * (count * h.latency_s + volume * h.s_per_byte) + volume * bytes(h.j_per_byte, &h.segments)
+        };
+        let transfer = |t: &Transfer| {
+            if !t.total_s.is_finite() {
+                return f64::INFINITY;
+            }
+            let segments: f64 = t.segments.iter().map(|&g| prices.segment[g as usize]).sum();
+            per_s * t.total_s + rate * (prices.network_w * t.energy_j + t.bytes * segments)
+        };
+        let mut tariff = Tariff::build(table, l, o, cost, message, transfer, flat);
+        let modes = table.modes.len();
+        tariff.touch = l.mode_of.iter().map(|&m| prices.touch[l.service as usize * modes + m as usize]).collect();
+        for w in prices.windows.iter().filter(|w| w.service == l.service) {
+            if let Some(p) = l.places.iter().position(|&p| p == w.place) {
+                tariff.windows[p] = tariff.windows[p].and(*w);
+            }
+        }
+        tariff
+    }
+
+    /// One of the times: 0 ttft, 1 tpot, 2 total.
+    #[must_use]
+    pub fn time(table: &Table, l: &Lattice, x: usize) -> Tariff {
+        let o = &table.services[l.service as usize].options[l.option as usize];
+        let cost = |_: u32, c: &Cost| [c.ttft_s, c.tpot_s, c.total_s][x];
+        // A message is seen by its count and volume; ttft and tpot see one part of it only, so they are filled below.
+        let message = |h: &Hop, count: f64, volume: f64| {
+            if h.latency_s.is_finite() { count * h.latency_s + volume * h.s_per_byte } else { f64::INFINITY }
+        };
+        let transfer = |t: &Transfer| [t.ttft_s, 0.0, t.total_s][x];
+        let mut tariff = Tariff::build(table, l, o, cost, message, transfer, 0.0);
+        if x < 2 {
+            tariff.part(table, l, o, x);
+        }
+        tariff
+    }
+
+    fn build(
+        table: &Table,
+        l: &Lattice,
+        o: &Choice,
+        cost: impl Fn(u32, &Cost) -> f64,
+        message: impl Fn(&Hop, f64, f64) -> f64,
+        transfer: impl Fn(&Transfer) -> f64,
+        flat: f64,
+    ) -> Tariff {
+        let n = l.devices.len();
+        let passes = o.passes.max(0.0);
+        let mut t = Tariff {
+            prefix: Vec::with_capacity(l.places.len() * (l.blocks + 1)),
+            stage: Vec::with_capacity(l.places.len()),
+            touch: vec![0.0; l.places.len()],
+            hop: vec![0.0; n * n * l.blocks],
+            back: vec![0.0; n * n],
+            enter: l.devices.iter().map(|&d| flat + o.enter.get(d as usize).map_or(0.0, &transfer)).collect(),
+            leave: l.devices.iter().map(|&d| o.leave.get(d as usize).map_or(0.0, &transfer)).collect(),
+            windows: l.places.iter().map(|&p| Window::open(l.service, p)).collect(),
+        };
+        for &p in &l.places {
+            if let Some(at) = &o.at[p as usize] {
+                t.prefix.extend(at.sum.iter().map(|c| cost(p, c)));
+                t.stage.push(cost(p, &at.per_stage));
+            }
+        }
+        for (i, &a) in l.devices.iter().enumerate() {
+            for (j, &b) in l.devices.iter().enumerate() {
+                let hop = table.hop(a, b);
+                for cut in 1..l.blocks {
+                    let c = o.cuts[cut];
+                    t.hop[(i * n + j) * l.blocks + cut] = message(hop, 1.0 + passes, c.prefill_bytes + passes * c.decode_bytes);
+                }
+                if passes > 0.0 {
+                    t.back[i * n + j] = message(hop, passes, passes * o.return_bytes);
+                }
+            }
+        }
+        t
+    }
+
+    /// Messages as ttft (the prefill message) or tpot (one decode message) sees them.
+    fn part(&mut self, table: &Table, l: &Lattice, o: &Choice, x: usize) {
+        let n = l.devices.len();
+        for (i, &a) in l.devices.iter().enumerate() {
+            for (j, &b) in l.devices.iter().enumerate() {
+                let hop = table.hop(a, b);
+                let time = |bytes: f64| hop.latency_s + bytes * hop.s_per_byte;
+                for cut in 1..l.blocks {
+                    let c = o.cuts[cut];
+                    self.hop[(i * n + j) * l.blocks + cut] = match x {
+                        0 => time(c.prefill_bytes),
+                        _ if o.passes > 0.0 => time(c.decode_bytes),
+                        _ => 0.0,
+                    };
+                }
+                self.back[i * n + j] = if x == 1 && o.passes > 0.0 { time(o.return_bytes) } else { 0.0 };
+            }
+        }
+    }
+
+    /// Cost of blocks `start..end` on a local place, entry not included.
+    #[must_use]
+    pub fn stage(&self, l: &Lattice, place: usize, start: usize, end: usize) -> f64 {
+        let row = place * (l.blocks + 1);
+        self.prefix[row + end] - self.prefix[row + start] + self.stage[place]
+    }
+
+    #[must_use]
+    pub fn hop(&self, l: &Lattice, from: usize, to: usize, cut: usize) -> f64 {
+        self.hop[(from * l.devices.len() + to) * l.blocks + cut]
+    }
+}
+
+/// Least cost to go: entry `[k-1][node]` is the least cost of everything from a stage that starts at
+/// the node (its own entry not included) when it and at most `k - 1` stages after it may follow.
+///
+/// Valid as a lower bound for every real chain: deadlines are not seen, and a place may come back two
+/// stages later. Touching a device again is free, so an entry is charged only where it cannot be a
+/// return: with the first device known, the pass remembers the second one too and is exact in this for
+/// chains of up to four stages; without it, for up to two. Later entries go free.
+#[derive(Clone, Debug)]
+pub struct ToGo {
+    layers: Vec<Vec<f64>>,
+    /// By device of the second stage: the layer of third stages, when a fourth may follow.
+    third: Vec<Vec<f64>>,
+    first: Option<usize>,
+}
+
+impl ToGo {
+    /// Backward pass, for one first device (local) or for any.
+    #[must_use]
+    pub fn new(l: &Lattice, t: &Tariff, first: Option<usize>) -> ToGo {
+        let (np, nd, nb) = (l.places.len(), l.devices.len(), l.blocks);
+        let back: Vec<f64> = (0..nd)
+            .map(|d| match first {
+                Some(f) => t.back[d * nd + f],
+                None => (0..nd).filter(|&f| l.may_start[f]).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min),
+            })
+            .collect();
+        let mut togo = ToGo { layers: Vec::with_capacity(l.stages), third: Vec::new(), first };
+        let mut onward = vec![f64::INFINITY; nb * np];
+        let mut free = vec![false; nd];
+        for k in 1..=l.stages {
+            let index = l.stages - k + 1;
+            free.fill(false);
+            first.into_iter().for_each(|f| free[f] = true);
+            if let Some(next) = togo.layers.last() {
+                // Entries into stage `index + 1`.
+                let known = if first.is_some() { 3 } else { 2 };
+                if index == 2 && !togo.third.is_empty() {
+                    for d in 0..nd {
+                        onward_costs(l, t, &togo.third[d], &free, Some(d), &mut onward);
+                    }
+                } else if index == 3 && first.is_some() {
+                    togo.third = (0..nd)
+                        .map(|second| {
+                            let mut free = free.clone();
+                            free[second] = true;
+                            onward_costs(l, t, next, &free, None, &mut onward);
+                            layer(l, t, &back, index, &onward)
+                        })
+                        .collect();
+                    free.fill(true);
+                    onward_costs(l, t, next, &free, None, &mut onward);
+                } else {
+                    if index >= known {
+                        free.fill(true);
+                    }
+                    onward_costs(l, t, next, &free, None, &mut onward);
+                }
+            }
+            let layer = layer(l, t, &back, index, &onward);
+            togo.layers.push(layer);
+        }
+        togo
+    }
+
+    /// Least cost of a whole chain.
+    #[must_use]
+    pub fn least(&self, l: &Lattice, t: &Tariff) -> f64 {
+        (0..l.places.len()).map(|p| self.start(l, t, p)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Least cost of a whole chain that starts at a local place.
+    #[must_use]
+    pub fn start(&self, l: &Lattice, t: &Tariff, place: usize) -> f64 {
+        let d = l.device_of[place];
+        if !l.may_start[d] || self.first.is_some_and(|f| f != d) {
+            return f64::INFINITY;
+        }
+        t.enter[d] + t.touch[place] + self.layers[l.stages - 1][place]
+    }
+
+    /// Least cost from a node of stage `index`, counted from one; `before` is the device of the stage before.
+    #[must_use]
+    pub fn get(&self, index: usize, before: usize, node: usize) -> f64 {
+        match self.third.get(before) {
+            Some(layer) if index == 3 => layer[node],
+            _ => self.layers[self.layers.len() - index][node],
+        }
+    }
+
+    /// The layer of second stages: a lower bound from every stage but the first. Empty when chains have one stage.
+    #[must_use]
+    pub fn into_second(mut self) -> Vec<f64> {
+        self.layers.pop();
+        self.layers.pop().unwrap_or_default()
+    }
+}
+
+/// One layer: the stage at each node, then the end or the way on.
+fn layer(l: &Lattice, t: &Tariff, back: &[f64], index: usize, onward: &[f64]) -> Vec<f64> {
+    let (np, nb) = (l.places.len(), l.blocks);
+    let mut layer = vec![f64::INFINITY; nb * np];
+    for p in 0..np {
+        let d = l.device_of[p];
+        let row = p * (nb + 1);
+        let window = &t.windows[p];
+        let (from, to) = (window.end.0 as usize, window.end.1 as usize);
+        let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
+        for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
+            let reach = l.reach(b, p);
+            let may_end = reach == nb && from <= nb && nb <= to;
+            let mut best = if may_end { finish } else { f64::INFINITY };
+            for e in from.max(b + 1)..=reach.min(nb - 1).min(to) {
+                best = best.min(t.prefix[row + e] + onward[e * np + p]);
+            }
+            layer[b * np + p] = best - t.prefix[row + b] + t.stage[p];
+        }
+    }
+    layer
+}
+
+/// By cut and local place: least cost of going on from a stage there to any other place. Entering a
+/// `free` device may be a return, so it costs nothing unless touching earns or is forbidden. With `only`,
+/// fills in the places of that device alone.
+fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Option<usize>, onward: &mut [f64]) {
+    let (np, nd) = (l.places.len(), l.devices.len());
+    let mut enter = vec![0.0; nd];
+    let mut away = vec![0.0; nd];
+    for cut in 1..l.blocks {
+        let row = &next[cut * np..(cut + 1) * np];
+        enter.fill(f64::INFINITY);
+        for p in 0..np {
+            let d = l.device_of[p];
+            let touch = if free[d] && t.touch[p] < f64::INFINITY { t.touch[p].min(0.0) } else { t.touch[p] };
+            enter[d] = f64::min(enter[d], row[p] + touch);
+        }
+        for from in 0..nd {
+            away[from] =
+                (0..nd).filter(|&to| to != from).map(|to| enter[to] + t.hop(l, from, to, cut)).fold(f64::INFINITY, f64::min);
+        }
+        for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
+            let d = l.device_of[p];
+            // On the same device only another place of the same mode; they stand side by side.
+            let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
+            onward[cut * np + p] = away[d].min(stay + t.hop(l, d, d, cut));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The whole exact side against exhaustive enumeration.
+
+use super::bound::{Limits, root, rows};
+use super::columns::{Pool, Pricing};
+use super::exact::close;
+use super::{Effort, Feasibility, Silent, Stats, Status, brute, feasible, solve};
+use crate::table::Table;
+use crate::testing::{Size, random_table};
+
+/// A little more than [`Size::TINY`]: replicas, two processors, three modes.
+const RICH: Size = Size { processors: (1, 2), replicas: 2, services: (1, 2), options: (1, 2), ..Size::TINY };
+
+fn all_options(table: &Table) -> Vec<Vec<u32>> {
+    table.services.iter().map(|s| (0..s.options.len() as u32).collect()).collect()
+}
+
+#[test]
+fn integer_program_equals_brute_force_and_every_bound_holds() {
+    let effort = Effort { gap: 0.0, columns: 20_000, nodes: 100_000, ..Effort::default() };
+    let (mut solved, mut infeasible) = (0, 0);
+    for seed in 0..200 {
+        let table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let Ok(truth) = brute::solve(&table, 30_000) else { continue };
+        let pricing = Pricing::new(&table, &all_options(&table));
+        let mut pool = Pool::default();
+        let mut bounds = Vec::new();
+        let root = root(
+            &table,
+            &pricing,
+            rows(&table, f64::INFINITY),
+            &mut pool,
+            f64::INFINITY,
+            0.0,
+            Limits::default(),
+            &Silent,
+            &mut |b| bounds.push(b),
+        )
+        .expect("HiGHS solves it");
+        let closed = close(&table, &pricing, &root, None, f64::INFINITY, &effort, &mut Stats::default()).expect("few columns");
+        match truth {
+            Some((_, e)) => {
+                let optimum = e.objective;
+                for b in &bounds {
+                    assert!(*b <= optimum + 1e-9, "seed {seed}: bound {b} above {optimum}");
+                }
+                let found = closed.best.unwrap_or_else(|| panic!("seed {seed}: no plan, optimum {optimum}")).1;
+                assert!(found.feasible());
+                assert!(
+                    (found.objective - optimum).abs() <= 1e-7 * (1.0 + optimum),
+                    "seed {seed}: {} {optimum}",
+                    found.objective
+                );
+                assert!(closed.bound <= optimum + 1e-9 && closed.bound >= optimum - 1e-6 * (1.0 + optimum), "seed {seed}");
+                solved += 1;
+            }
+            None => {
+                assert!(closed.best.is_none() && closed.bound == f64::INFINITY, "seed {seed}: {:?}", closed.bound);
+                infeasible += 1;
+            }
+        }
+    }
+    println!("solved {solved}, infeasible {infeasible}");
+    assert!(solved >= 100 && infeasible >= 5, "{solved} solved, {infeasible} infeasible");
+}
+
+#[test]
+fn driver_and_feasibility_agree_with_brute_force() {
+    let effort = Effort { front: 4, ..Effort::for_seconds(2.0) };
+    let (mut optimal, mut infeasible) = (0, 0);
+    for seed in 1000..1060 {
+        let table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let Ok(truth) = brute::solve(&table, 30_000) else { continue };
+        let found = solve(&table, &effort, &Silent);
+        let possible = feasible(&table, &effort);
+        match truth {
+            Some((_, e)) => {
+                assert!(matches!(possible, Feasibility::Yes(_)), "seed {seed}: {possible:?}");
+                assert_eq!(found.status, Status::Optimal, "seed {seed}: {:?} {}", found.stats, found.bound);
+                let best = found.best.expect("optimal").1;
+                assert!((best.objective - e.objective).abs() <= 1e-6 * (1.0 + e.objective), "seed {seed}");
+                assert!(found.bound <= e.objective + 1e-9, "seed {seed}");
+                assert_eq!(found.front[0].1, best);
+                assert!(found.front.iter().all(|(a, p)| p.feasible() && *p == crate::table::evaluate(&table, a)));
+                optimal += 1;
+            }
+            None => {
+                assert_eq!(possible, Feasibility::No, "seed {seed}");
+                assert_eq!(found.status, Status::Infeasible, "seed {seed}");
+                infeasible += 1;
+            }
+        }
+    }
+    assert!(optimal >= 30 && infeasible >= 3, "{optimal} optimal, {infeasible} infeasible");
+}
+
+#[test]
+fn one_thread_and_two_give_the_same_bytes() {
+    let table = random_table(7, Size::SMALL);
+    let effort = Effort::for_seconds(1.0);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        format!("{:?}", pool.install(|| solve(&table, &effort, &Silent)))
+    };
+    let one = with(1);
+    assert_eq!(one, with(2));
+    assert_eq!(one, with(1));
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn medium_solves() {
+    let seconds: f64 = std::env::var("SECONDS_").map_or(5.0, |s| s.parse().expect("a number"));
+    let seeds = std::env::var("SEEDS").unwrap_or_else(|_| "0 1 2 3 4 5 6 7 8 9 10 11".into());
+    for seed in seeds.split(' ').map(|s| s.parse().expect("a number")) {
+        let table = random_table(seed, Size::MEDIUM);
+        let t = std::time::Instant::now();
+        let s = solve(&table, &Effort::for_seconds(seconds), &Silent);
+        let value = s.best.as_ref().map_or(f64::INFINITY, |b| b.1.objective);
+        println!(
+            "seed {seed}: {:?} {value:.6} bound {:.6} gap {:.3}% front {} in {:.2?} {:?}",
+            s.status,
+            s.bound,
+            100.0 * (value / s.bound - 1.0),
+            s.front.len(),
+            t.elapsed(),
+            s.stats
+        );
+    }
+}
