@@ -178,7 +178,7 @@ impl<'a> Pgsam<'a> {
     fn begin(&mut self, cycle: u32) {
         let wanted = if !self.setup.pareto {
             Phase::Scalar
-        } else if cycle % 2 == 0 {
+        } else if cycle.is_multiple_of(2) {
             Phase::Pareto
         } else {
             Phase::Scalar

@@ -1,0 +1,3 @@
+//! Tests of the planner as a whole: its commands as a user types them, and its promises over many scenarios.
+
+mod fleets;
