@@ -22,7 +22,7 @@ pub use args::Cli;
 
 use args::Command;
 use clap::Parser;
-use exit::{Exit, Failure};
+use exit::Failure;
 use std::process::ExitCode;
 
 /// Runs the command line and returns its exit code.

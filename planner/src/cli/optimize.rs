@@ -2,7 +2,7 @@
 
 use super::args::{Format, Optimize};
 use super::exit::{Exit, Failure, Outcome};
-use super::solve::{Solved, effort, scenario, solve, with_threads};
+use super::solve::{Solved, effort, scenario, solve, table_unit, with_threads};
 use super::{files, infeasible, watch};
 use crate::baselines::{self, Baseline};
 use crate::search::{Effort, Silent};
@@ -32,7 +32,7 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
     let little = Effort { front: 0, ..Effort::for_seconds((args.search.time / 10.0).min(1.0)) };
     let baselines = baselines::all(wanted, &Effort { seed: effort.seed, ..little.clone() }, &Silent);
     let why = explain::explain(wanted, &solved.model, plan, &solved.solution);
-    let improvements = if watch::interrupted() { Vec::new() } else { whatif::improvements(wanted, plan, &little) };
+    let improvements = if watch::interrupted() { Vec::new() } else { whatif::improvements(wanted, solved.objective(), &little) };
     let file = args.scenario.display().to_string();
     let report = present::report(&present::Material {
         scenario: wanted,
@@ -42,7 +42,7 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         solution: &solved.solution,
         baselines: &baselines,
         why: &why,
-        improvements: improvements.iter().map(present::improvement).collect(),
+        improvements: improvements.iter().map(|i| present::improvement(i, table_unit(wanted.objective.goal))).collect(),
     });
     write_all(out, plan, &report)?;
     match args.format {
@@ -62,7 +62,7 @@ fn write_all(out: &Path, plan: &Plan, report: &reports::Report) -> Result<(), Fa
     files::write(&out.join("index.html"), reports::html(report).as_bytes())?;
     files::write(&out.join("report.json"), reports::json(report).map_err(Failure::bug)?.as_bytes())?;
     files::write(&out.join("summary.md"), reports::markdown(report).as_bytes())?;
-    for (name, bytes) in reports::csv(report).map_err(Failure::bug)? {
+    for (name, bytes) in reports::csv(report).map_err(Failure::bug)?.into_iter().chain(reports::parquet(report).map_err(Failure::bug)?) {
         files::write(&out.join(name), &bytes)?;
     }
     Ok(())

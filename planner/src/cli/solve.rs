@@ -48,6 +48,13 @@ pub(crate) struct Solved {
     pub(crate) plan: Option<Plan>,
 }
 
+impl Solved {
+    /// Objective of the best assignment in the table's unit; infinite without one.
+    pub(crate) fn objective(&self) -> f64 {
+        self.solution.best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective)
+    }
+}
+
 /// Builds, searches, composes.
 pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, quiet: bool) -> Solved {
     watch::catch_interrupt();
@@ -80,6 +87,14 @@ pub(crate) fn objective(goal: Goal) -> &'static str {
         Goal::Latency => "latency score",
         Goal::Accuracy => "inaccuracy",
         Goal::AnswersPerJoule => "energy per right answer",
+    }
+}
+
+/// Unit of the objective inside the table.
+pub(crate) fn table_unit(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Power | Goal::EnergyPerRequest | Goal::AnswersPerJoule => "W",
+        Goal::Latency | Goal::Accuracy => "",
     }
 }
 

@@ -177,6 +177,20 @@ fn sources(plan: &Plan) -> Sources {
     Sources { worst: quality(s.worst), measured: s.measured, fitted: s.fitted, datasheet: s.datasheet, assumed: s.assumed }
 }
 
+/// An improvement as the report shows it.
+#[must_use]
+pub fn improvement(i: &crate::whatif::Improvement, unit: &str) -> reports::Improvement {
+    reports::Improvement {
+        text: i.what.clone(),
+        saving: format!("objective {} to {} {unit} ({:+.1} %); try {}", number(i.before), number(i.after), -100.0 * i.saving, i.try_it),
+        power_change_w: (unit == "W").then(|| i.after - i.before),
+        energy_change_j: None,
+        latency_change_s: None,
+        accuracy_change: None,
+        quality: reports::Quality::Modelled,
+    }
+}
+
 pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
