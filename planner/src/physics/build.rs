@@ -72,10 +72,18 @@ fn row(scenario: &Scenario, service: &Service, options: Vec<Choice>, rate: f64) 
         answer_share: if rate > 0.0 { own / rate } else { 1.0 / scenario.services.len() as f64 },
         pins: ids(&service.pins).into_iter().map(|d| vec![d]).collect(),
         first: ids(&service.private_to),
-        apart: ids(&service.apart_from),
+        apart: apart(scenario, service),
         skip_cost: f64::INFINITY,
         options,
     }
+}
+
+/// Services that share no device with this one, whichever of the two says so.
+fn apart(scenario: &Scenario, service: &Service) -> Vec<u32> {
+    let me = scenario.services.iter().position(|s| s.name == service.name);
+    let says = |s: &Service, other: Option<usize>| other.is_some_and(|o| s.apart_from.iter().any(|a| a.value == o));
+    let pairs = scenario.services.iter().enumerate().filter(|&(i, s)| Some(i) != me && (says(service, Some(i)) || says(s, me)));
+    pairs.map(|(i, _)| i as u32).collect()
 }
 
 /// What latency is scored against: the total deadline, else that of first and further tokens together,

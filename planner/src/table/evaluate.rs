@@ -277,12 +277,11 @@ fn apart(table: &Table, a: &Assignment, e: &mut Evaluation) {
             .collect()
     };
     for (s, service) in table.services.iter().enumerate() {
-        if service.apart.is_empty() {
-            continue;
-        }
         let mine = devices(s);
+        // A pair is named by either service or by both; it is counted once.
         for &o in &service.apart {
-            if (o as usize) > s && devices(o as usize).iter().any(|d| mine.contains(d)) {
+            let named_before = (o as usize) < s && table.services[o as usize].apart.contains(&(s as u32));
+            if !named_before && devices(o as usize).iter().any(|d| mine.contains(d)) {
                 e.violations.push(Violation::Shape { service: s as u32, what: "two services that must be apart share a device" });
             }
         }
