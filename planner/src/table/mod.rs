@@ -11,7 +11,7 @@ mod describe;
 mod evaluate;
 
 pub use describe::describe;
-pub(crate) use evaluate::over;
+pub(crate) use evaluate::{eased, over};
 pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
 
 /// Index of a [`Place`] in [`Table::places`].

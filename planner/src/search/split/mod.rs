@@ -9,6 +9,8 @@ mod graph;
 mod lattice;
 mod togo;
 mod walk;
+#[cfg(test)]
+mod tests;
 
 pub use graph::fastest;
 pub use lattice::Lattice;
