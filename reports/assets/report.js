@@ -203,7 +203,7 @@
     function verdict(kept, best) {
       const limits = sliders.filter((s) => limit(s) !== null)
         .map((s) => axes.get(s.key).label.toLowerCase() + (s.most ? " at most " : " at least ") + say(s.key, limit(s)));
-      const words = kept.length + " of " + points.length + " plans" + (limits.length ? " with " + limits.join(" and ") : "") + ".";
+      const words = grouped(String(kept.length)) + " of " + grouped(String(points.length)) + " plans" + (limits.length ? " with " + limits.join(" and ") : "") + ".";
       $("verdict").textContent = best
         ? words + " Best: " + best.id + " with " + columns.slice(0, 3).filter((k) => best[k] !== null).map((k) => say(k, best[k])).join(", ") + "."
         : words + " Loosen a limit to see some.";
@@ -264,11 +264,12 @@
       svg.append("text").attr("class", "axis").attr("transform", "translate(15 147) rotate(-90)").attr("text-anchor", "middle").text(title(ky));
       svg.append("path").attr("class", "front-line")
         .attr("d", d3.line((p) => x(p[kx]), (p) => y(p[ky])).curve(d3.curveStepAfter)(edge(seen.filter((p) => kept.has(p)), kx, ky)));
+      const full = seen.length > 300 ? 2.8 : 4;
       const tip = (p) => p.id + ": " + columns.slice(0, 5).filter((k) => p[k] !== null).map((k) => axes.get(k).label + " " + say(k, p[k])).join(", ");
       const choose = (_, p) => { state.selected = p.i; update(); };
       svg.selectAll(".dot").data(seen.filter((p) => !p.chosen && p !== best)).join("circle")
         .attr("class", (p) => "dot" + (kept.has(p) ? "" : " out") + (p.i === state.selected ? " selected" : ""))
-        .attr("cx", (p) => x(p[kx])).attr("cy", (p) => y(p[ky])).attr("r", (p) => (kept.has(p) ? 4 : 2.5))
+        .attr("cx", (p) => x(p[kx])).attr("cy", (p) => y(p[ky])).attr("r", (p) => (kept.has(p) ? full : 2))
         .attr("data-tip", tip).on("click", choose);
       const marks = seen.filter((p) => p.chosen || p === best).map((p) => ({
         ...p, words: p.chosen && p === best ? "this plan, best" : p.chosen ? "this plan" : "best: " + p.id, star: p === best && !p.chosen,

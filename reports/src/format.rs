@@ -8,7 +8,8 @@ pub(crate) const NONE: &str = "–";
 /// `x` rounded to three significant digits, as digits and a decimal exponent: 12345 is (1.23, 4).
 fn round3(x: f64) -> (f64, i32) {
     // Ties go away from zero here and in the script, which by themselves break them differently.
-    let text = format!("{:.2e}", x * (1.0 + 1e-15));
+    let nudged = x * (1.0 + 1e-15);
+    let text = format!("{:.2e}", if nudged.is_finite() { nudged } else { x });
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     (mantissa.parse().unwrap_or(0.0), exponent.parse().unwrap_or(0))
 }
@@ -114,6 +115,9 @@ pub(crate) fn percent(x: f64) -> String {
 /// One decimal where it tells something, none from a hundred on: percentages need no more.
 fn short(x: f64) -> String {
     let rounded = (x * 10.0).round() / 10.0;
+    if !rounded.is_finite() {
+        return NONE.to_owned();
+    }
     if rounded == 0.0 {
         return "0".to_owned();
     }

@@ -15,6 +15,9 @@ pub enum TableError {
     Parquet { table: &'static str, source: PolarsError },
 }
 
+/// Builds one table.
+type Build = fn(&Report) -> Result<DataFrame, PolarsError>;
+
 /// A file's name and its bytes.
 pub type File = (String, Vec<u8>);
 
@@ -24,7 +27,7 @@ pub type File = (String, Vec<u8>);
 /// # Errors
 /// [`TableError`] when polars refuses a table.
 pub fn csv(r: &Report) -> Result<Vec<File>, TableError> {
-    let tables: [(&'static str, fn(&Report) -> Result<DataFrame, PolarsError>); 8] = [
+    let tables: [(&'static str, Build); 8] = [
         ("targets", targets),
         ("services", services),
         ("stages", stages),
@@ -34,7 +37,7 @@ pub fn csv(r: &Report) -> Result<Vec<File>, TableError> {
         ("baselines", baselines),
         ("energy", energy),
     ];
-    let write = |(table, build): (&'static str, fn(&Report) -> Result<DataFrame, PolarsError>)| {
+    let write = |(table, build): (&'static str, Build)| {
         let mut frame = build(r).map_err(|source| TableError::Build { table, source })?;
         let mut bytes = Vec::new();
         CsvWriter::new(&mut bytes).finish(&mut frame).map_err(|source| TableError::Csv { table, source })?;
@@ -48,9 +51,8 @@ pub fn csv(r: &Report) -> Result<Vec<File>, TableError> {
 /// # Errors
 /// [`TableError`] when polars refuses a table.
 pub fn parquet(r: &Report) -> Result<Vec<File>, TableError> {
-    let tables: [(&'static str, fn(&Report) -> Result<DataFrame, PolarsError>); 3] =
-        [("front", front), ("front_services", front_services), ("services", services)];
-    let write = |(table, build): (&'static str, fn(&Report) -> Result<DataFrame, PolarsError>)| {
+    let tables: [(&'static str, Build); 3] = [("front", front), ("front_services", front_services), ("services", services)];
+    let write = |(table, build): (&'static str, Build)| {
         let mut frame = build(r).map_err(|source| TableError::Build { table, source })?;
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(|source| TableError::Parquet { table, source })?;

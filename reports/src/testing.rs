@@ -88,7 +88,6 @@ fn targets() -> Vec<Target> {
     ]
 }
 
-#[allow(clippy::too_many_arguments, reason = "a row of a table")]
 fn stage(
     device: &str,
     processor: &str,
@@ -181,7 +180,7 @@ fn services() -> Vec<Service> {
     ]
 }
 
-#[allow(clippy::too_many_arguments, reason = "a row of a table")]
+#[expect(clippy::too_many_arguments, reason = "a row of a table")]
 fn device(
     name: &str,
     profile: &str,

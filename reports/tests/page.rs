@@ -242,6 +242,36 @@ fn an_empty_report_is_a_page() {
     assert!(html(&nan).contains("<section id=\"tradeoffs\""));
 }
 
+/// The sample with every fractional number replaced.
+fn with_numbers(to: f64) -> Report {
+    fn replace(value: &mut serde_json::Value, to: f64) {
+        match value {
+            serde_json::Value::Number(n) if n.is_f64() => *value = serde_json::json!(to),
+            serde_json::Value::Array(all) => all.iter_mut().for_each(|v| replace(v, to)),
+            serde_json::Value::Object(all) => all.iter_mut().for_each(|(_, v)| replace(v, to)),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(sample()).expect("a report is JSON");
+    replace(&mut value, to);
+    serde_json::from_value(value).expect("only numbers changed")
+}
+
+#[test]
+fn odd_numbers_draw_nothing_odd() {
+    for to in [0.0, -1.0, 1e-300, 1e300, -1e300, f64::MIN_POSITIVE, f64::MAX] {
+        let report = with_numbers(to);
+        let page = without_scripts(&html(&report));
+        for word in ["NaN", "inf<", "\"inf", " inf"] {
+            assert!(!page.replace("information", "").contains(word), "{to}: {word}");
+        }
+        assert!(page.len() < LIMIT);
+        assert!(!reports::markdown(&report).contains("NaN"));
+        assert!(reports::plan_table(&report, 80).lines().all(|l| l.chars().count() <= 80), "{to}");
+        assert!(reports::csv(&report).is_ok());
+    }
+}
+
 #[test]
 fn same_report_same_page() {
     assert_eq!(html(&sample()), html(&sample()));

@@ -18,6 +18,13 @@ pub struct Proof {
     pub effort: Effort,
 }
 
+impl Default for Proof {
+    /// Work of about a second a question: a conflict takes some dozens of questions.
+    fn default() -> Self {
+        Self { effort: Effort::for_seconds(1.0) }
+    }
+}
+
 impl Oracle for Proof {
     fn ask(&mut self, scenario: &Scenario) -> Answer {
         match search::feasible(&physics::build(scenario).table, &self.effort) {

@@ -323,3 +323,6 @@ fn cheaper(wa: &Way<'_>, a: &Unit, wb: &Way<'_>, b: &Unit) -> bool {
                 <= wb.request.items * pb.energy_j + wb.request.passes * db.energy_j
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,6 @@ fn at(x: f64) -> String {
 /// `text` cut to about `width` pixels of small type, with an ellipsis.
 fn fit(text: &str, width: f64) -> String {
     const CHARACTER: f64 = 6.3;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
     let most = (width / CHARACTER).max(0.0) as usize;
     if text.chars().count() <= most {
         return text.to_owned();

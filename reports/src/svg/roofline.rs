@@ -9,7 +9,7 @@ use maud::{Markup, html};
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 290.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 446.0;
+const RIGHT: f64 = 350.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 240.0;
 
@@ -43,7 +43,8 @@ pub(crate) fn roofline(r: &Roofline) -> Markup {
             @for (ceiling, y) in spaced(of(CeilingKind::Peak).collect(), &up) {
                 @let ridge = across.at(if slope > 0.0 { ceiling.rate / slope } else { 0.0 });
                 path.roof d=(format!("M{} {}H{}", at(ridge), at(up.at(ceiling.rate)), at(RIGHT))) data-tip=(tip(ceiling)) {}
-                text.tick.halo x=(at(RIGHT - 3.0)) y=(at(y)) text-anchor="end" { (ceiling.label) " " (format::si(ceiling.rate, "op/s")) }
+                path.leader d=(format!("M{} {}L{} {}", at(RIGHT), at(up.at(ceiling.rate)), at(RIGHT + 10.0), at(y))) {}
+                text.tick x=(at(RIGHT + 13.0)) y=(at(y + 4.0)) { (ceiling.label) " " (format::si(ceiling.rate, "op/s")) }
             }
             @for (i, point) in r.points.iter().enumerate() {
                 @let (x, y) = (across.at(point.intensity_ops_per_byte), up.at(point.attained_ops_per_s));
@@ -72,14 +73,14 @@ fn slope_path(bandwidth: f64, peak: f64, across: &Scale, up: &Scale) -> String {
     format!("M{} {}L{} {}", at(across.at(from)), at(up.at(from * bandwidth)), at(across.at(to)), at(up.at(to * bandwidth)))
 }
 
-/// Peaks, lowest first, each with the height of its label: above its line, and clear of the label below.
+/// Peaks, lowest first, each with the height of its label: beside its line, and clear of the label below.
 fn spaced<'a>(mut peaks: Vec<&'a Ceiling>, up: &Scale) -> Vec<(&'a Ceiling, f64)> {
     peaks.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     let mut last = f64::INFINITY;
     peaks
         .into_iter()
         .map(|c| {
-            last = (up.at(c.rate) - 4.0).min(last - 13.0);
+            last = up.at(c.rate).min(last - 14.0);
             (c, last)
         })
         .collect()

@@ -9,6 +9,7 @@ mod columns;
 mod momentum;
 mod moves;
 mod pgsam;
+mod rebuild;
 mod schedule;
 
 #[cfg(test)]

@@ -12,25 +12,26 @@ use super::best::Best;
 use super::columns::Columns;
 use super::momentum::Momentum;
 use super::moves::MOVES;
+use super::rebuild::Rebuild;
 use super::schedule::Schedule;
 use crate::search::archive::{Archive, Point};
 use crate::search::state::{Change, Context, Score, State};
 use crate::search::{Progress, Watch};
 use crate::table::{Assignment, Table};
 
-/// Moves at one temperature.
+/// Moves at one temperature; a ruin and recreate, counted as one more move, ends it.
 pub(super) const BATCH: u64 = 256;
 /// Reheats and the first cooling.
 const CYCLES: u64 = 4;
 /// Moves tried to learn how far uphill the hills are.
 const SOUNDINGS: u32 = 200;
 /// First temperature over the median uphill step, and its bounds relative to the objective.
-const HOT: f64 = 0.4;
-const HOT_BOUNDS: (f64, f64) = (1e-6, 0.02);
+const HOT: f64 = 0.5;
+const HOT_BOUNDS: (f64, f64) = (1e-6, 0.05);
 /// First temperature of a Pareto-guided cycle, in amounts of domination.
 const HOT_PARETO: f64 = 0.1;
 /// Bounds of the price on violation, relative to the objective.
-const PENALTY: (f64, f64) = (0.3, 300.0);
+const PENALTY: (f64, f64) = (0.1, 300.0);
 
 /// What is being searched: nothing but the table; argmin wants a problem.
 pub(super) struct Planning;
@@ -70,6 +71,7 @@ pub(super) struct Pgsam<'a> {
     pub best: Best,
     start: Assignment,
     change: Change,
+    rebuild: Rebuild,
     phase: Phase,
     energy: Energy,
     /// Reference that makes the objective relative.
@@ -97,6 +99,7 @@ impl<'a> Pgsam<'a> {
             best: Best::new(services),
             start: start.clone(),
             change: Change::default(),
+            rebuild: Rebuild::new(!setup.seed),
             phase: Phase::Scalar,
             energy: Energy { weights: [0.0; 4], skip: 0.0, penalty: 3.0 },
             scale,
@@ -175,7 +178,7 @@ impl<'a> Pgsam<'a> {
     fn begin(&mut self, cycle: u32) {
         let wanted = if !self.setup.pareto {
             Phase::Scalar
-        } else if cycle % 2 == 0 {
+        } else if cycle.is_multiple_of(2) {
             Phase::Pareto
         } else {
             Phase::Scalar
@@ -238,6 +241,7 @@ impl<'a> Pgsam<'a> {
             self.momentum.learn(kind, s, gain);
             infeasible += u64::from(!current.feasible());
         }
+        self.ruin(temperature);
         // Cross infeasible ground, but do not settle there.
         let share = infeasible as f64 / BATCH as f64;
         let factor = if share > 0.6 {
@@ -248,6 +252,30 @@ impl<'a> Pgsam<'a> {
             1.0
         };
         self.energy.penalty = (self.energy.penalty * factor).clamp(PENALTY.0, PENALTY.1);
+    }
+
+    /// One ruin and recreate.
+    fn ruin(&mut self, temperature: f64) {
+        let before = self.state.score();
+        if !self.rebuild.apply(&mut self.state, &mut self.rng) {
+            return;
+        }
+        self.moves += 1;
+        let score = self.state.score();
+        let (accept, _) = self.decide(&score, &before, self.energy.of(&before), temperature);
+        if !accept {
+            self.rebuild.undo(&mut self.state);
+            return;
+        }
+        self.accepted += 1;
+        for &s in &self.rebuild.services {
+            self.best.touch(s);
+            let row = self.state.row(s);
+            if row.within_limits() {
+                self.columns.meet(s, row);
+            }
+        }
+        self.meet();
     }
 
     fn decide(&mut self, new: &Score, current: &Score, at: f64, temperature: f64) -> (bool, f64) {

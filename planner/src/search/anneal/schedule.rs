@@ -11,7 +11,7 @@ pub(super) struct Step {
 }
 
 /// Ratio of the last to the first temperature of a cycle.
-const COLD: f64 = 2e-3;
+const COLD: f64 = 1e-3;
 /// Each reheat reaches this share of the one before.
 const REHEAT: f64 = 0.5;
 

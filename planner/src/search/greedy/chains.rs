@@ -31,12 +31,12 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    /// Collects chains. Of unused devices of one class only the first is looked at.
-    pub(super) fn collect(&mut self, state: &State<'_>, s: u32, option: &Choice) {
+    /// Collects chains on devices that are `open`. Of unused devices of one class only the first is looked at.
+    pub(super) fn collect(&mut self, state: &State<'_>, s: u32, option: &Choice, open: impl FnMut(u32) -> bool) {
         self.stages.clear();
         self.ends.clear();
         let service = &state.table.services[s as usize];
-        let mut places = self.places(state, s, option);
+        let mut places = self.places(state, s, option, open);
         for p in &places {
             self.stages.push(Stage { place: p.place, start: 0, end: option.blocks });
             self.ends.push(self.stages.len());
@@ -60,7 +60,7 @@ impl Chains {
         }
     }
 
-    fn places(&mut self, state: &State<'_>, s: u32, option: &Choice) -> Vec<Ranked> {
+    fn places(&mut self, state: &State<'_>, s: u32, option: &Choice, mut open: impl FnMut(u32) -> bool) -> Vec<Ranked> {
         let table = state.table;
         let service = &table.services[s as usize];
         let rate = service.rate_hz / f64::from(option.replicas);
@@ -69,6 +69,9 @@ impl Chains {
         for &d in &state.context.devices[s as usize] {
             let device = &table.devices[d as usize];
             let used = state.uses(d) > 0;
+            if !open(d) {
+                continue;
+            }
             if !used && service.pins.is_empty() && service.first.is_empty() {
                 let key = 2 * device.class as usize + usize::from(state.awake(d));
                 if self.seen.len() <= key {

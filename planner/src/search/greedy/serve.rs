@@ -15,12 +15,16 @@ pub struct Placer {
     /// Relative disturbance of prices; 0: none.
     noise: f64,
     rng: Xoshiro256PlusPlus,
+    /// A device that is not to be used.
+    pub closed: Option<u32>,
+    /// Chance that a device is looked at; 1: all are.
+    pub look: f64,
 }
 
 impl Placer {
     #[must_use]
     pub fn new(noise: f64, rng: Xoshiro256PlusPlus) -> Self {
-        Placer { chains: Chains::default(), change: Change::default(), noise, rng }
+        Placer { chains: Chains::default(), change: Change::default(), noise, rng, closed: None, look: 1.0 }
     }
 }
 
@@ -73,7 +77,8 @@ fn best_chain(state: &mut State<'_>, s: u32, row: &Row, placer: &mut Placer) -> 
     let base = state.score().objective;
     let option = &state.table.services[s as usize].options[row.option as usize];
     let mut chains = std::mem::take(&mut placer.chains);
-    chains.collect(state, s, option);
+    let (closed, look, rng) = (placer.closed, placer.look, &mut placer.rng);
+    chains.collect(state, s, option, |d| Some(d) != closed && (look >= 1.0 || rng.random_bool(look)));
     let mut best: Option<(Score, usize, usize)> = None;
     let mut from = 0;
     for &end in &chains.ends {

@@ -244,6 +244,7 @@ impl Row {
         let device = |i: usize| table.places[stages[i].place as usize].device;
         let last = stages.len() - 1;
         let back = last > 0 && option.passes > 0.0;
+        #[allow(clippy::needless_range_loop, reason = "one more than there are stages: the way back")]
         for i in 1..stages.len() + usize::from(back) {
             let (from, to, prefill, decode) = if i <= last {
                 let cut = &option.cuts[stages[i].start as usize];

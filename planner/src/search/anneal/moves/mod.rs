@@ -24,7 +24,8 @@ use crate::search::state::{Change, State};
 
 /// A way to change an assignment.
 pub(super) trait Move: Sync {
-    /// For statistics and tests.
+    /// What a failing test calls it.
+    #[allow(dead_code, reason = "read by tests")]
     fn name(&self) -> &'static str;
 
     /// Writes a proposal that starts from a service into an empty change. False: the move does not
