@@ -1,10 +1,10 @@
 //! The Pareto front: epsilon-constraints over the column pool, merged with what the search met.
 
+use super::archive::{Archive, covers};
 use super::bound::Root;
 use super::columns::Pool;
 use super::exact::{Incumbent, recombine};
 use super::program::{Goal, Rows};
-use super::archive::{Archive, covers};
 use super::{Effort, Stats};
 use crate::table::{Evaluation, Table, Weights};
 

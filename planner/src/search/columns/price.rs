@@ -144,15 +144,7 @@ fn explore(table: &Table, l: &Lattice, tariff: &Tariff, togo: &ToGo, keep: &Keep
 }
 
 /// Walks from every first device, nearest first. Returns as [`explore`] does.
-fn tour(
-    table: &Table,
-    l: &Lattice,
-    tariff: &Tariff,
-    togo: &ToGo,
-    late: [f64; 3],
-    keep: &mut Keep,
-    steps: &mut u64,
-) -> f64 {
+fn tour(table: &Table, l: &Lattice, tariff: &Tariff, togo: &ToGo, late: [f64; 3], keep: &mut Keep, steps: &mut u64) -> f64 {
     let mut left = f64::INFINITY;
     for (start, device) in starts(l, tariff, togo) {
         if start > keep.limit() {

@@ -45,8 +45,7 @@ fn prices_of_any_duals_are_reduced_costs() {
                 for chain in brute::chains(&table, s, o) {
                     let Some(c) = Column::new(&table, s as u32, o as u32, &chain) else { continue };
                     let entries = rows.entries(&table, &c);
-                    let reduced =
-                        rows.cost(&table, &c) - entries.iter().map(|&(r, a)| a * duals[r as usize]).sum::<f64>();
+                    let reduced = rows.cost(&table, &c) - entries.iter().map(|&(r, a)| a * duals[r as usize]).sum::<f64>();
                     let seen = priced(&table, &l, &prices, &c);
                     assert!((reduced - seen).abs() < 1e-8 * (1.0 + reduced.abs()), "seed {seed}: {reduced} {seen}");
                 }

@@ -7,10 +7,10 @@
 
 mod graph;
 mod lattice;
-mod togo;
-mod walk;
 #[cfg(test)]
 mod tests;
+mod togo;
+mod walk;
 
 pub use graph::fastest;
 pub use lattice::Lattice;

@@ -71,8 +71,7 @@ fn the_walk_finds_every_chain_within_a_limit_and_the_bound_holds() {
             for device in 0..l.devices.len() {
                 let togo = ToGo::new(&l, &tariff, Some(device));
                 let mut steps = u64::MAX;
-                let mut walk =
-                    Walk { table, lattice: &l, tariff: &tariff, togo: &togo, late: [0.0; 3], steps: &mut steps };
+                let mut walk = Walk { table, lattice: &l, tariff: &tariff, togo: &togo, late: [0.0; 3], steps: &mut steps };
                 assert!(walk.from_device(device, &mut keep));
             }
             let wanted: Vec<f64> = costs.iter().copied().filter(|c| *c <= limit).collect();
