@@ -10,6 +10,7 @@
 pub mod compose;
 pub mod conflict;
 pub mod diff;
+pub mod explain;
 pub mod lint;
 pub mod physics;
 pub mod search;

@@ -13,6 +13,7 @@
 
 mod demand;
 mod minimal;
+mod proof;
 mod relax;
 mod render;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod without;
 
 pub use demand::{Demand, demands};
 pub use minimal::{Answer, Oracle, minimal, satisfiable};
+pub use proof::{Proof, find};
 pub use relax::{Relaxation, Remedy};
 pub use without::without;
 

@@ -3,7 +3,7 @@
 use super::minimal::{Answer, Oracle};
 use super::{Conflict, find_with};
 use crate::physics;
-use crate::search::{self, Effort};
+use crate::search::{self, Effort, Feasibility};
 use scenarios::Scenario;
 
 /// The conflict of a scenario, by the exact search at its usual effort; `None`: the scenario has a
@@ -18,12 +18,19 @@ pub struct Proof {
     pub effort: Effort,
 }
 
+impl Default for Proof {
+    /// Work of about a second a question: a conflict takes some dozens of questions.
+    fn default() -> Self {
+        Self { effort: Effort::for_seconds(1.0) }
+    }
+}
+
 impl Oracle for Proof {
     fn ask(&mut self, scenario: &Scenario) -> Answer {
         match search::feasible(&physics::build(scenario).table, &self.effort) {
-            Some(true) => Answer::Possible,
-            Some(false) => Answer::Impossible,
-            None => Answer::Unknown,
+            Feasibility::Yes(_) => Answer::Possible,
+            Feasibility::No => Answer::Impossible,
+            Feasibility::Unknown => Answer::Unknown,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn check(scenario: &Scenario, r: &Resolved<'_>, load: &Load, notes: &
     }
     for &(budget, booked) in &load.links {
         let rates = route::rates(scenario, budget);
-        let subject = format!("link {}", rates.kind);
+        let subject = format!("link {}", super::targets::link_name(scenario, budget));
         let most = link::capacity_bytes_s(rates, scenario.limits.booked_link.value.get());
         notes.at_most("link", &subject, "its booked rate in bytes per second", booked, most);
     }
@@ -48,6 +48,8 @@ fn device(site: &Site<'_>, dynamic_w: f64, notes: &mut Notes) -> f64 {
         notes.same("power", name, "power asleep", e.power_w, sleep_w);
         notes.same("dynamic-power", name, "dynamic power asleep", e.dynamic_w, 0.0);
         notes.same("leakage", name, "leakage asleep", e.leakage_w, 0.0);
+        notes.same("temperature", name, "the temperature asleep", e.temperature_c, w.ambient.get());
+        notes.same("phi", name, "thermal yield asleep", e.phi, 1.0);
         return sleep_w;
     };
     notes.same("dynamic-power", name, "dynamic power", e.dynamic_w, dynamic_w);

@@ -23,6 +23,7 @@ mod numbers;
 mod quality;
 mod route;
 mod structure;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod totals;

@@ -1,10 +1,10 @@
 //! Sums over the fleet, limits of the fleet, targets and the certificate.
 
-use protocol::{Plan, Target};
+use protocol::Plan;
 use scenarios::{Goal, Scenario};
 
 use super::heat;
-use super::note::{Notes, Recomputed, SLACK, near};
+use super::note::{Notes, Recomputed, near};
 use super::numbers::Load;
 use super::structure::Resolved;
 
@@ -55,7 +55,7 @@ pub(super) fn check(
         format!("{} devices are said to be throttled, {throttled} are", t.throttled_devices)
     });
     limits(scenario, r, &own, notes);
-    targets(plan, notes);
+    super::targets::check(scenario, plan, r, load, notes);
     certificate(scenario, plan, r, &own, notes);
     sources(plan, notes);
     own
@@ -181,24 +181,6 @@ fn limits(scenario: &Scenario, r: &Resolved<'_>, own: &Recomputed, notes: &mut N
     }
 }
 
-/// Every target says what it means: its margin follows from value and limit, and it is met.
-fn targets(plan: &Plan, notes: &mut Notes) {
-    let of_services = plan.services.iter().flat_map(|s| s.targets.iter().map(move |t| (s.name.as_str(), t)));
-    for (subject, t) in of_services.chain(plan.totals.targets.iter().map(|t| ("fleet", t))) {
-        let subject = format!("{subject} {}", t.what);
-        if let Some(margin) = margin(t) {
-            notes.check(near(margin, t.margin, 1e-6), "margin", &subject, || format!("its margin is {margin}, not {}", t.margin));
-            notes.check(margin >= -SLACK, "target", &subject, || format!("{} misses {}", t.value, t.limit));
-        }
-    }
-}
-
-/// Relative room left.
-fn margin(t: &Target) -> Option<f64> {
-    let reached = t.value / t.limit;
-    reached.is_finite().then_some(if t.at_most { 1.0 - reached } else { reached - 1.0 })
-}
-
 fn certificate(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, own: &Recomputed, notes: &mut Notes) {
     let (c, at) = (&plan.certificate, "certificate");
     let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
@@ -251,12 +233,10 @@ fn sources(plan: &Plan, notes: &mut Notes) {
     use profiles::Quality::{Assumed, Datasheet, Fitted, Measured};
     let s = &plan.sources;
     let counts = [(Assumed, s.assumed), (Datasheet, s.datasheet), (Fitted, s.fitted), (Measured, s.measured)];
-    let worst = counts.iter().find(|(_, n)| *n > 0).map(|(q, _)| *q);
-    notes.check(worst == Some(s.worst), "sources", "plan", || format!("its worst source is {worst:?}, not {:?}", s.worst));
-    notes.check(
-        s.assumptions.len() <= s.assumed as usize && s.assumptions.is_empty() == (s.assumed == 0),
-        "sources",
-        "plan",
-        || format!("it names {} assumptions and counts {}", s.assumptions.len(), s.assumed),
-    );
+    let worst = counts.iter().find(|(_, n)| *n > 0).map_or(Assumed, |(q, _)| *q);
+    notes.check(worst == s.worst, "sources", "plan", || format!("its worst source is {worst:?}, not {:?}", s.worst));
+    // Beside assumed numbers the list holds what the formulas themselves assume.
+    notes.check(s.assumptions.len() >= s.assumed as usize, "assumptions", "plan", || {
+        format!("it names {} assumptions, but counts {} assumed numbers", s.assumptions.len(), s.assumed)
+    });
 }

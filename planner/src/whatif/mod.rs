@@ -10,13 +10,16 @@
 
 mod error;
 mod fleet;
+mod improve;
 mod set;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use fleet::drop_service;
 
+pub(crate) use error::nearest;
 pub use error::{ChangeError, ChangeErrors};
+pub use improve::{Improvement, improvements};
 
 use scenarios::Scenario;
 

@@ -127,3 +127,36 @@ fn setting_a_value_to_itself_changes_the_digest_only() {
     changed.digest.clone_from(&s.digest);
     assert_eq!(changed, s);
 }
+
+#[test]
+fn the_improvement_that_helps_is_found_and_can_be_tried() {
+    // On the card the deadline is met; with a tenth more time the frugal board meets it too.
+    let effort = crate::search::Effort::for_seconds(0.05);
+    let solve = |s: &Scenario| {
+        let found = crate::search::solve(&crate::physics::build(s).table, &effort, &crate::search::Silent);
+        found.best.map(|(_, e)| e.objective)
+    };
+    let mut s = two_boards_and_a_card();
+    s.services.truncate(1);
+    let loose = solve(&s).unwrap();
+    let fits = |total: f64| {
+        let mut t = s.clone();
+        t.services[0].deadline.total.as_mut().unwrap().value = Seconds(total);
+        solve(&t).is_some_and(|w| w < loose * 1.001)
+    };
+    // The board's fastest time, to one part in a hundred.
+    let (mut low, mut high) = (1e-3, 60.0);
+    while high / low > 1.01 {
+        let middle = f64::sqrt(low * high);
+        if fits(middle) { high = middle } else { low = middle }
+    }
+    s.services[0].deadline.total.as_mut().unwrap().value = Seconds(low);
+    let before = solve(&s).unwrap();
+    assert!(before > loose * 1.01, "{before} {loose}");
+    let found = improvements(&s, before, &effort);
+    assert!(found[0].what.contains("10 % more time for the whole request"), "{found:?}");
+    assert!((found[0].after - loose).abs() < 1e-3 * loose && found[0].saving > 0.0);
+    let argument = found[0].try_it.trim_start_matches("--set ").replace('\'', "");
+    let tried = apply(&s, &[argument], &[], &[]).unwrap();
+    assert!(solve(&tried).unwrap() < before);
+}

@@ -1,6 +1,6 @@
 //! The linter's own numbers against the table's, on random scenarios and random assignments.
 
-use super::*;
+use super::super::*;
 use crate::physics::{self, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
 use crate::testing::{scenario_of, small_scenario};

@@ -1,0 +1,74 @@
+//! A plan read back into table terms.
+
+use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage};
+use scenarios::{Method, Scenario};
+
+use crate::physics::Model;
+use crate::table::{Assignment, Chain, Deployment, Stage};
+
+/// The assignment that a plan states; `None` where the plan does not fit the scenario's table (an unknown
+/// name, an option that was dropped, a load level that is not offered).
+#[must_use]
+pub fn assignment_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Option<Assignment> {
+    let modes: Option<Vec<Option<u32>>> = scenario
+        .devices
+        .iter()
+        .enumerate()
+        .map(|(d, device)| mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?))
+        .collect();
+    let modes = modes?;
+    let services = scenario.services.iter().enumerate().map(|(s, wanted)| {
+        let planned = plan.services.iter().find(|p| p.name == wanted.name)?;
+        Some(Some(deployment(scenario, model, s, planned, &modes)?))
+    });
+    Some(Assignment { services: services.collect::<Option<Vec<_>>>()? })
+}
+
+/// The table's mode of a planned device: outer `None` where there is none such, inner where it sleeps.
+fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice) -> Option<Option<u32>> {
+    let Some(set) = &planned.mode else { return Some(None) };
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    let fits = |m: &u32| {
+        let label = &model.modes[*m as usize];
+        scenario.devices[d].profile.modes.get(label.mode).is_some_and(|p| p.id == set.id)
+            && near(label.clock, set.clock)
+            && near(label.level, set.booked_cap)
+    };
+    model.table.devices[d].modes.clone().find(fits).map(Some)
+}
+
+fn deployment(
+    scenario: &Scenario,
+    model: &Model,
+    s: usize,
+    planned: &PlannedService,
+    modes: &[Option<u32>],
+) -> Option<Deployment> {
+    let wanted = &scenario.services[s];
+    let method = match planned.scaling.method.as_str() {
+        "single" => Method::Single,
+        "majority" => Method::Majority,
+        "best-of-n" => Method::BestOfN,
+        _ => return None,
+    };
+    let share = planned.replicas.first()?.stages.first()?.resident_share;
+    let option = model.table.services[s].options.iter().position(|o| {
+        let l = &model.labels[o.label as usize];
+        wanted.models[l.model].value.id == planned.model
+            && l.precision == planned.precision
+            && l.method == method
+            && l.samples == planned.scaling.samples
+            && l.budget == planned.scaling.token_budget
+            && l.replicas as usize == planned.replicas.len()
+            && (l.resident_share - share).abs() < 1e-9
+    })?;
+    let stage = |st: &PlannedStage| {
+        let d = scenario.devices.iter().position(|x| x.name == st.device)?;
+        let processor = scenario.devices[d].profile.processors.iter().position(|p| p.id == st.processor)?;
+        let mut places = model.table.modes[modes[d]? as usize].places.clone();
+        let place = places.find(|&p| model.table.places[p as usize].processor as usize == processor)?;
+        Some(Stage { place, start: st.start, end: st.end })
+    };
+    let chain = |r: &protocol::Replica| Some(Chain { stages: r.stages.iter().map(stage).collect::<Option<_>>()? });
+    Some(Deployment { option: option as u32, chains: planned.replicas.iter().map(chain).collect::<Option<_>>()? })
+}

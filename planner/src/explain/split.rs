@@ -1,0 +1,86 @@
+//! Where the time of a request and the power of the fleet go.
+
+use protocol::Plan;
+use serde::Serialize;
+
+use super::Case;
+use crate::table::Deployment;
+
+/// Parts of a request's time at the percentile, mean over replicas, seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Milliseconds {
+    /// First passes, waiting not included.
+    pub prefill_s: f64,
+    /// Decode passes, waiting not included.
+    pub decode_s: f64,
+    /// Messages between stages, from and to the origin.
+    pub network_s: f64,
+    /// For other requests, at the percentile.
+    pub waiting_s: f64,
+    /// Their sum.
+    pub total_s: f64,
+}
+
+/// Parts of the fleet's mean power, watts: joules per second.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Energy {
+    pub devices: Vec<DeviceWatts>,
+    pub network_w: f64,
+    /// Of all devices.
+    pub dynamic_w: f64,
+    pub idle_w: f64,
+    pub leakage_w: f64,
+    pub sleep_w: f64,
+    pub total_w: f64,
+}
+
+/// Parts of one device's mean power, watts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeviceWatts {
+    pub name: String,
+    pub dynamic_w: f64,
+    pub idle_w: f64,
+    pub leakage_w: f64,
+    pub sleep_w: f64,
+}
+
+pub(super) fn time(case: &Case<'_>, s: usize, d: &Deployment) -> Milliseconds {
+    let option = &case.table().services[s].options[d.option as usize];
+    let mut t = Milliseconds::default();
+    let share = 1.0 / d.chains.len().max(1) as f64;
+    for (chain, whole) in d.chains.iter().zip(&case.evaluation.chains[s]) {
+        let mut compute_s = 0.0;
+        for stage in &chain.stages {
+            let Some(at) = &option.at[stage.place as usize] else { continue };
+            let c = at.stage(stage.start, stage.end);
+            // Waiting stretches every part of a stage's own time alike.
+            let stretch = if c.busy_s > 0.0 { c.total_s / c.busy_s } else { 1.0 };
+            let prefill = c.ttft_s / stretch;
+            t.prefill_s += share * prefill;
+            t.decode_s += share * (c.busy_s - prefill);
+            t.waiting_s += share * (c.total_s - c.busy_s);
+            compute_s += c.total_s;
+        }
+        t.network_s += share * (whole.total_s - compute_s);
+        t.total_s += share * whole.total_s;
+    }
+    t
+}
+
+pub(super) fn energy(plan: &Plan) -> Energy {
+    let of = |d: &protocol::PlannedDevice| {
+        let e = &d.expected;
+        if d.awake {
+            let idle_w = e.power_w - e.dynamic_w - e.leakage_w;
+            DeviceWatts { name: d.name.clone(), dynamic_w: e.dynamic_w, idle_w, leakage_w: e.leakage_w, sleep_w: 0.0 }
+        } else {
+            DeviceWatts { name: d.name.clone(), dynamic_w: 0.0, idle_w: 0.0, leakage_w: 0.0, sleep_w: e.power_w }
+        }
+    };
+    let devices: Vec<DeviceWatts> = plan.devices.iter().map(of).collect();
+    let sum = |f: fn(&DeviceWatts) -> f64| devices.iter().map(f).sum::<f64>();
+    let (dynamic_w, idle_w, leakage_w, sleep_w) =
+        (sum(|d| d.dynamic_w), sum(|d| d.idle_w), sum(|d| d.leakage_w), sum(|d| d.sleep_w));
+    let network_w = (plan.totals.power_w - dynamic_w - idle_w - leakage_w - sleep_w).max(0.0);
+    Energy { network_w, dynamic_w, idle_w, leakage_w, sleep_w, total_w: plan.totals.power_w, devices }
+}
