@@ -115,11 +115,13 @@ impl<'a> Run<'a> {
             }
             if !tree.done() && round + 1 < effort.rounds && !watch.stop() {
                 self.anneal(round + 1);
+                watch.progress(Progress { phase: "recombine", best: self.value(), bound: tree.bound() });
                 let best = recombine(table, &r, &r.rows, &self.pool, self.best.as_ref(), effort, &mut self.stats);
                 self.best = best;
             }
         }
         if effort.front > 0 && !watch.stop() {
+            watch.progress(Progress { phase: "front", best: self.value(), bound: tree.bound() });
             let points = front::walk(table, &r, &self.pool, self.best.as_ref(), &self.seen, effort, &mut self.stats);
             self.seen.extend(points);
         }

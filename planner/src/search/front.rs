@@ -65,8 +65,8 @@ pub fn walk(
 }
 
 /// Largest program and most nodes of one point.
-const MOST: usize = 2_000;
-const NODES: u32 = 200;
+const MOST: usize = 400;
+const NODES: u32 = 10;
 
 /// The objective that is capped.
 #[derive(Clone, Copy, Debug)]

@@ -154,6 +154,22 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_eq!(one, with(1));
 }
 
+/// Prints when each phase ended.
+struct Phases(std::time::Instant, std::sync::Mutex<&'static str>);
+
+impl super::Watch for Phases {
+    fn progress(&self, p: super::Progress) {
+        let mut last = self.1.lock().expect("no panic while printing");
+        if *last != p.phase {
+            println!("  {:>6.2?} {} {} {}", self.0.elapsed(), p.phase, p.best, p.bound);
+            *last = p.phase;
+        }
+    }
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
 #[test]
 #[ignore = "a measurement, not a check"]
 fn medium_solves() {
@@ -162,7 +178,7 @@ fn medium_solves() {
     for seed in seeds.split(' ').map(|s| s.parse().expect("a number")) {
         let table = random_table(seed, Size::MEDIUM);
         let t = std::time::Instant::now();
-        let s = solve(&table, &Effort::for_seconds(seconds), &Silent);
+        let s = solve(&table, &Effort::for_seconds(seconds), &Phases(t, std::sync::Mutex::default()));
         let value = s.best.as_ref().map_or(f64::INFINITY, |b| b.1.objective);
         println!(
             "seed {seed}: {:?} {value:.6} bound {:.6} gap {:.3}% front {} in {:.2?} {:?}",
