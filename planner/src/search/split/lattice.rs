@@ -27,6 +27,8 @@ pub struct Lattice {
     pub reach: Vec<u32>,
     /// Least ttft, tpot and total still to come from (block, place) on, any stage but the first, by `node`.
     rest: [Vec<f64>; 3],
+    /// The three times as tariffs.
+    pub times: Vec<Tariff>,
 }
 
 impl Lattice {
@@ -49,6 +51,7 @@ impl Lattice {
             may_start: Vec::new(),
             reach: Vec::new(),
             rest: Default::default(),
+            times: Vec::with_capacity(3),
         };
         for p in 0..table.places.len() {
             l.admit(table, s, o, p);
@@ -73,6 +76,7 @@ impl Lattice {
                 return None;
             }
             l.rest[x] = togo.into_second();
+            l.times.push(tariff);
         }
         Some(l)
     }

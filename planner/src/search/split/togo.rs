@@ -1,7 +1,7 @@
 //! Scalar costs on the lattice, and the least cost to go from each of its nodes.
 
 use super::{Lattice, Prices, Window};
-use crate::table::{Choice, Cost, Hop, Table, Transfer};
+use crate::table::{Choice, Cost, Hop, Table, Transfer, eased};
 
 /// One scalar cost of everything a chain does: a price list applied, or one of its three times.
 #[derive(Clone, Debug)]
@@ -86,6 +86,19 @@ impl Tariff {
             tariff.part(table, l, o, x);
         }
         tariff
+    }
+
+    /// Adds `rate * (time - cap)` of kind `x` to every chain's cost.
+    pub fn add_late(&mut self, l: &Lattice, x: usize, rate: f64, cap: f64) {
+        let time = &l.times[x];
+        let add = |to: &mut [f64], more: &[f64]| to.iter_mut().zip(more).for_each(|(a, b)| *a += rate * b);
+        add(&mut self.prefix, &time.prefix);
+        add(&mut self.stage, &time.stage);
+        add(&mut self.hop, &time.hop);
+        add(&mut self.back, &time.back);
+        add(&mut self.enter, &time.enter);
+        add(&mut self.leave, &time.leave);
+        self.enter.iter_mut().for_each(|e| *e -= rate * eased(cap));
     }
 
     fn build(

@@ -2,7 +2,7 @@
 
 use super::{Lattice, Tariff, ToGo};
 use crate::search::columns::Column;
-use crate::table::{Chain, Service, Stage, Table, over};
+use crate::table::{Chain, Service, Stage, Table, eased, over};
 
 /// What a walk keeps: the columns of least reduced cost, no dearer than a limit, at most `most`.
 #[derive(Clone, Debug)]
@@ -61,6 +61,8 @@ pub struct Walk<'a> {
     pub lattice: &'a Lattice,
     pub tariff: &'a Tariff,
     pub togo: &'a ToGo,
+    /// Prices of lateness that the tariff contains, by kind of time; taken off again from what is kept.
+    pub late: [f64; 3],
     /// Steps still allowed; a walk that runs out is not complete.
     pub steps: &'a mut u64,
 }
@@ -205,7 +207,13 @@ impl Walk<'_> {
             })
             .collect();
         if let Some(column) = Column::new(self.table, l.service, l.option, &Chain { stages }) {
-            keep.put(cost, column);
+            let s = &self.table.services[l.service as usize];
+            let times = [(column.ttft_s, s.ttft_cap_s), (column.tpot_s, s.tpot_cap_s), (column.total_s, s.total_cap_s)];
+            let late = |((t, cap), rate): ((f64, f64), &f64)| if *rate > 0.0 { rate * (t - eased(cap)) } else { 0.0 };
+            let cost = cost - times.into_iter().zip(&self.late).map(late).sum::<f64>();
+            if cost <= keep.limit() {
+                keep.put(cost, column);
+            }
         }
     }
 }
