@@ -7,6 +7,7 @@ use planner::compose::compose;
 use planner::conflict::{self, Answer, Demand, Oracle};
 use planner::physics;
 use planner::search::{self, Effort, Feasibility, Silent, Status};
+use planner::table::evaluate;
 use planner::testing::{scenario_of, small_scenario};
 use planner::{explain, lint};
 use profiles::units::{Ratio, Seconds, Watts};
@@ -87,7 +88,14 @@ fn plan(seed: u64) -> Result<bool, String> {
     let mut solution = search::solve(&model.table, &effort(seed), &Silent);
     if solution.status == Status::Unknown {
         // Neither plan nor proof within so little work: then more of it must give one or the other.
-        solution = search::solve(&model.table, &Effort::for_seconds(10.0), &Silent);
+        match search::feasible(&model.table, &Effort::for_seconds(60.0)) {
+            Feasibility::No => return Ok(false),
+            Feasibility::Yes(a) => {
+                let e = evaluate(&model.table, &a);
+                (solution.bound, solution.status, solution.best) = (0.0, Status::Gap, Some((a, e)));
+            }
+            Feasibility::Unknown => {}
+        }
     }
     let Some((assignment, evaluation)) = &solution.best else {
         return match solution.status {
