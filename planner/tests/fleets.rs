@@ -88,7 +88,7 @@ fn plan(seed: u64) -> Result<bool, String> {
     let mut solution = search::solve(&model.table, &effort(seed), &Silent);
     if solution.status == Status::Unknown {
         // Neither plan nor proof within so little work: then more of it must give one or the other.
-        match search::feasible(&model.table, &Effort::for_seconds(60.0)) {
+        match search::feasible(&model.table, &Effort::for_seconds(20.0)) {
             Feasibility::No => return Ok(false),
             Feasibility::Yes(a) => {
                 let e = evaluate(&model.table, &a);
