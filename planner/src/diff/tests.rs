@@ -156,7 +156,8 @@ fn services_and_devices_are_paired_by_name() {
 /// Every field of a plan that a person decides on or reads as a result shows when it alone changes.
 #[test]
 fn each_single_change_is_seen() {
-    let edits: [(&str, fn(&mut Plan)); 14] = [
+    type Edit = (&'static str, fn(&mut Plan));
+    let edits: [Edit; 14] = [
         ("model", |p| p.services[0].model = "other".into()),
         ("weights", |p| p.services[0].precision.weights = WeightFormat::W8),
         ("cache bits", |p| p.services[0].precision.kv_bits = 8),

@@ -39,10 +39,11 @@ pub(super) fn of_service(case: &Case<'_>, s: usize) -> Vec<Alternative> {
             break;
         }
     }
+    // The plan's own chains may be listed among the whole ones: each way once, the plan's not at all.
     all.retain(|d| d != present);
+    all.sort_by(|a, b| (a.option, &a.chains).cmp(&(b.option, &b.chains)));
+    all.dedup();
     all.truncate(MOST);
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|d| seen.insert(d.clone()));
     all.into_iter().filter_map(|d| cost(case, s, d)).collect()
 }
 

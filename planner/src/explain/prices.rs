@@ -21,7 +21,7 @@ pub struct Constraint {
     pub line: u32,
     /// True where less than a tenth is left.
     pub tight: bool,
-    /// What loosening it is worth; `None`: nothing, up to [`LOOSEN`].
+    /// What loosening it is worth; `None`: nothing, up to twice the limit.
     pub price: Option<ShadowPrice>,
 }
 
@@ -39,7 +39,7 @@ pub struct ShadowPrice {
 }
 
 /// Largest loosening that is looked at: a demand that must double is another demand.
-pub const LOOSEN: f64 = 1.0;
+const LOOSEN: f64 = 1.0;
 
 /// Room below which a demand is called tight.
 const TIGHT: f64 = 0.1;

@@ -16,7 +16,7 @@ pub fn cpq(resident_bytes: f64, usable_bytes: f64) -> f64 {
 /// Bytes that plans may fill: the owner's margin stays free, and CPQ never passes the knee.
 #[must_use]
 pub fn capacity_bytes(usable_bytes: f64, margin: f64) -> f64 {
-    usable_bytes.max(0.0) * (1.0 - margin).min(KNEE).max(0.0)
+    usable_bytes.max(0.0) * (1.0 - margin).clamp(0.0, KNEE)
 }
 
 /// Share of the weights that each pass reads again from storage.

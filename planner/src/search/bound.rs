@@ -39,7 +39,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { rounds: 200, most: 8, steps: 100_000 }
+        Limits { rounds: 200, most: 8, steps: 30_000 }
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
     fn anneal(&mut self, round: u32) {
         let starts: Vec<Assignment> = match round {
             0 => Vec::new(),
-            _ => front::filter(self.best.as_ref(), self.seen.clone()).into_iter().map(|(a, _)| a).take(STARTS).collect(),
+            _ => front::filter(self.best.as_ref(), self.seen.clone(), STARTS).into_iter().map(|(a, _)| a).take(STARTS).collect(),
         };
         let effort = Effort { columns: self.effort.columns.min(MET), ..self.effort.clone() };
         let found = anneal::run(self.table, &effort, round, &starts, self.watch);
@@ -115,11 +115,13 @@ impl<'a> Run<'a> {
             }
             if !tree.done() && round + 1 < effort.rounds && !watch.stop() {
                 self.anneal(round + 1);
+                watch.progress(Progress { phase: "recombine", best: self.value(), bound: tree.bound() });
                 let best = recombine(table, &r, &r.rows, &self.pool, self.best.as_ref(), effort, &mut self.stats);
                 self.best = best;
             }
         }
         if effort.front > 0 && !watch.stop() {
+            watch.progress(Progress { phase: "front", best: self.value(), bound: tree.bound() });
             let points = front::walk(table, &r, &self.pool, self.best.as_ref(), &self.seen, effort, &mut self.stats);
             self.seen.extend(points);
         }
@@ -146,7 +148,7 @@ impl<'a> Run<'a> {
         self.stats.columns = self.stats.columns.max(self.pool.columns().len() as u64);
         self.watch.progress(Progress { phase: "done", best: value, bound });
         let front = if self.effort.front > 0 {
-            front::filter(self.best.as_ref(), self.seen)
+            front::filter(self.best.as_ref(), self.seen, 2 * self.effort.front as usize)
         } else {
             self.best.iter().cloned().collect()
         };

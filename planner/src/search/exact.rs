@@ -35,7 +35,7 @@ pub fn close(
 ) -> Option<Closed> {
     let value = best.map_or(f64::INFINITY, |(_, e)| e.objective).min(aim);
     let columns = complete(table, pricing, root, value, effort.columns)?;
-    let (found, bound) = choose(table, &root.rows, columns, best, effort.nodes, stats);
+    let (found, bound) = choose(table, &root.rows, columns, best, effort.nodes, 0.0, stats);
     let best = better(best.cloned(), found);
     let value = best.as_ref().map_or(f64::INFINITY, |(_, e)| e.objective).min(aim);
     Some(Closed { best, bound: root.bound.max(bound.min(value)) })
@@ -53,7 +53,7 @@ pub fn recombine(
     stats: &mut Stats,
 ) -> Option<Incumbent> {
     let columns = promising(table, root, pool, effort.columns);
-    let (found, _) = choose(table, rows, columns, best, effort.nodes, stats);
+    let (found, _) = choose(table, rows, columns, best, effort.nodes, GAP, stats);
     better(best.cloned(), found)
 }
 
@@ -64,11 +64,12 @@ fn choose(
     mut columns: Vec<Column>,
     best: Option<&Incumbent>,
     nodes: u32,
+    gap: f64,
     stats: &mut Stats,
 ) -> (Option<Incumbent>, f64) {
     let start = best.and_then(|(a, _)| place(table, rows, a, &mut columns));
     stats.columns = stats.columns.max(columns.len() as u64);
-    solve(table, rows, &columns, start, nodes, stats)
+    solve(table, rows, &columns, start, nodes, gap, stats)
 }
 
 /// True when all limits are kept and nobody who must be served is left out.
@@ -146,6 +147,9 @@ fn place(table: &Table, rows: &Rows, a: &Assignment, columns: &mut Vec<Column>) 
 /// Choices that meet every row but not the evaluation, by a rounding error, are cut off this often.
 const CUTS: usize = 8;
 
+/// Relative gap of programs that only look for assignments.
+const GAP: f64 = 1e-4;
+
 /// Best choice among columns and a bound on all choices among them.
 fn solve(
     table: &Table,
@@ -153,12 +157,13 @@ fn solve(
     columns: &[Column],
     start: Option<Vec<usize>>,
     nodes: u32,
+    gap: f64,
     stats: &mut Stats,
 ) -> (Option<Incumbent>, f64) {
     let mut cuts: Vec<Vec<usize>> = Vec::new();
     let mut last = f64::NEG_INFINITY;
     while cuts.len() <= CUTS {
-        let Some(outcome) = integer(rows, table, columns, start.as_deref(), &cuts, nodes) else { break };
+        let Some(outcome) = integer(rows, table, columns, start.as_deref(), &cuts, nodes, gap) else { break };
         stats.integer_programs += 1;
         stats.nodes += outcome.nodes;
         last = outcome.bound;

@@ -1,5 +1,6 @@
 //! The Pareto front: epsilon-constraints over the column pool, merged with what the search met.
 
+use super::archive::{Archive, covers};
 use super::bound::Root;
 use super::columns::Pool;
 use super::exact::{Incumbent, recombine};
@@ -64,8 +65,8 @@ pub fn walk(
 }
 
 /// Largest program and most nodes of one point.
-const MOST: usize = 2_000;
-const NODES: u32 = 200;
+const MOST: usize = 400;
+const NODES: u32 = 10;
 
 /// The objective that is capped.
 #[derive(Clone, Copy, Debug)]
@@ -102,24 +103,18 @@ fn point(e: &Evaluation) -> [f64; 4] {
     [e.power_w, e.latency, e.inaccuracy, e.underuse]
 }
 
-/// Mutually non-dominated assignments, least objective first, `best` always first; of equal points the first found.
+/// Mutually non-dominated assignments, `best` first, then by objective: about `most` of them, spread
+/// out, the least of each objective among them; of equal points the first found.
 #[must_use]
-pub fn filter(best: Option<&Incumbent>, seen: Vec<Incumbent>) -> Vec<Incumbent> {
-    let mut all: Vec<Incumbent> = best.cloned().into_iter().chain(seen).collect();
-    all.sort_by(|a, b| a.1.objective.total_cmp(&b.1.objective));
-    let covers = |a: &Incumbent, b: &Incumbent| point(&a.1).iter().zip(point(&b.1)).all(|(a, b)| *a <= b + 1e-12 * b.abs());
-    let mut front: Vec<Incumbent> = Vec::new();
-    for x in all {
-        if front.iter().any(|f| covers(f, &x)) {
-            continue;
-        }
-        // Only with zero weights can a later point cover an earlier one; the best itself stays.
-        let mut at = 0;
-        front.retain(|f| {
-            at += 1;
-            at == 1 || !covers(&x, f)
-        });
-        front.push(x);
+pub fn filter(best: Option<&Incumbent>, seen: Vec<Incumbent>, most: usize) -> Vec<Incumbent> {
+    let mut archive: Archive<Incumbent> = Archive::new(most);
+    for x in best.cloned().into_iter().chain(seen) {
+        archive.offer(point(&x.1), x.1.objective, || x);
     }
-    front
+    let mut rest: Vec<Incumbent> = archive.into_members().into_iter().map(|m| m.item).collect();
+    rest.sort_by(|a, b| a.1.objective.total_cmp(&b.1.objective));
+    // Only with zero weights can another point be as good in all four; the best itself stays.
+    let Some(best) = best else { return rest };
+    let worse = |x: &Incumbent| !covers(&point(&x.1), &point(&best.1)) && !covers(&point(&best.1), &point(&x.1));
+    std::iter::once(best.clone()).chain(rest.iter().filter(|x| worse(x)).cloned()).collect()
 }

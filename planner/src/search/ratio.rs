@@ -85,7 +85,7 @@ fn finish(table: &Table, effort: &Effort, watch: &dyn Watch, ratio: &mut Ratio) 
     if effort.front > 0 && solution.best.is_some() && !watch.stop() {
         points.extend(linear(table, &Effort { rounds: 1, ..effort.clone() }, watch).front);
     }
-    solution.front = super::front::filter(solution.best.as_ref(), points);
+    solution.front = super::front::filter(solution.best.as_ref(), points, 2 * effort.front as usize);
     solution.status = match solution.status {
         Status::Infeasible | Status::Unknown => solution.status,
         _ if ratio.value - ratio.bound <= 1e-6 * ratio.value => Status::Optimal,

@@ -1,10 +1,11 @@
 //! The whole exact side against exhaustive enumeration.
 
 use super::bound::{Limits, root, rows};
+use super::branch::{Shared, Tree};
 use super::columns::{Pool, Pricing};
 use super::exact::close;
-use super::{Effort, Feasibility, Silent, Stats, Status, brute, feasible, solve};
-use crate::table::Table;
+use super::{Effort, Feasibility, Silent, Stats, Status, brute, feasible, ratio, solve};
+use crate::table::{Table, Weights};
 use crate::testing::{Size, random_table};
 
 /// A little more than [`Size::TINY`]: replicas, two processors, three modes.
@@ -94,6 +95,53 @@ fn driver_and_feasibility_agree_with_brute_force() {
 }
 
 #[test]
+fn branching_alone_proves_the_optimum() {
+    // No integer program may hold more than three columns, so only decisions can close the gap.
+    let effort = Effort { gap: 0.0, columns: 3, nodes: 100, branches: 3000, ..Effort::default() };
+    let mut proved = 0;
+    for seed in 2000..2040 {
+        let table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let Ok(Some((_, truth))) = brute::solve(&table, 30_000) else { continue };
+        let pricing = Pricing::new(&table, &all_options(&table));
+        let mut pool = Pool::default();
+        let program = rows(&table, f64::INFINITY);
+        let root = root(&table, &pricing, program, &mut pool, f64::INFINITY, 0.0, Limits::default(), &Silent, &mut |_| ())
+            .expect("HiGHS solves it");
+        let shared = Shared { table: &table, pricing: &pricing, effort: &effort, watch: &Silent, aim: f64::INFINITY };
+        let mut tree = Tree::new(root.clone());
+        let best = tree.grow(&shared, &root, &mut pool, None, effort.branches, &mut Stats::default());
+        assert!(tree.bound() <= truth.objective + 1e-9, "seed {seed}: {} above {}", tree.bound(), truth.objective);
+        if tree.done() {
+            let found = best.unwrap_or_else(|| panic!("seed {seed}: closed without a plan")).1.objective;
+            assert!((found - truth.objective).abs() <= 1e-6 * (1.0 + found), "seed {seed}: {found} {}", truth.objective);
+            proved += 1;
+        }
+    }
+    assert!(proved >= 20, "{proved}");
+}
+
+#[test]
+fn right_answers_per_joule_equal_brute_force() {
+    let mut checked = 0;
+    for seed in 3000..3020 {
+        let mut table = random_table(seed, Size::TINY);
+        let rate: f64 = table.services.iter().map(|s| s.rate_hz).sum();
+        let found = ratio::solve(&table, &Effort { front: 0, ..Effort::for_seconds(1.0) }, &Silent);
+        // At the best price, no plan has power less than price times right answers: a linear brute force decides.
+        table.weights = Weights { power: 1.0, latency: 0.0, inaccuracy: found.value * rate, underuse: 0.0 };
+        let Ok(truth) = (if found.value.is_finite() { brute::solve(&table, 30_000) } else { Ok(None) }) else { continue };
+        assert!(found.bound <= found.value);
+        if let Some((_, e)) = truth {
+            let surplus = e.objective - found.value * rate;
+            assert!(surplus.abs() <= 1e-6 * e.power_w, "seed {seed}: {surplus}");
+            assert!(found.bound >= found.value * (1.0 - 1e-5), "seed {seed}: {} {}", found.bound, found.value);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "{checked}");
+}
+
+#[test]
 fn one_thread_and_two_give_the_same_bytes() {
     let table = random_table(7, Size::SMALL);
     let effort = Effort::for_seconds(1.0);
@@ -106,6 +154,22 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_eq!(one, with(1));
 }
 
+/// Prints when each phase ended.
+struct Phases(std::time::Instant, std::sync::Mutex<&'static str>);
+
+impl super::Watch for Phases {
+    fn progress(&self, p: super::Progress) {
+        let mut last = self.1.lock().expect("no panic while printing");
+        if *last != p.phase {
+            println!("  {:>6.2?} {} {} {}", self.0.elapsed(), p.phase, p.best, p.bound);
+            *last = p.phase;
+        }
+    }
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
 #[test]
 #[ignore = "a measurement, not a check"]
 fn medium_solves() {
@@ -114,7 +178,7 @@ fn medium_solves() {
     for seed in seeds.split(' ').map(|s| s.parse().expect("a number")) {
         let table = random_table(seed, Size::MEDIUM);
         let t = std::time::Instant::now();
-        let s = solve(&table, &Effort::for_seconds(seconds), &Silent);
+        let s = solve(&table, &Effort::for_seconds(seconds), &Phases(t, std::sync::Mutex::default()));
         let value = s.best.as_ref().map_or(f64::INFINITY, |b| b.1.objective);
         println!(
             "seed {seed}: {:?} {value:.6} bound {:.6} gap {:.3}% front {} in {:.2?} {:?}",

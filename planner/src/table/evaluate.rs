@@ -387,5 +387,10 @@ fn limits(table: &Table, e: &mut Evaluation) {
 
 /// True when a value breaks its cap by more than the [`TOLERANCE`].
 pub(crate) fn over(value: f64, cap: f64) -> bool {
-    value > cap + TOLERANCE * cap.abs().max(1e-30)
+    value > eased(cap)
+}
+
+/// A cap with the slack that it is given.
+pub(crate) fn eased(cap: f64) -> f64 {
+    cap + TOLERANCE * cap.abs().max(1e-30)
 }

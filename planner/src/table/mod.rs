@@ -11,8 +11,8 @@ mod describe;
 mod evaluate;
 
 pub use describe::describe;
-pub(crate) use evaluate::over;
 pub use evaluate::{Evaluation, TOLERANCE, Violation, evaluate};
+pub(crate) use evaluate::{eased, over};
 
 /// Index of a [`Place`] in [`Table::places`].
 pub type PlaceId = u32;

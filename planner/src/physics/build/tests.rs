@@ -93,7 +93,7 @@ fn a_fleet_cap_is_kept_truly() {
     let mut s = one_board();
     s.limits.power = Some(Said { value: Watts(10.0), at: s.services[0].at });
     let cap = build(&s).table.power_cap_w;
-    assert!(cap <= 10.0 && cap >= 10.0 * (1.0 - 2e-3));
+    assert!((10.0 * (1.0 - 2e-3)..=10.0).contains(&cap));
 }
 
 #[test]
@@ -165,4 +165,50 @@ fn a_fleet_of_ten_is_quick() {
     let m = build(&s);
     let entries: usize = m.table.services.iter().flat_map(|s| &s.options).map(|o| o.at.len()).sum();
     assert!(entries > 0 && entries < 200_000, "{entries} rows");
+}
+
+/// Real profiles: every device of the catalogue idles below its limits in every mode in a room of 25 °C, and
+/// every model that it has kernels and memory for runs on it.
+#[test]
+fn the_catalogue_is_plannable() {
+    let catalogue = profiles::Catalogue::builtin();
+    let mut s = one_board();
+    s.services[0].accuracy = None;
+    s.services[0].precisions = profiles::WeightFormat::ALL.map(crate::testing::precision).to_vec();
+    let at = s.services[0].at;
+    s.services[0].models = catalogue.model_ids().map(|m| Said { value: catalogue.model(m).unwrap().clone(), at }).collect();
+    for id in catalogue.device_ids() {
+        s.devices[0] = device_of("it", catalogue.device(id).unwrap().clone(), 0);
+        let m = build(&s);
+        assert!(m.unusable.is_empty(), "{id}: {:?}", m.unusable);
+        assert!(!m.dropped.iter().any(|d| d.reason == Reason::NoPlace), "{id}: {:?}", m.dropped);
+        for mode in &m.table.modes {
+            assert!(mode.dynamic_cap_w > 0.0 && mode.power_w(0.0) > 0.0, "{id} {mode:?}");
+        }
+        for o in &m.table.services[0].options {
+            let whole = o.at.iter().flatten().map(|at| at.stage(0, o.blocks));
+            assert!(whole.clone().all(|c| c.busy_s > 0.0 && c.busy_s.is_finite() && c.dynamic_j > 0.0), "{id}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    #[test]
+    fn a_hotter_room_costs_watts_and_leaves_less(seed in 0u64..1_000_000, hotter in 1.0..15.0f64) {
+        let cold = small_scenario(seed);
+        let mut hot = cold.clone();
+        for d in &mut hot.devices {
+            d.ambient.0 += hotter;
+        }
+        let (a, b) = (build(&cold), build(&hot));
+        for (x, mx) in a.modes.iter().zip(&a.table.modes) {
+            let Some(y) = b.modes.iter().position(|y| y == x) else { continue };
+            let my = &b.table.modes[y];
+            prop_assert!(my.dynamic_cap_w <= mx.dynamic_cap_w + 1e-9);
+            let d = 0.5 * my.dynamic_cap_w;
+            // Within the lines' error.
+            prop_assert!(my.power_w(d) >= mx.power_w(d) * (1.0 - 2e-3), "{} {}", my.power_w(d), mx.power_w(d));
+        }
+    }
 }

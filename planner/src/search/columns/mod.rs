@@ -4,6 +4,8 @@
 //! alone are checked when a column is made, so that a program over columns only has to couple them.
 
 mod price;
+#[cfg(test)]
+mod tests;
 
 pub use price::{Found, Pricing, enumerate, price};
 

@@ -65,17 +65,10 @@ fn service(table: &Table, lattices: &[Lattice], prices: &Prices, most: usize, mu
         }
         let l = &lattices[*i];
         let r = replicas(table, l);
-        let mut keep = Keep::cheapest(limit / r, most);
-        for (start, device) in starts(l, tariff, togo) {
-            if start > keep.limit() {
-                break;
-            }
-            let exact = ToGo::new(l, tariff, Some(device));
-            let mut walk = Walk { table, lattice: l, tariff, togo: &exact, steps: &mut steps };
-            if !walk.from_device(device, &mut keep) {
-                found.exact = false;
-                found.least = found.least.min(r * exact.least(l, tariff));
-            }
+        let (keep, left) = explore(table, l, tariff, togo, &Keep::cheapest(limit / r, most), &mut steps);
+        if left < f64::INFINITY {
+            found.exact = false;
+            found.least = found.least.min(r * left);
         }
         for (cost, column) in keep.found {
             let at = found.columns.partition_point(|(c, _)| *c <= r * cost);
@@ -119,20 +112,80 @@ pub fn enumerate(
         if r * cheapest > room {
             continue;
         }
-        let mut keep = Keep::all(room - (r - 1.0) * cheapest, most - all.len());
-        for (start, device) in starts(l, &tariff, &togo) {
-            if start > keep.limit() {
-                break;
-            }
-            let exact = ToGo::new(l, &tariff, Some(device));
-            let mut walk = Walk { table, lattice: l, tariff: &tariff, togo: &exact, steps: &mut steps };
-            if !walk.from_device(device, &mut keep) {
-                return None;
-            }
+        let keep = Keep::all(room - (r - 1.0) * cheapest, most - all.len());
+        let (keep, left) = explore(table, l, &tariff, &togo, &keep, &mut steps);
+        if left < f64::INFINITY {
+            return None;
         }
         all.extend(keep.found.into_iter().map(|(_, c)| c));
     }
     Some(all)
+}
+
+/// Steps of a walk before lateness gets a price.
+const FIRST: u64 = 2_000;
+
+/// Walks one option: what it keeps, and a lower bound on what it did not get to, infinite when it got to all.
+fn explore(table: &Table, l: &Lattice, tariff: &Tariff, togo: &ToGo, keep: &Keep, steps: &mut u64) -> (Keep, f64) {
+    let mut first = keep.clone();
+    let mut few = FIRST.min(*steps);
+    *steps -= few;
+    let left = tour(table, l, tariff, togo, [0.0; 3], &mut first, &mut few);
+    *steps += few;
+    if left == f64::INFINITY || first.overflow {
+        return (first, left);
+    }
+    // Cheap chains that are late hide behind the bound: price their lateness and start again.
+    let (bent, rates) = bend(table, l, tariff, togo.least(l, tariff));
+    let mut second = keep.clone();
+    let bound = ToGo::new(l, &bent, None);
+    let left = tour(table, l, &bent, &bound, rates, &mut second, steps);
+    (second, left)
+}
+
+/// Walks from every first device, nearest first. Returns as [`explore`] does.
+fn tour(table: &Table, l: &Lattice, tariff: &Tariff, togo: &ToGo, late: [f64; 3], keep: &mut Keep, steps: &mut u64) -> f64 {
+    let mut left = f64::INFINITY;
+    for (start, device) in starts(l, tariff, togo) {
+        if start > keep.limit() {
+            break;
+        }
+        let exact = ToGo::new(l, tariff, Some(device));
+        let mut walk = Walk { table, lattice: l, tariff, togo: &exact, late, steps };
+        if !walk.from_device(device, keep) {
+            left = left.min(exact.least(l, tariff));
+            if keep.overflow {
+                break;
+            }
+        }
+    }
+    left
+}
+
+/// Adds a price on lateness, `rate * (time - cap)` for each of the three times, such that the least cost
+/// is as high as a few tries make it (Lagrangian relaxation of the deadlines: chains in time only get
+/// cheaper, so every bound still holds for them).
+fn bend(table: &Table, l: &Lattice, tariff: &Tariff, least: f64) -> (Tariff, [f64; 3]) {
+    let s = &table.services[l.service as usize];
+    let mut rates = [0.0; 3];
+    let mut best = (least, tariff.clone());
+    for (x, cap) in [(2, s.total_cap_s), (1, s.tpot_cap_s), (0, s.ttft_cap_s)] {
+        if !cap.is_finite() || cap <= 0.0 || !best.0.is_finite() {
+            continue;
+        }
+        let from = best.clone();
+        for power in -2..=5 {
+            let rate = least.abs().max(1e-9) / cap * f64::powi(2.0, power);
+            let mut tried = from.1.clone();
+            tried.add_late(l, x, rate, cap);
+            let value = ToGo::new(l, &tried, None).least(l, &tried);
+            if value > best.0 {
+                best = (value, tried);
+                rates[x] = rate;
+            }
+        }
+    }
+    (best.1, rates)
 }
 
 fn replicas(table: &Table, l: &Lattice) -> f64 {

@@ -1,8 +1,8 @@
 //! A column's cost and coefficients in the program.
 
-use super::rows::{NONE, Rows, eased};
+use super::rows::{NONE, Rows};
 use crate::search::columns::Column;
-use crate::table::Table;
+use crate::table::{Table, eased};
 
 impl Rows {
     /// Objective coefficient of a column.

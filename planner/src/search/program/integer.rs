@@ -21,7 +21,7 @@ pub struct Outcome {
 }
 
 /// Chooses columns at least cost. `start` lists the columns of a known solution; `cuts` lists choices
-/// that must not come again.
+/// that must not come again; HiGHS stops at relative `gap`.
 #[must_use]
 pub fn integer(
     rows: &Rows,
@@ -30,6 +30,7 @@ pub fn integer(
     start: Option<&[usize]>,
     cuts: &[Vec<usize>],
     nodes: u32,
+    gap: f64,
 ) -> Option<Outcome> {
     let scale = rows.fixed.iter().filter(|f| !f.artificial).map(|f| f.cost.abs()).fold(0.0, f64::max).clamp(1e-3, 1e6);
     let mut variables = ProblemVariables::new();
@@ -86,7 +87,7 @@ pub fn integer(
     }
     let mut model = problem.try_into_inner().ok()?;
     quiet(&mut model).ok()?;
-    model.try_set_option("mip_rel_gap", 0.0).ok()?;
+    model.try_set_option("mip_rel_gap", gap).ok()?;
     model.try_set_option("mip_abs_gap", 1e-9).ok()?;
     model.try_set_option("mip_feasibility_tolerance", 1e-9).ok()?;
     model.try_set_option("mip_max_nodes", i32::try_from(nodes).unwrap_or(i32::MAX)).ok()?;

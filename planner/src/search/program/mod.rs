@@ -8,6 +8,8 @@ mod entries;
 mod integer;
 mod relaxation;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use decision::Decision;
 pub use integer::{Outcome, integer};

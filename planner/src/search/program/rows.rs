@@ -6,7 +6,7 @@
 //! these ties have root gaps of thousands of per cent.
 
 use super::super::split::{Prices, Window};
-use crate::table::{TOLERANCE, Table, Weights};
+use crate::table::{Table, Weights, eased};
 
 /// No such row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -417,11 +417,6 @@ impl Rows {
         // Rounding of the sum itself.
         sum - 1e-13 * size
     }
-}
-
-/// A cap with the slack that evaluation gives it.
-pub(super) fn eased(cap: f64) -> f64 {
-    cap + TOLERANCE * cap.abs().max(1e-30)
 }
 
 /// Devices that must be awake whenever `device` is, by any number of steps.

@@ -1,7 +1,10 @@
 //! What of one option's layered graph does not depend on prices: nodes, reach, least times to go.
 
 use super::togo::{Tariff, ToGo};
-use crate::table::{Choice, Service, Table, over};
+use crate::table::{BlockCosts, Choice, Service, Table, over};
+
+/// Pins that bounds know of; each doubles their work. More pins still hold, but only chains know.
+const PINS: usize = 3;
 
 /// The nodes (block, place) of one option of one service, with local numbers for places and devices.
 #[derive(Clone, Debug)]
@@ -21,12 +24,20 @@ pub struct Lattice {
     pub mode_run: Vec<std::ops::Range<usize>>,
     /// Devices with a place here.
     pub devices: Vec<u32>,
+    /// By local device: pins that touching it meets, one bit each, of the first [`PINS`].
+    pub meets: Vec<u32>,
+    /// All those bits.
+    pub pins: u32,
     /// Whether a local device may hold the first block.
     pub may_start: Vec<bool>,
     /// By local place and block: largest end of a stage that starts there; equal to the start when none fits.
     pub reach: Vec<u32>,
     /// Least ttft, tpot and total still to come from (block, place) on, any stage but the first, by `node`.
     rest: [Vec<f64>; 3],
+    /// By ordered pair of local places of one mode that cannot both hold a whole model: see [`Lattice::joint`].
+    joint: Vec<(usize, usize, Vec<u16>)>,
+    /// The three times as tariffs.
+    pub times: Vec<Tariff>,
 }
 
 impl Lattice {
@@ -46,9 +57,13 @@ impl Lattice {
             mode_of: Vec::new(),
             mode_run: Vec::new(),
             devices: Vec::new(),
+            meets: Vec::new(),
+            pins: 0,
             may_start: Vec::new(),
             reach: Vec::new(),
             rest: Default::default(),
+            joint: Vec::new(),
+            times: Vec::with_capacity(3),
         };
         for p in 0..table.places.len() {
             l.admit(table, s, o, p);
@@ -61,6 +76,10 @@ impl Lattice {
             })
             .collect();
         l.stages = (o.max_stages as usize).min(blocks).min(l.places.len());
+        l.pair(table, s, o);
+        let pins = || s.pins.iter().take(PINS).enumerate();
+        l.meets = l.devices.iter().map(|d| pins().filter(|(_, pin)| pin.contains(d)).map(|(i, _)| 1 << i).sum()).collect();
+        l.pins = (1 << pins().count()) - 1;
         l.may_start = l.devices.iter().map(|d| s.first.is_empty() || s.first.contains(d)).collect();
         if l.stages == 0 || !l.may_start.contains(&true) {
             return None;
@@ -73,6 +92,7 @@ impl Lattice {
                 return None;
             }
             l.rest[x] = togo.into_second();
+            l.times.push(tariff);
         }
         Some(l)
     }
@@ -111,10 +131,62 @@ impl Lattice {
         self.reach.extend(reach);
     }
 
+    /// Fills in how far two stages on places of one mode reach together.
+    fn pair(&mut self, table: &Table, s: &Service, o: &Choice) {
+        let rate = s.rate_hz / f64::from(o.replicas);
+        let nb = self.blocks;
+        for (p, q) in (0..self.places.len()).flat_map(|p| self.mode_run[p].clone().map(move |q| (p, q))) {
+            let place = |i: usize| &table.places[self.places[i] as usize];
+            let (Some(a), Some(b)) = (&o.at[self.places[p] as usize], &o.at[self.places[q] as usize]) else { continue };
+            let watts = table.modes[place(p).mode as usize].dynamic_cap_w;
+            let bytes =
+                if place(p).pool == place(q).pool { table.pools[place(p).pool as usize].capacity_bytes } else { f64::INFINITY };
+            let fits = |start: usize, cut: usize, end: usize| {
+                let (first, second) = (a.stage(start as u32, cut as u32), b.stage(cut as u32, end as u32));
+                !over(first.bytes + second.bytes, bytes) && !over(rate * (first.dynamic_j + second.dynamic_j), watts)
+            };
+            // Halving asks that longer stages need more.
+            let grows = |at: &BlockCosts| at.sum.windows(2).all(|w| w[0].bytes <= w[1].bytes && w[0].dynamic_j <= w[1].dynamic_j);
+            let loose = (1..nb).all(|cut| fits(0, cut, nb));
+            if p == q || nb > usize::from(u16::MAX) || loose || !grows(a) || !grows(b) {
+                continue;
+            }
+            let mut reach = vec![0; nb * (nb + 1)];
+            for start in 0..nb {
+                for cut in start + 1..nb {
+                    let ends: Vec<usize> = (cut + 1..=nb).collect();
+                    reach[start * (nb + 1) + cut] =
+                        (cut + ends.partition_point(|&end| fits(start, cut, end))).min(self.reach(cut, q)) as u16;
+                }
+            }
+            self.joint.push((p, q, reach));
+        }
+    }
+
+    /// By start and cut (`start * (blocks + 1) + cut`): the largest end of a stage on `q` from the cut on that
+    /// fits beside a stage on `p` up to it. `None`: any that fits alone.
+    #[must_use]
+    pub fn joint(&self, p: usize, q: usize) -> Option<&[u16]> {
+        let at = self.joint.binary_search_by_key(&(p, q), |j| (j.0, j.1)).ok()?;
+        Some(&self.joint[at].2)
+    }
+
+    /// Where the ends of a local place begin, with pins open after it.
+    #[must_use]
+    pub fn ends(&self, open: u32, place: usize) -> usize {
+        (open as usize * self.places.len() + place) * (self.blocks + 1)
+    }
+
     /// Number of the node (block, local place).
     #[must_use]
     pub fn node(&self, block: usize, place: usize) -> usize {
         block * self.places.len() + place
+    }
+
+    /// Number of the node with pins still to be met, `open`, its own place's included.
+    #[must_use]
+    pub fn open_node(&self, open: u32, block: usize, place: usize) -> usize {
+        open as usize * self.blocks * self.places.len() + self.node(block, place)
     }
 
     /// Least time of kind `x` (0 ttft, 1 tpot, 2 total) still to come from a node.

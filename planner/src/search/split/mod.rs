@@ -7,6 +7,8 @@
 
 mod graph;
 mod lattice;
+#[cfg(test)]
+mod tests;
 mod togo;
 mod walk;
 

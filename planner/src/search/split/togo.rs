@@ -1,7 +1,7 @@
 //! Scalar costs on the lattice, and the least cost to go from each of its nodes.
 
 use super::{Lattice, Prices, Window};
-use crate::table::{Choice, Cost, Hop, Table, Transfer};
+use crate::table::{Choice, Cost, Hop, Table, Transfer, eased};
 
 /// One scalar cost of everything a chain does: a price list applied, or one of its three times.
 #[derive(Clone, Debug)]
@@ -88,6 +88,19 @@ impl Tariff {
         tariff
     }
 
+    /// Adds `rate * (time - cap)` of kind `x` to every chain's cost.
+    pub fn add_late(&mut self, l: &Lattice, x: usize, rate: f64, cap: f64) {
+        let time = &l.times[x];
+        let add = |to: &mut [f64], more: &[f64]| to.iter_mut().zip(more).for_each(|(a, b)| *a += rate * b);
+        add(&mut self.prefix, &time.prefix);
+        add(&mut self.stage, &time.stage);
+        add(&mut self.hop, &time.hop);
+        add(&mut self.back, &time.back);
+        add(&mut self.enter, &time.enter);
+        add(&mut self.leave, &time.leave);
+        self.enter.iter_mut().for_each(|e| *e -= rate * eased(cap));
+    }
+
     fn build(
         table: &Table,
         l: &Lattice,
@@ -163,8 +176,9 @@ impl Tariff {
     }
 }
 
-/// Least cost to go: entry `[k-1][node]` is the least cost of everything from a stage that starts at
-/// the node (its own entry not included) when it and at most `k - 1` stages after it may follow.
+/// Least cost to go: entry `[k-1][open_node]` is the least cost of everything from a stage that starts at
+/// the node (its own entry not included) when it and at most `k - 1` stages after it may follow, and
+/// these must meet the pins still open.
 ///
 /// Valid as a lower bound for every real chain: deadlines are not seen, and a place may come back two
 /// stages later. Touching a device again is free, so an entry is charged only where it cannot be a
@@ -172,56 +186,66 @@ impl Tariff {
 /// chains of up to four stages; without it, for up to two. Later entries go free.
 #[derive(Clone, Debug)]
 pub struct ToGo {
-    layers: Vec<Vec<f64>>,
+    layers: Vec<Layer>,
     /// By device of the second stage: the layer of third stages, when a fourth may follow.
-    third: Vec<Vec<f64>>,
+    third: Vec<Layer>,
     first: Option<usize>,
+}
+
+/// Costs to go of one number of stages left.
+#[derive(Clone, Debug)]
+struct Layer {
+    /// By `open_node`.
+    cost: Vec<f64>,
+    /// By pins open after it, local place and end: blocks up to there and all that follows.
+    ends: Vec<f64>,
+}
+
+/// By pins open, cut and local place: least cost of going on after a stage, at all, or to another device.
+struct Onward {
+    any: Vec<f64>,
+    away: Vec<f64>,
 }
 
 impl ToGo {
     /// Backward pass, for one first device (local) or for any.
     #[must_use]
     pub fn new(l: &Lattice, t: &Tariff, first: Option<usize>) -> ToGo {
-        let (np, nd, nb) = (l.places.len(), l.devices.len(), l.blocks);
-        let back: Vec<f64> = (0..nd)
-            .map(|d| match first {
-                Some(f) => t.back[d * nd + f],
-                None => (0..nd).filter(|&f| l.may_start[f]).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min),
-            })
-            .collect();
+        let nd = l.devices.len();
+        let starts = |d: &usize| first.map_or(l.may_start[*d], |f| f == *d);
+        let back: Vec<f64> =
+            (0..nd).map(|d| (0..nd).filter(starts).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min)).collect();
+        let size = (l.pins as usize + 1) * l.blocks * l.places.len();
+        let mut onward = Onward { any: vec![f64::INFINITY; size], away: vec![f64::INFINITY; size] };
         let mut togo = ToGo { layers: Vec::with_capacity(l.stages), third: Vec::new(), first };
-        let mut onward = vec![f64::INFINITY; nb * np];
-        let mut free = vec![false; nd];
+        // Whether an entry into stage `index + 1` can be told from a return.
+        let known = if first.is_some() { 3 } else { 2 };
         for k in 1..=l.stages {
             let index = l.stages - k + 1;
-            free.fill(false);
-            first.into_iter().for_each(|f| free[f] = true);
-            if let Some(next) = togo.layers.last() {
-                // Entries into stage `index + 1`.
-                let known = if first.is_some() { 3 } else { 2 };
-                if index == 2 && !togo.third.is_empty() {
+            let mut free: Vec<bool> = (0..nd).map(|d| first == Some(d) || index >= known).collect();
+            let layer = match togo.layers.last() {
+                None => layer(l, t, &back, index, &onward, |_| None),
+                Some(_) if index == 2 && !togo.third.is_empty() => {
                     for d in 0..nd {
-                        onward_costs(l, t, &togo.third[d], &free, Some(d), &mut onward);
+                        onward.fill(l, t, &togo.third[d].cost, &free, Some(d));
                     }
-                } else if index == 3 && first.is_some() {
-                    togo.third = (0..nd)
-                        .map(|second| {
-                            let mut free = free.clone();
-                            free[second] = true;
-                            onward_costs(l, t, next, &free, None, &mut onward);
-                            layer(l, t, &back, index, &onward)
-                        })
-                        .collect();
-                    free.fill(true);
-                    onward_costs(l, t, next, &free, None, &mut onward);
-                } else {
-                    if index >= known {
+                    layer(l, t, &back, index, &onward, |d| togo.third.get(d))
+                }
+                Some(next) => {
+                    if index == 3 && first.is_some() {
+                        togo.third = (0..nd)
+                            .map(|second| {
+                                let free: Vec<bool> = (0..nd).map(|d| first == Some(d) || d == second).collect();
+                                onward.fill(l, t, &next.cost, &free, None);
+                                layer(l, t, &back, index, &onward, |_| Some(next))
+                            })
+                            .collect();
                         free.fill(true);
                     }
-                    onward_costs(l, t, next, &free, None, &mut onward);
+                    onward.fill(l, t, &next.cost, &free, None);
+                    layer(l, t, &back, index, &onward, |_| Some(next))
                 }
-            }
-            let layer = layer(l, t, &back, index, &onward);
+            };
             togo.layers.push(layer);
         }
         togo
@@ -240,15 +264,15 @@ impl ToGo {
         if !l.may_start[d] || self.first.is_some_and(|f| f != d) {
             return f64::INFINITY;
         }
-        t.enter[d] + t.touch[place] + self.layers[l.stages - 1][place]
+        t.enter[d] + t.touch[place] + self.layers[l.stages - 1].cost[l.open_node(l.pins, 0, place)]
     }
 
-    /// Least cost from a node of stage `index`, counted from one; `before` is the device of the stage before.
+    /// Least cost from an `open_node` of stage `index`, counted from one; `before` is the device of the stage before.
     #[must_use]
     pub fn get(&self, index: usize, before: usize, node: usize) -> f64 {
         match self.third.get(before) {
-            Some(layer) if index == 3 => layer[node],
-            _ => self.layers[self.layers.len() - index][node],
+            Some(layer) if index == 3 => layer.cost[node],
+            _ => self.layers[self.layers.len() - index].cost[node],
         }
     }
 
@@ -256,57 +280,125 @@ impl ToGo {
     #[must_use]
     pub fn into_second(mut self) -> Vec<f64> {
         self.layers.pop();
-        self.layers.pop().unwrap_or_default()
+        self.layers.pop().map(|layer| layer.cost).unwrap_or_default()
     }
 }
 
-/// One layer: the stage at each node, then the end or the way on.
-fn layer(l: &Lattice, t: &Tariff, back: &[f64], index: usize, onward: &[f64]) -> Vec<f64> {
+/// One layer: the stage at each node, then the end, or another device, or another place of the mode.
+/// `next` gives the layer after it, which may depend on the device.
+fn layer<'a>(
+    l: &Lattice,
+    t: &Tariff,
+    back: &[f64],
+    index: usize,
+    onward: &Onward,
+    next: impl Fn(usize) -> Option<&'a Layer>,
+) -> Layer {
     let (np, nb) = (l.places.len(), l.blocks);
-    let mut layer = vec![f64::INFINITY; nb * np];
+    let masks = l.pins as usize + 1;
+    let mut made = Layer { cost: vec![f64::INFINITY; masks * nb * np], ends: vec![f64::INFINITY; masks * np * (nb + 1)] };
+    let mut out = vec![f64::INFINITY; nb + 1];
     for p in 0..np {
         let d = l.device_of[p];
         let row = p * (nb + 1);
         let window = &t.windows[p];
-        let (from, to) = (window.end.0 as usize, window.end.1 as usize);
-        let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
-        for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
-            let reach = l.reach(b, p);
-            let may_end = reach == nb && from <= nb && nb <= to;
-            let mut best = if may_end { finish } else { f64::INFINITY };
-            for e in from.max(b + 1)..=reach.min(nb - 1).min(to) {
-                best = best.min(t.prefix[row + e] + onward[e * np + p]);
+        let (from, to) = (window.end.0.max(1) as usize, nb.min(window.end.1 as usize));
+        for after in (0..=l.pins).filter(|after| after & l.meets[d] == 0) {
+            let at = l.ends(after, p);
+            out.fill(f64::INFINITY);
+            for e in from..=to {
+                let blocks = t.prefix[row + e];
+                (made.ends[at + e], out[e]) = if e < nb {
+                    let node = l.open_node(after, e, p);
+                    (blocks + onward.any[node], blocks + onward.away[node])
+                } else if after == 0 {
+                    let finish = blocks + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
+                    (finish, finish)
+                } else {
+                    (f64::INFINITY, f64::INFINITY)
+                };
             }
-            layer[b * np + p] = best - t.prefix[row + b] + t.stage[p];
+            for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
+                let reach = l.reach(b, p);
+                let mut best = out[(b + 1).min(reach + 1)..=reach].iter().copied().fold(f64::INFINITY, f64::min);
+                if let Some(next) = next(d) {
+                    best = best.min(stay(l, t, next, (after, b, p), (from, to.min(reach))));
+                }
+                let cost = best - t.prefix[row + b] + t.stage[p];
+                // Before this stage, any of the pins that its device meets may have been open.
+                for open in (0..=l.pins).filter(|open| open & !l.meets[d] == after) {
+                    made.cost[l.open_node(open, b, p)] = cost;
+                }
+            }
         }
     }
-    layer
+    made
 }
 
-/// By cut and local place: least cost of going on from a stage there to any other place. Entering a
-/// `free` device may be a return, so it costs nothing unless touching earns or is forbidden. With `only`,
-/// fills in the places of that device alone.
-fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Option<usize>, onward: &mut [f64]) {
-    let (np, nd) = (l.places.len(), l.devices.len());
-    let mut enter = vec![0.0; nd];
-    let mut away = vec![0.0; nd];
-    for cut in 1..l.blocks {
-        let row = &next[cut * np..(cut + 1) * np];
-        enter.fill(f64::INFINITY);
-        for p in 0..np {
-            let d = l.device_of[p];
-            let touch = if free[d] && t.touch[p] < f64::INFINITY { t.touch[p].min(0.0) } else { t.touch[p] };
-            enter[d] = f64::min(enter[d], row[p] + touch);
+/// Least cost of a stage of blocks from `b` on place `p`, followed by one on another place of its mode,
+/// the two of them within what memory and cooling hold together.
+fn stay(l: &Lattice, t: &Tariff, next: &Layer, (after, b, p): (u32, usize, usize), (from, to): (usize, usize)) -> f64 {
+    let nb = l.blocks;
+    let (d, row) = (l.device_of[p], p * (nb + 1));
+    let mut best = f64::INFINITY;
+    for q in l.mode_run[p].clone().filter(|&q| q != p) {
+        let joint = l.joint(p, q);
+        for e in from.max(b + 1)..=to.min(nb - 1) {
+            let node = l.open_node(after, e, q);
+            let whole = next.cost[node];
+            // The unrestricted cost first: most are too dear for a closer look.
+            let here = t.prefix[row + e] + t.hop(l, d, d, e);
+            if here + whole >= best {
+                continue;
+            }
+            let rest = match joint {
+                None => whole,
+                Some(joint) => {
+                    let last = joint[b * (nb + 1) + e] as usize;
+                    let at = l.ends(after, q);
+                    let window = &t.windows[q];
+                    let starts = window.start.0 as usize <= e && e <= window.start.1 as usize;
+                    if !starts || last <= e {
+                        f64::INFINITY
+                    } else {
+                        let end = next.ends[at + e + 1..=at + last].iter().copied().fold(f64::INFINITY, f64::min);
+                        end - t.prefix[q * (nb + 1) + e] + t.stage[q]
+                    }
+                }
+            };
+            best = best.min(here + rest);
         }
-        for from in 0..nd {
-            away[from] =
-                (0..nd).filter(|&to| to != from).map(|to| enter[to] + t.hop(l, from, to, cut)).fold(f64::INFINITY, f64::min);
-        }
-        for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
-            let d = l.device_of[p];
-            // On the same device only another place of the same mode; they stand side by side.
-            let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
-            onward[cut * np + p] = away[d].min(stay + t.hop(l, d, d, cut));
+    }
+    best
+}
+
+impl Onward {
+    /// Fills in the least costs of going on from a stage at any place, or at the places of device `only`.
+    /// Entering a `free` device may be a return, so it costs nothing unless touching earns or is forbidden.
+    fn fill(&mut self, l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Option<usize>) {
+        let (np, nd) = (l.places.len(), l.devices.len());
+        let mut enter = vec![0.0; nd];
+        let mut away = vec![0.0; nd];
+        for (open, cut) in (0..=l.pins).flat_map(|open| (1..l.blocks).map(move |cut| (open, cut))) {
+            let at = l.open_node(open, cut, 0);
+            let row = &next[at..at + np];
+            enter.fill(f64::INFINITY);
+            for p in 0..np {
+                let d = l.device_of[p];
+                let touch = if free[d] && t.touch[p] < f64::INFINITY { t.touch[p].min(0.0) } else { t.touch[p] };
+                enter[d] = f64::min(enter[d], row[p] + touch);
+            }
+            for from in (0..nd).filter(|&from| only.is_none_or(|d| d == from)) {
+                away[from] =
+                    (0..nd).filter(|&to| to != from).map(|to| enter[to] + t.hop(l, from, to, cut)).fold(f64::INFINITY, f64::min);
+            }
+            for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
+                let d = l.device_of[p];
+                // On the same device only another place of the same mode; they stand side by side.
+                let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
+                self.away[at + p] = away[d];
+                self.any[at + p] = away[d].min(stay + t.hop(l, d, d, cut));
+            }
         }
     }
 }
