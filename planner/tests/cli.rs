@@ -100,7 +100,11 @@ fn transcript(script: &str) -> String {
 #[test]
 fn transcripts_are_as_written() {
     let folder = root().join("planner/tests/cli");
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "txt")).collect();
+    let mut scripts: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
+        .collect();
     scripts.sort();
     assert!(!scripts.is_empty());
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();

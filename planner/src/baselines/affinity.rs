@@ -18,12 +18,19 @@ fn grow(board: &Board<'_>, s: usize, option: &Choice, memory: &mut Memory) -> Re
     let mut stages: Vec<Stage> = Vec::new();
     for block in 0..option.blocks {
         let bytes = |p: PlaceId| board.cost(option, p, block, block + 1).map(|c| c.bytes);
-        let fits = |p: PlaceId| bytes(p).is_some_and(|b| b <= memory.at(board.table, p)) && (block > 0 || board.allowed_first(s, p));
-        let open = |p: PlaceId| stages.last().is_some_and(|last| last.place == p) || (stages.len() < option.max_stages as usize && stages.iter().all(|st| st.place != p && !two_modes(board, st.place, p)));
+        let fits =
+            |p: PlaceId| bytes(p).is_some_and(|b| b <= memory.at(board.table, p)) && (block > 0 || board.allowed_first(s, p));
+        let open = |p: PlaceId| {
+            stages.last().is_some_and(|last| last.place == p)
+                || (stages.len() < option.max_stages as usize
+                    && stages.iter().all(|st| st.place != p && !two_modes(board, st.place, p)))
+        };
         let energy = |p: PlaceId| board.cost(option, p, block, block + 1).map_or(f64::INFINITY, |c| c.dynamic_j);
         let best = board.places.iter().copied().filter(|&p| fits(p) && open(p)).min_by(|&a, &b| energy(a).total_cmp(&energy(b)));
         // Nothing has room: overbook where it stands, as the rule would.
-        let place = best.or_else(|| stages.last().map(|st| st.place)).or_else(|| board.places.iter().copied().find(|&p| bytes(p).is_some()));
+        let place = best
+            .or_else(|| stages.last().map(|st| st.place))
+            .or_else(|| board.places.iter().copied().find(|&p| bytes(p).is_some()));
         let place = place.ok_or_else(|| format!("{} runs on no device at this precision", board.table.services[s].name))?;
         memory.take(board.table, place, bytes(place).unwrap_or(0.0));
         match stages.last_mut() {

@@ -35,10 +35,38 @@ pub struct Baseline {
 #[must_use]
 pub fn all(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Vec<Baseline> {
     vec![
-        ruled(scenario, WeightFormat::W16, "standard", "standard: biggest device, FP16", "whole models at 16 bits on the device with the highest memory bandwidth", biggest::place),
-        ruled(scenario, WeightFormat::W4, "biggest-4bit", "uniform 4-bit on the biggest device", "whole models at 4 bits on the device with the highest memory bandwidth", biggest::place),
-        ruled(scenario, WeightFormat::W16, "layer-affinity", "greedy by layer affinity", "block by block to the processor that spends the least energy on it and still has memory, 16 bits", affinity::place),
-        ruled(scenario, WeightFormat::W4, "memory-proportional", "memory-proportional split", "the fewest devices whose free memory holds the model, layers in proportion to it, 4 bits", proportional::place),
+        ruled(
+            scenario,
+            WeightFormat::W16,
+            "standard",
+            "standard: biggest device, FP16",
+            "whole models at 16 bits on the device with the highest memory bandwidth",
+            biggest::place,
+        ),
+        ruled(
+            scenario,
+            WeightFormat::W4,
+            "biggest-4bit",
+            "uniform 4-bit on the biggest device",
+            "whole models at 4 bits on the device with the highest memory bandwidth",
+            biggest::place,
+        ),
+        ruled(
+            scenario,
+            WeightFormat::W16,
+            "layer-affinity",
+            "greedy by layer affinity",
+            "block by block to the processor that spends the least energy on it and still has memory, 16 bits",
+            affinity::place,
+        ),
+        ruled(
+            scenario,
+            WeightFormat::W4,
+            "memory-proportional",
+            "memory-proportional split",
+            "the fewest devices whose free memory holds the model, layers in proportion to it, 4 bits",
+            proportional::place,
+        ),
         held(scenario, effort, watch),
     ]
 }
@@ -49,7 +77,11 @@ fn fixed(scenario: &Scenario, weights: WeightFormat) -> Scenario {
     for service in &mut s.services {
         service.models.truncate(1);
         let native = &service.models[0].value.formats;
-        let weights = if native.is_empty() || native.contains(&weights) || native.contains(&WeightFormat::W16) { weights } else { native[0] };
+        let weights = if native.is_empty() || native.contains(&weights) || native.contains(&WeightFormat::W16) {
+            weights
+        } else {
+            native[0]
+        };
         service.precisions = vec![profiles::Precision { weights, kv_bits: 16, activation_bits: 16 }];
         service.scaling.methods = vec![scenarios::Method::Single];
         service.scaling.samples = vec![1];
@@ -63,7 +95,14 @@ fn fixed(scenario: &Scenario, weights: WeightFormat) -> Scenario {
 
 type Place = fn(&rule::Board<'_>) -> Result<crate::table::Assignment, String>;
 
-fn ruled(scenario: &Scenario, weights: WeightFormat, key: &'static str, name: &'static str, rule: &'static str, place: Place) -> Baseline {
+fn ruled(
+    scenario: &Scenario,
+    weights: WeightFormat,
+    key: &'static str,
+    name: &'static str,
+    rule: &'static str,
+    place: Place,
+) -> Baseline {
     let fixed = fixed(scenario, weights);
     let model = physics::build(&fixed);
     let board = rule::Board::new(&fixed, &model);
@@ -79,7 +118,8 @@ fn ruled(scenario: &Scenario, weights: WeightFormat, key: &'static str, name: &'
 
 /// The planner itself with every precision held at 16 bits.
 fn held(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Baseline {
-    let (key, name, rule) = ("fp16", "planned, precision held at FP16", "the planner's own best with every model held at 16 bits");
+    let (key, name, rule) =
+        ("fp16", "planned, precision held at FP16", "the planner's own best with every model held at 16 bits");
     let mut s = scenario.clone();
     for service in &mut s.services {
         service.precisions.retain(|p| p.weights == WeightFormat::W16);
@@ -102,7 +142,14 @@ fn held(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Baseline {
 fn priced(scenario: &Scenario, model: &Model, assignment: &crate::table::Assignment) -> (Vec<String>, Plan) {
     let e = evaluate(&model.table, assignment);
     let broken = e.violations.iter().map(|v| crate::table::describe(&model.table, v)).collect();
-    let certificate = Certificate { objective: "power".into(), unit: "W".into(), value: e.power_w, bound: 0.0, gap: 1.0, status: "rule".into() };
+    let certificate = Certificate {
+        objective: "power".into(),
+        unit: "W".into(),
+        value: e.power_w,
+        bound: 0.0,
+        gap: 1.0,
+        status: "rule".into(),
+    };
     (broken, compose(scenario, model, assignment, certificate, 0))
 }
 
@@ -110,7 +157,8 @@ fn priced(scenario: &Scenario, model: &Model, assignment: &crate::table::Assignm
 fn floors(scenario: &Scenario, plan: &Plan) -> Vec<String> {
     let missed = scenario.services.iter().zip(&plan.services).filter_map(|(wanted, got)| {
         let (floor, accuracy) = (wanted.accuracy.as_ref()?.at_least.value.get(), got.expected.accuracy?);
-        (accuracy < floor).then(|| format!("{}: accuracy {:.1} % is below the floor of {:.1} %", wanted.name, 100.0 * accuracy, 100.0 * floor))
+        (accuracy < floor)
+            .then(|| format!("{}: accuracy {:.1} % is below the floor of {:.1} %", wanted.name, 100.0 * accuracy, 100.0 * floor))
     });
     missed.collect()
 }

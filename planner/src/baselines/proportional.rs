@@ -19,7 +19,9 @@ fn spread(board: &Board<'_>, s: usize, option: &Choice, memory: &mut Memory) -> 
     let mut order: Vec<PlaceId> = Vec::new();
     for &p in &board.places {
         let device = board.table.places[p as usize].device;
-        if board.cost(option, p, 0, option.blocks).is_some() && order.iter().all(|&q| board.table.places[q as usize].device != device) {
+        if board.cost(option, p, 0, option.blocks).is_some()
+            && order.iter().all(|&q| board.table.places[q as usize].device != device)
+        {
             order.push(p);
         }
     }

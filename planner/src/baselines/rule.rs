@@ -75,6 +75,7 @@ impl Memory {
 
 /// A chain per service, one replica each.
 pub(super) fn assignment(chains: Vec<(u32, Vec<Stage>)>) -> Assignment {
-    let services = chains.into_iter().map(|(option, stages)| Some(Deployment { option, chains: vec![Chain { stages }] })).collect();
+    let services =
+        chains.into_iter().map(|(option, stages)| Some(Deployment { option, chains: vec![Chain { stages }] })).collect();
     Assignment { services }
 }

@@ -41,6 +41,16 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Optimize {
+    pub(crate) fn show(&self) -> super::watch::Show {
+        match (self.quiet, self.verbose) {
+            (true, _) => super::watch::Show::Nothing,
+            (_, true) => super::watch::Show::Lines,
+            _ => super::watch::Show::Bar,
+        }
+    }
+}
+
 /// How hard and how reproducibly to search.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Search {
@@ -51,7 +61,7 @@ pub(crate) struct Search {
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Nominal search time, `10s`: sets counted work, so the same value gives the same plan anywhere
-    #[arg(long, default_value = "10s", value_parser = seconds)]
+    #[arg(long, default_value = "4s", value_parser = seconds)]
     pub(crate) time: f64,
     /// Relative gap to the proved bound at which to stop, `1%`
     #[arg(long, default_value = "0%", value_parser = share)]
@@ -73,8 +83,11 @@ pub(crate) struct Optimize {
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
     /// No progress
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Each step of the search as a line on stderr
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]

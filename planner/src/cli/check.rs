@@ -31,7 +31,13 @@ fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
         Format::Human => {
-            let mut text = format!("{}: {} devices on {} sites, {} services, no errors\n", args.scenario.display(), scenario.devices.len(), scenario.sites.len(), scenario.services.len());
+            let mut text = format!(
+                "{}: {} devices on {} sites, {} services, no errors\n",
+                args.scenario.display(),
+                scenario.devices.len(),
+                scenario.sites.len(),
+                scenario.services.len()
+            );
             for (name, count) in options {
                 text.push_str(&format!("  {name:<20} {count} options of model, precision, scaling and replicas\n"));
             }

@@ -40,7 +40,9 @@ impl Failure {
     pub(crate) fn bug(message: impl std::fmt::Display) -> Self {
         Self {
             exit: Exit::Bug,
-            message: format!("this is a bug in planner, not in your input: {message}\nhelp: send the scenario and this line to the maintainers"),
+            message: format!(
+                "this is a bug in planner, not in your input: {message}\nhelp: send the scenario and this line to the maintainers"
+            ),
         }
     }
 }

@@ -13,20 +13,31 @@ pub(crate) fn run(args: &Explain) -> Outcome {
         return Ok(Exit::Done);
     }
     if args.what.starts_with("EDGE-") {
-        return Err(Failure::input(format!("error: there is no error code `{}`\n  help: codes are printed with each error, as EDGE-0007", args.what)));
+        return Err(Failure::input(format!(
+            "error: there is no error code `{}`\n  help: codes are printed with each error, as EDGE-0007",
+            args.what
+        )));
     }
     let path = Path::new(&args.what);
     let wanted = scenario(path)?;
     let given = args.plan.as_deref().map(files::plan).transpose()?;
     with_threads(args.search.threads, || {
-        let solved = solve(&wanted, &effort(&args.search), None, args.format == Format::Json);
+        let solved = solve(
+            &wanted,
+            &effort(&args.search),
+            None,
+            if args.format == Format::Json { super::watch::Show::Nothing } else { super::watch::Show::Bar },
+        );
         let Some(mut plan) = solved.plan.clone() else {
             return infeasible::report(&wanted, path, &solved.solution, args.format);
         };
         let mut solution = solved.solution;
         if let Some(given) = given {
             let Some(assignment) = explain::assignment_of(&wanted, &solved.model, &given) else {
-                return Err(Failure::input(format!("error: that plan does not fit {}\n  help: `planner check {} --plan …` lists every violation", args.what, args.what)));
+                return Err(Failure::input(format!(
+                    "error: that plan does not fit {}\n  help: `planner check {} --plan …` lists every violation",
+                    args.what, args.what
+                )));
             };
             let evaluation = crate::table::evaluate(&solved.model.table, &assignment);
             solution.best = Some((assignment, evaluation));

@@ -9,7 +9,9 @@ const BYTES_MAX: u64 = 64 << 20;
 
 /// A file's bytes, or what to do about it.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let meta = std::fs::metadata(path).map_err(|e| Failure::input(format!("error: cannot read {}: {e}\n  help: check the path; examples are in scenarios/", path.display())))?;
+    let meta = std::fs::metadata(path).map_err(|e| {
+        Failure::input(format!("error: cannot read {}: {e}\n  help: check the path; examples are in scenarios/", path.display()))
+    })?;
     if meta.is_dir() {
         return Err(Failure::input(format!("error: {} is a folder\n  help: name a file in it", path.display())));
     }
@@ -21,7 +23,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Writes beside the target and renames, so that a reader sees the old file or the new one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::input(format!("error: cannot write {}: {e}\n  help: choose another folder with --out", path.display()));
+    let failed = |e: std::io::Error| {
+        Failure::input(format!("error: cannot write {}: {e}\n  help: choose another folder with --out", path.display()))
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -46,7 +50,12 @@ pub(crate) fn plan(path: &Path) -> Result<protocol::Plan, Failure> {
     if plan.schema == protocol::SCHEMA {
         Ok(plan)
     } else {
-        Err(Failure::input(format!("error: {}: schema is `{}`, this planner reads `{}`", path.display(), plan.schema, protocol::SCHEMA)))
+        Err(Failure::input(format!(
+            "error: {}: schema is `{}`, this planner reads `{}`",
+            path.display(),
+            plan.schema,
+            protocol::SCHEMA
+        )))
     }
 }
 

@@ -11,7 +11,10 @@ use std::path::Path;
 /// Names the smallest conflicting set and the cheapest relaxations; exit code 1.
 pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, format: Format) -> Outcome {
     if super::watch::interrupted() {
-        return Err(Failure { exit: Exit::Interrupted, message: "interrupted before a plan was found; nothing was written".into() });
+        return Err(Failure {
+            exit: Exit::Interrupted,
+            message: "interrupted before a plan was found; nothing was written".into(),
+        });
     }
     let found = conflict::find(scenario);
     let file = path.display().to_string();
@@ -22,7 +25,11 @@ pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, form
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
         (None, _) => {
-            let proved = if solution.status == Status::Infeasible { "it is proved that there is none" } else { "it is not proved that there is none; a longer --time may find one" };
+            let proved = if solution.status == Status::Infeasible {
+                "it is proved that there is none"
+            } else {
+                "it is not proved that there is none; a longer --time may find one"
+            };
             return Err(Failure { exit: Exit::Missed, message: format!("no plan for {file} was found; {proved}") });
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Optimize) -> Outcome {
 
 fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path) -> Outcome {
     let effort = effort(&args.search);
-    let solved = solve(wanted, &effort, parent, args.quiet);
+    let solved = solve(wanted, &effort, parent, args.show());
     let Some(plan) = &solved.plan else {
         return infeasible::report(wanted, &args.scenario, &solved.solution, args.format);
     };
@@ -29,7 +29,7 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         return Err(Failure::bug(format!("the linter refuses this plan\n{verdict}")));
     }
     // Comparisons are extras: Ctrl-C ends the search for the plan, not the wait for the report.
-    let little = Effort { front: 0, ..Effort::for_seconds((args.search.time / 10.0).min(1.0)) };
+    let little = Effort { front: 0, ..Effort::for_seconds((args.search.time / 40.0).min(0.5)) };
     let baselines = baselines::all(wanted, &Effort { seed: effort.seed, ..little.clone() }, &Silent);
     let why = explain::explain(wanted, &solved.model, plan, &solved.solution);
     let improvements = if watch::interrupted() { Vec::new() } else { whatif::improvements(wanted, solved.objective(), &little) };
@@ -62,7 +62,9 @@ fn write_all(out: &Path, plan: &Plan, report: &reports::Report) -> Result<(), Fa
     files::write(&out.join("index.html"), reports::html(report).as_bytes())?;
     files::write(&out.join("report.json"), reports::json(report).map_err(Failure::bug)?.as_bytes())?;
     files::write(&out.join("summary.md"), reports::markdown(report).as_bytes())?;
-    for (name, bytes) in reports::csv(report).map_err(Failure::bug)?.into_iter().chain(reports::parquet(report).map_err(Failure::bug)?) {
+    for (name, bytes) in
+        reports::csv(report).map_err(Failure::bug)?.into_iter().chain(reports::parquet(report).map_err(Failure::bug)?)
+    {
         files::write(&out.join(name), &bytes)?;
     }
     Ok(())

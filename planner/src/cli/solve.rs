@@ -7,8 +7,8 @@ use super::{files, watch};
 use crate::compose::compose;
 use crate::physics::{self, Model};
 use crate::search::{self, Effort, Solution, Status};
-use protocol::{Certificate, Plan};
 use profiles::Catalogue;
+use protocol::{Certificate, Plan};
 use scenarios::{Goal, Scenario};
 use std::path::Path;
 
@@ -56,10 +56,10 @@ impl Solved {
 }
 
 /// Builds, searches, composes.
-pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, quiet: bool) -> Solved {
+pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, show: watch::Show) -> Solved {
     watch::catch_interrupt();
     let model = physics::build(scenario);
-    let terminal = Terminal::new(quiet, unit(scenario.objective.goal));
+    let terminal = Terminal::new(show, unit(scenario.objective.goal));
     let (solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
         let found = search::ratio::solve(&model.table, effort, &terminal);
         (found.solution, Some((found.value, found.bound)))
@@ -120,5 +120,12 @@ fn certificate(scenario: &Scenario, solution: &Solution, value: f64, bound: f64)
         _ => "gap",
     };
     let gap = if value.abs() > 0.0 { ((value - bound) / value.abs()).max(0.0) } else { 0.0 };
-    Certificate { objective: objective(scenario.objective.goal).into(), unit: unit.into(), value, bound, gap, status: status.into() }
+    Certificate {
+        objective: objective(scenario.objective.goal).into(),
+        unit: unit.into(),
+        value,
+        bound,
+        gap,
+        status: status.into(),
+    }
 }

@@ -22,23 +22,36 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
+/// How to show progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// One line that changes, on a terminal only.
+    Bar,
+    /// A line a step.
+    Lines,
+    Nothing,
+}
+
 /// Shows best, bound and gap while a search runs.
 pub(crate) struct Terminal {
     bar: ProgressBar,
     unit: &'static str,
+    /// Set when each step is to be printed as a line of its own.
+    lines: Option<std::time::Instant>,
 }
 
 impl Terminal {
-    /// Draws only on a terminal, and not when asked to be quiet.
-    pub(crate) fn new(quiet: bool, unit: &'static str) -> Self {
+    /// A bar draws only on a terminal.
+    #[expect(clippy::disallowed_methods, reason = "shows elapsed time; nothing is decided by it")]
+    pub(crate) fn new(show: Show, unit: &'static str) -> Self {
         let bar = ProgressBar::new_spinner();
-        let hidden = quiet || !std::io::stderr().is_terminal();
+        let hidden = show != Show::Bar || !std::io::stderr().is_terminal();
         bar.set_draw_target(if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}  Ctrl-C keeps the best plan") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Self { bar, unit }
+        Self { bar, unit, lines: (show == Show::Lines).then(std::time::Instant::now) }
     }
 
     pub(crate) fn done(&self) {
@@ -48,9 +61,18 @@ impl Terminal {
 
 impl Watch for Terminal {
     fn progress(&self, p: Progress) {
-        let show = |v: f64| if v.is_finite() { format!("{} {}", profiles::units::significant(v), self.unit) } else { "none yet".into() };
-        let gap = if p.best.is_finite() && p.bound.is_finite() && p.best != 0.0 { format!("{:.1} %", 100.0 * (p.best - p.bound).max(0.0) / p.best.abs()) } else { "open".into() };
-        self.bar.set_message(format!("{:<10} best {}  bound {}  gap {gap}", p.phase, show(p.best), show(p.bound)));
+        let show =
+            |v: f64| if v.is_finite() { format!("{} {}", profiles::units::significant(v), self.unit) } else { "none yet".into() };
+        let gap = if p.best.is_finite() && p.bound.is_finite() && p.best != 0.0 {
+            format!("{:.1} %", 100.0 * (p.best - p.bound).max(0.0) / p.best.abs())
+        } else {
+            "open".into()
+        };
+        let message = format!("{:<10} best {}  bound {}  gap {gap}", p.phase, show(p.best), show(p.bound));
+        match &self.lines {
+            Some(start) => eprintln!("{:>7.2} s  {message}", start.elapsed().as_secs_f64()),
+            None => self.bar.set_message(message),
+        }
     }
 
     fn stop(&self) -> bool {

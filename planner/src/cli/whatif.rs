@@ -9,14 +9,16 @@ use crate::{diff, whatif};
 pub(crate) fn run(args: &WhatIf) -> Outcome {
     let wanted = scenario(&args.scenario)?;
     if args.set.is_empty() && args.drop.is_empty() && args.add.is_empty() {
-        return Err(Failure::input("error: nothing to change\n  help: add --set chat.deadline.ttft=1200ms, --drop pi5-1 or --add orin-nano-8gb-super"));
+        return Err(Failure::input(
+            "error: nothing to change\n  help: add --set chat.deadline.ttft=1200ms, --drop pi5-1 or --add orin-nano-8gb-super",
+        ));
     }
     let changed = whatif::apply(&wanted, &args.set, &args.drop, &args.add).map_err(|all| Failure::input(all.to_string()))?;
     with_threads(args.search.threads, || {
         let effort = effort(&args.search);
-        let quiet = args.format == Format::Json;
-        let before = solve(&wanted, &effort, None, quiet);
-        let after = solve(&changed, &effort, None, quiet);
+        let show = if args.format == Format::Json { super::watch::Show::Nothing } else { super::watch::Show::Bar };
+        let before = solve(&wanted, &effort, None, show);
+        let after = solve(&changed, &effort, None, show);
         match (&before.plan, &after.plan) {
             (_, None) => {
                 eprintln!("with these changes no plan keeps all limits");

@@ -34,8 +34,26 @@ fn one(m: &Material<'_>, d: &protocol::PlannedDevice) -> reports::Device {
         temperature_c: finite(e.temperature_c),
         throttle_c: finite(e.throttle_c),
         phi: finite(e.phi),
-        pools: e.pools.iter().map(|p| reports::Pool { name: p.pool.clone(), resident_bytes: p.resident_bytes, usable_bytes: p.usable_bytes, limit_bytes: p.limit_bytes, cpq: p.cpq }).collect(),
-        processors: e.processors.iter().map(|p| reports::Processor { name: p.processor.clone(), booked: p.booked, booked_cap: d.mode.as_ref().map_or(0.0, |m| m.booked_cap) }).collect(),
+        pools: e
+            .pools
+            .iter()
+            .map(|p| reports::Pool {
+                name: p.pool.clone(),
+                resident_bytes: p.resident_bytes,
+                usable_bytes: p.usable_bytes,
+                limit_bytes: p.limit_bytes,
+                cpq: p.cpq,
+            })
+            .collect(),
+        processors: e
+            .processors
+            .iter()
+            .map(|p| reports::Processor {
+                name: p.processor.clone(),
+                booked: p.booked,
+                booked_cap: d.mode.as_ref().map_or(0.0, |m| m.booked_cap),
+            })
+            .collect(),
         does: does(m, &d.name).join(", "),
         why: m.why.device_line(&d.name),
         quality: reports::Quality::Modelled,

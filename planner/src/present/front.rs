@@ -28,7 +28,8 @@ fn point(i: usize, plan: &Plan, chosen: bool) -> reports::FrontPoint {
         accuracy: s.expected.accuracy,
     };
     let rows: Vec<_> = plan.services.iter().map(of).collect();
-    let description = rows.iter().map(|r| format!("{} {} on {}", r.service, r.precision, r.placement)).collect::<Vec<_>>().join(", ");
+    let description =
+        rows.iter().map(|r| format!("{} {} on {}", r.service, r.precision, r.placement)).collect::<Vec<_>>().join(", ");
     reports::FrontPoint {
         id: format!("P{i}"),
         power_w: t.power_w,

@@ -10,7 +10,14 @@ pub(super) fn map(m: &Material<'_>) -> FleetMap {
     let busy = m.scenario.sites.iter().enumerate().filter(|&(i, _)| m.scenario.devices.iter().any(|d| d.site == i));
     for (i, site) in busy {
         let network = network_name(&site.name);
-        nodes.push(MapNode { name: network.clone(), site: site.name.clone(), state: NodeState::Network, power_w: 0.0, stages: Vec::new(), quality: reports::Quality::Assumed });
+        nodes.push(MapNode {
+            name: network.clone(),
+            site: site.name.clone(),
+            state: NodeState::Network,
+            power_w: 0.0,
+            stages: Vec::new(),
+            quality: reports::Quality::Assumed,
+        });
         for d in m.scenario.devices.iter().filter(|d| d.site == i) {
             links.push(link(m, &format!("{} ({})", site.name, site.link.kind), &d.name, &network, &site.link));
         }
@@ -39,13 +46,21 @@ fn device(m: &Material<'_>, d: &protocol::PlannedDevice) -> MapNode {
         (Some(_), false) => NodeState::Active,
         (Some(_), true) => NodeState::Idle,
     };
-    MapNode { name: d.name.clone(), site: d.site.clone(), state, power_w: d.expected.power_w, stages, quality: reports::Quality::Modelled }
+    MapNode {
+        name: d.name.clone(),
+        site: d.site.clone(),
+        state,
+        power_w: d.expected.power_w,
+        stages,
+        quality: reports::Quality::Modelled,
+    }
 }
 
 fn link(m: &Material<'_>, name: &str, from: &str, to: &str, rates: &LinkRates) -> MapLink {
     let rate = rates.bandwidth.get();
     // What crosses a pair of devices is booked on the link that joins either of them.
-    let booked: f64 = traffic(m).iter().filter(|t| t.from == from || t.to == from || t.from == to || t.to == to).map(|t| t.bytes_per_s).sum();
+    let booked: f64 =
+        traffic(m).iter().filter(|t| t.from == from || t.to == from || t.from == to || t.to == to).map(|t| t.bytes_per_s).sum();
     MapLink {
         name: name.into(),
         from: from.into(),
@@ -73,7 +88,12 @@ fn traffic(m: &Material<'_>) -> Vec<Traffic> {
                 let cut = option.cuts[chain.stages[i].start as usize];
                 let bytes_per_s = rate * (cut.prefill_bytes + option.passes * cut.decode_bytes);
                 if device(i - 1) != device(i) {
-                    all.push(Traffic { service: service.name.clone(), from: device(i - 1).clone(), to: device(i).clone(), bytes_per_s });
+                    all.push(Traffic {
+                        service: service.name.clone(),
+                        from: device(i - 1).clone(),
+                        to: device(i).clone(),
+                        bytes_per_s,
+                    });
                 }
             }
         }

@@ -166,7 +166,8 @@ fn notes(m: &Material<'_>) -> Vec<Note> {
     )];
     notes.extend(m.plan.sources.assumptions.iter().map(|a| note("assumption", String::new(), a.clone())));
     // The same reason for many precisions is one line.
-    let mut dropped: Vec<(String, String)> = m.model.dropped.iter().map(|d| (m.scenario.services[d.service].name.clone(), d.to_string())).collect();
+    let mut dropped: Vec<(String, String)> =
+        m.model.dropped.iter().map(|d| (m.scenario.services[d.service].name.clone(), d.to_string())).collect();
     dropped.dedup();
     notes.extend(dropped.into_iter().take(60).map(|(s, text)| note("dropped option", s, text)));
     notes
@@ -182,7 +183,13 @@ fn sources(plan: &Plan) -> Sources {
 pub fn improvement(i: &crate::whatif::Improvement, unit: &str) -> reports::Improvement {
     reports::Improvement {
         text: i.what.clone(),
-        saving: format!("objective {} to {} {unit} ({:+.1} %); try {}", number(i.before), number(i.after), -100.0 * i.saving, i.try_it),
+        saving: format!(
+            "objective {} to {} {unit} ({:+.1} %); try {}",
+            number(i.before),
+            number(i.after),
+            -100.0 * i.saving,
+            i.try_it
+        ),
         power_change_w: (unit == "W").then(|| i.after - i.before),
         energy_change_j: None,
         latency_change_s: None,

@@ -14,7 +14,11 @@ pub(super) fn all(m: &Material<'_>) -> Vec<Roofline> {
 }
 
 /// Every stage of a processor.
-fn stages<'a>(m: &'a Material<'_>, device: &'a str, processor: &'a str) -> Vec<(&'a Service, &'a PlannedService, &'a PlannedStage)> {
+fn stages<'a>(
+    m: &'a Material<'_>,
+    device: &'a str,
+    processor: &'a str,
+) -> Vec<(&'a Service, &'a PlannedService, &'a PlannedStage)> {
     let here = |st: &&PlannedStage| st.device == device && st.processor == processor;
     let pairs = m.scenario.services.iter().zip(&m.plan.services);
     pairs.flat_map(|(w, s)| s.replicas.iter().flat_map(|r| &r.stages).filter(here).map(move |st| (w, s, st))).collect()
@@ -35,11 +39,21 @@ fn one(m: &Material<'_>, index: usize, device: &PlannedDevice, processor: &str) 
         let rates = Rates::of(profile, mode, p, service.precision.weights, planned.clock)?;
         let label = services::weights(service.precision.weights);
         if ceilings.is_empty() {
-            ceilings.push(Ceiling { kind: CeilingKind::Bandwidth, label: "memory".into(), rate: rates.bandwidth, quality: quality(p.bandwidth.quality.max(p.bandwidth_efficiency.quality)) });
+            ceilings.push(Ceiling {
+                kind: CeilingKind::Bandwidth,
+                label: "memory".into(),
+                rate: rates.bandwidth,
+                quality: quality(p.bandwidth.quality.max(p.bandwidth_efficiency.quality)),
+            });
         }
         if ceilings.iter().all(|c| c.label != label) {
             let kernel = p.kernels.get(&service.precision.weights)?;
-            ceilings.push(Ceiling { kind: CeilingKind::Peak, label, rate: rates.peak * rates.clock, quality: quality(kernel.peak.quality.max(kernel.efficiency.quality)) });
+            ceilings.push(Ceiling {
+                kind: CeilingKind::Peak,
+                label,
+                rate: rates.peak * rates.clock,
+                quality: quality(kernel.peak.quality.max(kernel.efficiency.quality)),
+            });
         }
         points.extend(operating(wanted, service, stage, &rates));
     }
@@ -51,7 +65,8 @@ fn operating(wanted: &Service, service: &PlannedService, stage: &PlannedStage, r
     let Some(model) = wanted.models.iter().map(|m| &m.value).find(|m| m.id == service.model) else { return Vec::new() };
     let answer = service.scaling.token_budget.unwrap_or(wanted.answer_tokens);
     let request = Request::new(model.kind, wanted.prompt_tokens, answer, service.scaling.samples);
-    let blocks: Vec<&profiles::Block> = model.blocks.iter().flat_map(|g| std::iter::repeat_n(&g.block, g.count as usize)).collect();
+    let blocks: Vec<&profiles::Block> =
+        model.blocks.iter().flat_map(|g| std::iter::repeat_n(&g.block, g.count as usize)).collect();
     let blocks = &blocks[(stage.start as usize).min(blocks.len())..(stage.end as usize).min(blocks.len())];
     let point = |phase: &str, pass: Pass, runs: fn(&profiles::Block) -> bool| {
         let (mut ops, mut bytes, mut seconds) = (0.0, 0.0, 0.0);

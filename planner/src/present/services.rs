@@ -26,7 +26,17 @@ pub(crate) fn scaling(s: &protocol::PlannedScaling) -> String {
 /// `orin-a/gpu 0-14 > orin-b/gpu 14-28`, replicas after `+`.
 pub(crate) fn placement(s: &PlannedService) -> String {
     let chain = |r: &protocol::Replica| {
-        let stages: Vec<String> = r.stages.iter().map(|st| if r.stages.len() == 1 { format!("{}/{}", st.device, st.processor) } else { format!("{}/{} {}-{}", st.device, st.processor, st.start, st.end) }).collect();
+        let stages: Vec<String> = r
+            .stages
+            .iter()
+            .map(|st| {
+                if r.stages.len() == 1 {
+                    format!("{}/{}", st.device, st.processor)
+                } else {
+                    format!("{}/{} {}-{}", st.device, st.processor, st.start, st.end)
+                }
+            })
+            .collect();
         stages.join(" > ")
     };
     s.replicas.iter().map(chain).collect::<Vec<_>>().join(" + ")

@@ -47,7 +47,9 @@ pub(super) fn energy(m: &Material<'_>) -> Vec<EnergyPart> {
 /// Mean dynamic power that a service spends on a device, watts.
 fn dynamic(plan: &Plan, service: &str, device: &str) -> f64 {
     let of = |s: &protocol::PlannedService| -> f64 {
-        let stages = |r: &protocol::Replica| r.stages.iter().filter(|st| st.device == device).map(|st| st.dynamic_j).sum::<f64>() * r.share;
+        let stages = |r: &protocol::Replica| {
+            r.stages.iter().filter(|st| st.device == device).map(|st| st.dynamic_j).sum::<f64>() * r.share
+        };
         s.rate_hz * s.replicas.iter().map(stages).sum::<f64>()
     };
     plan.services.iter().filter(|s| s.name == service).map(of).sum()
@@ -96,14 +98,26 @@ pub(super) fn latency(m: &Material<'_>) -> Vec<LatencyParts> {
         let waiting_s = sum(|t| t.prefill_waiting_s + t.decode_waiting_s);
         let total_s = planned.map_or(prefill_s + decode_s + waiting_s, |r| r.total_s);
         let hops_s = (total_s - prefill_s - decode_s - waiting_s).max(0.0);
-        LatencyParts { service: service.name.clone(), prefill_s, decode_s, hops_s, waiting_s, total_s, quality: reports::Quality::Modelled }
+        LatencyParts {
+            service: service.name.clone(),
+            prefill_s,
+            decode_s,
+            hops_s,
+            waiting_s,
+            total_s,
+            quality: reports::Quality::Modelled,
+        }
     };
     chains(m).into_iter().map(one).filter(|l| finite(l.total_s).is_some()).collect()
 }
 
 /// One request through each service: prefill through the stages in turn, then the decode passes of each stage in sum.
 pub(super) fn timeline(m: &Material<'_>) -> Vec<Bar> {
-    chains(m).into_iter().flat_map(|(service, option, chain)| request(m, service, option, chain)).filter(|b| b.end_s > b.start_s && b.end_s.is_finite()).collect()
+    chains(m)
+        .into_iter()
+        .flat_map(|(service, option, chain)| request(m, service, option, chain))
+        .filter(|b| b.end_s > b.start_s && b.end_s.is_finite())
+        .collect()
 }
 
 fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) -> Vec<Bar> {
@@ -116,7 +130,15 @@ fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) 
     };
     let (mut bars, mut now) = (Vec::new(), 0.0);
     let mut push = |track: String, label: String, kind: BarKind, seconds: f64, now: &mut f64| {
-        bars.push(Bar { service: service.name.clone(), track, label, kind, start_s: *now, end_s: *now + seconds, quality: reports::Quality::Modelled });
+        bars.push(Bar {
+            service: service.name.clone(),
+            track,
+            label,
+            kind,
+            start_s: *now,
+            end_s: *now + seconds,
+            quality: reports::Quality::Modelled,
+        });
         *now += seconds;
     };
     let times = stage_times(option, chain);
@@ -128,14 +150,26 @@ fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) 
         if i > 0 {
             let hop = table.hop(device(chain.stages[i - 1].place), device(stage.place));
             let bytes = option.cuts[stage.start as usize].prefill_bytes;
-            push("network".into(), "activations of the prompt".into(), BarKind::Transfer, hop.latency_s + bytes * hop.s_per_byte, &mut now);
+            push(
+                "network".into(),
+                "activations of the prompt".into(),
+                BarKind::Transfer,
+                hop.latency_s + bytes * hop.s_per_byte,
+                &mut now,
+            );
         }
         push(track(t.place), "waiting".into(), BarKind::Waiting, t.prefill_waiting_s, &mut now);
         push(track(t.place), format!("prefill, blocks {}-{}", stage.start, stage.end), BarKind::Prefill, t.prefill_s, &mut now);
     }
     for (stage, t) in chain.stages.iter().zip(&times) {
         push(track(t.place), "waiting".into(), BarKind::Waiting, t.decode_waiting_s, &mut now);
-        push(track(t.place), format!("{} decode passes in sum, blocks {}-{}", option.passes, stage.start, stage.end), BarKind::Decode, t.decode_s, &mut now);
+        push(
+            track(t.place),
+            format!("{} decode passes in sum, blocks {}-{}", option.passes, stage.start, stage.end),
+            BarKind::Decode,
+            t.decode_s,
+            &mut now,
+        );
     }
     let crossing: f64 = (1..chain.stages.len())
         .map(|i| {

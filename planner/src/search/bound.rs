@@ -1,7 +1,7 @@
 //! Column generation: the linear relaxation over all columns, and the bound that it proves.
 
 use super::Watch;
-use super::columns::{Pool, Pricing, price};
+use super::columns::{Care, Pool, Pricing, price};
 use super::program::{Answer, Goal, Relaxation, Rows};
 use crate::table::Table;
 
@@ -21,6 +21,8 @@ pub struct Root {
     pub shares: Vec<(usize, f64)>,
     pub artificial: f64,
     pub rounds: u64,
+    /// Cells of backward passes spent.
+    pub work: u64,
     /// Rounds in which some walk ran out of steps.
     pub inexact: u64,
     /// HiGHS found the program without solution even with artificial variables: there is no assignment at all.
@@ -35,11 +37,13 @@ pub struct Limits {
     pub most: usize,
     /// Walk steps a service a round.
     pub steps: u64,
+    /// Cells of backward passes in all rounds together; one full round more may follow.
+    pub work: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { rounds: 200, most: 8, steps: 30_000 }
+        Limits { rounds: 400, most: 8, steps: 30_000, work: u64::MAX }
     }
 }
 
@@ -76,11 +80,17 @@ pub fn root(
         shares: Vec::new(),
         artificial: 0.0,
         rounds: 0,
+        work: 0,
         inexact: 0,
         infeasible: false,
         rows,
     };
+    // Cheap rounds while they find columns; a full one when they do not, and last.
+    let mut care = Care::Partial;
     while root.rounds < limits.rounds && !watch.stop() {
+        if root.work >= limits.work {
+            care = Care::Full;
+        }
         let solved = match relaxation.solve(&root.rows) {
             Answer::Solved(solved) => solved,
             Answer::Infeasible => {
@@ -103,8 +113,9 @@ pub fn root(
             let mixed: Vec<f64> = raw.iter().zip(&root.duals).map(|(&u, &b)| u + weight * (b - u)).collect();
             let duals = root.rows.clean(&mixed);
             let prices = root.rows.prices(table, &duals);
-            let found = price(table, pricing, &prices, limits.most, limits.steps);
+            let found = price(table, pricing, &prices, limits.most, limits.steps, care);
             root.rounds += 1;
+            root.work += found.iter().map(|f| f.work).sum::<u64>();
             root.inexact += u64::from(found.iter().any(|f| !f.exact));
             let least: Vec<f64> = found.iter().map(|f| f.least).collect();
             let bound = root.rows.bound(&duals, &least);
@@ -123,6 +134,14 @@ pub fn root(
                 break;
             }
         }
+        if !grown && care == Care::Partial {
+            care = Care::Full;
+            continue;
+        }
+        if care == Care::Full && root.work >= limits.work {
+            break;
+        }
+        care = Care::Partial;
         let size = 1e-9 + root.value.abs().max(root.bound.abs());
         if !grown || root.value - root.bound <= 1e-8 * size || best - root.bound <= gap * best.abs() {
             break;

@@ -92,7 +92,7 @@ impl Tree {
                 std::mem::take(&mut self.open).into_iter().partition(|n| n.bound < target);
             self.open = open;
             self.left = settled.iter().map(|n| n.bound.min(value)).fold(self.left, f64::min);
-            if self.open.is_empty() || shared.watch.stop() {
+            if self.open.is_empty() || stats.work >= shared.effort.work || shared.watch.stop() {
                 break;
             }
             let mut next = 0;
@@ -128,13 +128,14 @@ impl Tree {
                 if !rows.open() {
                     return best;
                 }
-                let limits = Limits::default();
+                let limits = Limits { work: shared.effort.work.saturating_sub(stats.work), ..Limits::default() };
                 let gap = shared.effort.gap;
                 let Some(r) = root(table, shared.pricing, rows, pool, value, gap, limits, shared.watch, &mut |_| ()) else {
                     self.left = self.left.min(node.bound);
                     return best;
                 };
                 stats.pricing_rounds += r.rounds;
+                stats.work += r.work;
                 r
             }
         };

@@ -95,12 +95,23 @@ impl<'a> Run<'a> {
         let pricing = Pricing::new(table, &presolve::options(table));
         let program = rows(table, self.value());
         let (best, gap) = (self.value(), effort.gap);
-        let Some(r) = root(table, &pricing, program, &mut self.pool, best, gap, Limits::default(), watch, &mut |bound| {
-            watch.progress(Progress { phase: "bound", best, bound });
-        }) else {
+        let Some(r) = root(
+            table,
+            &pricing,
+            program,
+            &mut self.pool,
+            best,
+            gap,
+            Limits { work: effort.work, ..Limits::default() },
+            watch,
+            &mut |bound| {
+                watch.progress(Progress { phase: "bound", best, bound });
+            },
+        ) else {
             return self.end(f64::NEG_INFINITY, Status::Gap);
         };
         self.stats.pricing_rounds += r.rounds;
+        self.stats.work += r.work;
         let shared = Shared { table, pricing: &pricing, effort, watch, aim: f64::INFINITY };
         let mut tree = Tree::new(r.clone());
         for round in 0..effort.rounds {

@@ -51,10 +51,21 @@ pub(super) fn prove(table: &Table, effort: &Effort, watch: &dyn Watch, stats: &m
         pool.add_assignment(&relaxed, &greedy::construct(&relaxed, variant, effort.seed));
     }
     let program = rows(&relaxed, f64::INFINITY);
-    let Some(r) = root(&relaxed, &pricing, program, &mut pool, f64::INFINITY, 0.0, Limits::default(), watch, &mut |_| ()) else {
+    let Some(r) = root(
+        &relaxed,
+        &pricing,
+        program,
+        &mut pool,
+        f64::INFINITY,
+        0.0,
+        Limits { work: effort.work, ..Limits::default() },
+        watch,
+        &mut |_| (),
+    ) else {
         return Feasibility::Unknown;
     };
     stats.pricing_rounds += r.rounds;
+    stats.work += r.work;
     if r.bound > LEFT_OUT {
         return Feasibility::No;
     }

@@ -46,6 +46,8 @@ pub struct Effort {
     pub nodes: u32,
     /// Nodes of branch and price in one round; each is a linear relaxation with its own columns.
     pub branches: u32,
+    /// Cells of backward passes of pricing in all; bounds hold whenever they run out.
+    pub work: u64,
     /// Points wanted on the front; 0: no front.
     pub front: u32,
 }
@@ -72,6 +74,7 @@ impl Effort {
             columns: scaled(1_000.0, 200.0) as usize,
             nodes: scaled(200.0, 20.0) as u32,
             branches: scaled(3.0, 2.0) as u32,
+            work: scaled(3e8, 1e7) as u64,
             front: 8,
         }
     }
@@ -138,6 +141,8 @@ pub struct Stats {
     pub accepted: u64,
     pub columns: u64,
     pub pricing_rounds: u64,
+    /// Cells of backward passes: what pricing costs.
+    pub work: u64,
     pub integer_programs: u64,
     pub nodes: u64,
 }

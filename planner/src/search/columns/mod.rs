@@ -7,7 +7,7 @@ mod price;
 #[cfg(test)]
 mod tests;
 
-pub use price::{Found, Pricing, enumerate, price};
+pub use price::{Care, Found, Pricing, enumerate, price};
 
 use std::collections::HashSet;
 

@@ -36,19 +36,30 @@ pub struct Found {
     pub least: f64,
     /// False when the walk ran out of steps somewhere and the bound of the backward pass stands in.
     pub exact: bool,
+    /// Cells of backward passes and steps of walks: what pricing costs, counted.
+    pub work: u64,
+}
+
+/// How thoroughly to price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Until one option of the service gives columns; the others' backward passes bound the rest.
+    Partial,
+    /// Every option that may give columns.
+    Full,
 }
 
 /// Prices every service: at most `most` columns each, at most `steps` steps of the walk each.
 #[must_use]
-pub fn price(table: &Table, pricing: &Pricing, prices: &Prices, most: usize, steps: u64) -> Vec<Found> {
-    pricing.lattices.par_iter().map(|l| service(table, l, prices, most, steps)).collect()
+pub fn price(table: &Table, pricing: &Pricing, prices: &Prices, most: usize, steps: u64, care: Care) -> Vec<Found> {
+    pricing.lattices.par_iter().map(|l| service(table, l, prices, most, steps, care)).collect()
 }
 
-fn service(table: &Table, lattices: &[Lattice], prices: &Prices, most: usize, mut steps: u64) -> Found {
+fn service(table: &Table, lattices: &[Lattice], prices: &Prices, most: usize, mut steps: u64, care: Care) -> Found {
     let Some(first) = lattices.first() else { return Found { exact: true, ..Found::default() } };
     let reward = prices.reward[first.service as usize];
     let mut limit = -1e-10 * (1.0 + reward.abs());
-    let mut found = Found { columns: Vec::new(), least: limit, exact: true };
+    let mut found = Found { columns: Vec::new(), least: limit, exact: true, work: 0 };
     let mut order: Vec<(f64, usize, Tariff, ToGo)> = lattices
         .par_iter()
         .enumerate()
@@ -59,11 +70,19 @@ fn service(table: &Table, lattices: &[Lattice], prices: &Prices, most: usize, mu
         })
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    found.work = lattices.iter().map(Lattice::cells).sum();
     for (bound, i, tariff, togo) in &order {
         if *bound >= limit {
             break;
         }
+        if care == Care::Partial && !found.columns.is_empty() {
+            // The options are in order of their bounds: this one bounds all that are left out.
+            found.least = found.least.min(*bound);
+            found.exact = false;
+            break;
+        }
         let l = &lattices[*i];
+        found.work += l.cells() * (l.devices.len() as u64 + BEND);
         let r = replicas(table, l);
         let (keep, left) = explore(table, l, tariff, togo, &Keep::cheapest(limit / r, most), &mut steps);
         if left < f64::INFINITY {
@@ -121,6 +140,9 @@ pub fn enumerate(
     }
     Some(all)
 }
+
+/// Backward passes that pricing lateness may take, counted as if it always did.
+const BEND: u64 = 24;
 
 /// Steps of a walk before lateness gets a price.
 const FIRST: u64 = 2_000;

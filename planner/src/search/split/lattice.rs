@@ -41,6 +41,12 @@ pub struct Lattice {
 }
 
 impl Lattice {
+    /// Size of one backward pass over it: what pricing is counted in.
+    #[must_use]
+    pub fn cells(&self) -> u64 {
+        (self.places.len() * self.blocks * self.blocks * self.stages) as u64
+    }
+
     /// Builds the lattice; `None` when no chain can keep the deadlines whatever else it costs.
     #[must_use]
     pub fn new(table: &Table, service: u32, option: u32) -> Option<Lattice> {
