@@ -71,7 +71,7 @@ impl Effort {
             chains: 4,
             columns: scaled(1_000.0, 200.0) as usize,
             nodes: scaled(200.0, 20.0) as u32,
-            branches: scaled(3.0, 2.0) as u32,
+            branches: scaled(1.6, 2.0) as u32,
             front: 8,
         }
     }
