@@ -201,6 +201,17 @@ struct Layer {
     ends: Vec<f64>,
 }
 
+/// What entering a device costs besides the hop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Entry {
+    /// The first visit: its touch price.
+    Pays,
+    /// A return: nothing.
+    Back,
+    /// It cannot be told: the lesser of both.
+    Maybe,
+}
+
 /// By pins open, cut and local place: least cost of going on after a stage, at all, or to another device.
 struct Onward {
     any: Vec<f64>,
@@ -222,12 +233,17 @@ impl ToGo {
         let known = if first.is_some() { 3 } else { 2 };
         for k in 1..=l.stages {
             let index = l.stages - k + 1;
-            let mut free: Vec<bool> = (0..nd).map(|d| first == Some(d) || index >= known).collect();
+            let entry = |d: usize| match first {
+                Some(f) if f == d => Entry::Back,
+                _ if index >= known => Entry::Maybe,
+                _ => Entry::Pays,
+            };
+            let entries: Vec<Entry> = (0..nd).map(entry).collect();
             let layer = match togo.layers.last() {
                 None => layer(l, t, &back, index, &onward, |_| None),
                 Some(_) if index == 2 && !togo.third.is_empty() => {
                     for d in 0..nd {
-                        onward.fill(l, t, &togo.third[d].cost, &free, Some(d));
+                        onward.fill(l, t, &togo.third[d].cost, &entries, Some(d));
                     }
                     layer(l, t, &back, index, &onward, |d| togo.third.get(d))
                 }
@@ -235,14 +251,14 @@ impl ToGo {
                     if index == 3 && first.is_some() {
                         togo.third = (0..nd)
                             .map(|second| {
-                                let free: Vec<bool> = (0..nd).map(|d| first == Some(d) || d == second).collect();
-                                onward.fill(l, t, &next.cost, &free, None);
+                                let visit = |d: usize| if first == Some(d) || d == second { Entry::Back } else { Entry::Pays };
+                                let entries: Vec<Entry> = (0..nd).map(visit).collect();
+                                onward.fill(l, t, &next.cost, &entries, None);
                                 layer(l, t, &back, index, &onward, |_| Some(next))
                             })
                             .collect();
-                        free.fill(true);
                     }
-                    onward.fill(l, t, &next.cost, &free, None);
+                    onward.fill(l, t, &next.cost, &entries, None);
                     layer(l, t, &back, index, &onward, |_| Some(next))
                 }
             };
@@ -374,8 +390,7 @@ fn stay(l: &Lattice, t: &Tariff, next: &Layer, (after, b, p): (u32, usize, usize
 
 impl Onward {
     /// Fills in the least costs of going on from a stage at any place, or at the places of device `only`.
-    /// Entering a `free` device may be a return, so it costs nothing unless touching earns or is forbidden.
-    fn fill(&mut self, l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Option<usize>) {
+    fn fill(&mut self, l: &Lattice, t: &Tariff, next: &[f64], entries: &[Entry], only: Option<usize>) {
         let (np, nd) = (l.places.len(), l.devices.len());
         let mut enter = vec![0.0; nd];
         let mut away = vec![0.0; nd];
@@ -385,7 +400,13 @@ impl Onward {
             enter.fill(f64::INFINITY);
             for p in 0..np {
                 let d = l.device_of[p];
-                let touch = if free[d] && t.touch[p] < f64::INFINITY { t.touch[p].min(0.0) } else { t.touch[p] };
+                let touch = match entries[d] {
+                    // Where touching is forbidden, so is coming back.
+                    Entry::Back | Entry::Maybe if t.touch[p] == f64::INFINITY => f64::INFINITY,
+                    Entry::Back => 0.0,
+                    Entry::Maybe => t.touch[p].min(0.0),
+                    Entry::Pays => t.touch[p],
+                };
                 enter[d] = f64::min(enter[d], row[p] + touch);
             }
             for from in (0..nd).filter(|&from| only.is_none_or(|d| d == from)) {
