@@ -71,6 +71,12 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
                     stream(scenario, service, &way, &mut ways);
                     ways.push(way);
                 }
+                Err(reason @ Reason::NotMeasured { .. }) => {
+                    // So is every other way of sampling it: said once.
+                    let what = format!("{} {precision}", model.id);
+                    dropped.push(Dropped { service: index, what, reason });
+                    break;
+                }
                 Err(reason) => dropped.push(Dropped { service: index, what, reason }),
             }
         }

@@ -73,8 +73,11 @@ fn floors_and_benchmarks() {
     assert!(ways.is_empty());
     assert_eq!(dropped[0].reason, Reason::BelowFloor { accuracy: 0.55, floor: 0.56 });
     s.services[0].accuracy.as_mut().unwrap().benchmark.value = "mmlu".into();
+    s.services[0].scaling.budgets = vec![48, 64];
     let (_, dropped) = of(&s);
+    assert_eq!(dropped.len(), 1, "said once, not for every budget");
     assert!(matches!(&dropped[0].reason, Reason::NotMeasured { benchmark, .. } if benchmark == "mmlu"));
+    s.services[0].scaling.budgets.clear();
     // Without a floor: the first benchmark that all share; none where one candidate lacks it.
     s.services[0].accuracy = None;
     let (ways, _) = of(&s);

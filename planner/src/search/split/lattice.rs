@@ -3,6 +3,9 @@
 use super::togo::{Tariff, ToGo};
 use crate::table::{Choice, Service, Table, over};
 
+/// Pins that bounds know of; each doubles their work. More pins still hold, but only chains know.
+const PINS: usize = 3;
+
 /// The nodes (block, place) of one option of one service, with local numbers for places and devices.
 #[derive(Clone, Debug)]
 pub struct Lattice {
@@ -21,6 +24,10 @@ pub struct Lattice {
     pub mode_run: Vec<std::ops::Range<usize>>,
     /// Devices with a place here.
     pub devices: Vec<u32>,
+    /// By local device: pins that touching it meets, one bit each, of the first [`PINS`].
+    pub meets: Vec<u32>,
+    /// All those bits.
+    pub pins: u32,
     /// Whether a local device may hold the first block.
     pub may_start: Vec<bool>,
     /// By local place and block: largest end of a stage that starts there; equal to the start when none fits.
@@ -48,6 +55,8 @@ impl Lattice {
             mode_of: Vec::new(),
             mode_run: Vec::new(),
             devices: Vec::new(),
+            meets: Vec::new(),
+            pins: 0,
             may_start: Vec::new(),
             reach: Vec::new(),
             rest: Default::default(),
@@ -64,6 +73,9 @@ impl Lattice {
             })
             .collect();
         l.stages = (o.max_stages as usize).min(blocks).min(l.places.len());
+        let pins = || s.pins.iter().take(PINS).enumerate();
+        l.meets = l.devices.iter().map(|d| pins().filter(|(_, pin)| pin.contains(d)).map(|(i, _)| 1 << i).sum()).collect();
+        l.pins = (1 << pins().count()) - 1;
         l.may_start = l.devices.iter().map(|d| s.first.is_empty() || s.first.contains(d)).collect();
         if l.stages == 0 || !l.may_start.contains(&true) {
             return None;
@@ -119,6 +131,12 @@ impl Lattice {
     #[must_use]
     pub fn node(&self, block: usize, place: usize) -> usize {
         block * self.places.len() + place
+    }
+
+    /// Number of the node with pins still to be met, `open`, its own place's included.
+    #[must_use]
+    pub fn open_node(&self, open: u32, block: usize, place: usize) -> usize {
+        open as usize * self.blocks * self.places.len() + self.node(block, place)
     }
 
     /// Least time of kind `x` (0 ttft, 1 tpot, 2 total) still to come from a node.

@@ -38,8 +38,13 @@ fn cost(table: &Table, p: &Prices, c: &Column) -> f64 {
 }
 
 fn each_option(check: impl Fn(u64, &Table, u32, u32, &[Column])) {
-    for seed in 0..60 {
-        let table = random_table(seed, [Size::TINY, LONG][seed as usize % 2]);
+    for seed in 0..90 {
+        let mut table = random_table(seed, [Size::TINY, LONG][seed as usize % 2]);
+        // Up to four pins, one more than bounds know of.
+        let n = table.devices.len() as u64;
+        for k in 0..seed % 5 {
+            table.services[0].pins.push(vec![((seed + k) % n) as u32, ((seed + 2 * k) % n) as u32]);
+        }
         for (s, service) in table.services.iter().enumerate() {
             for o in 0..service.options.len() {
                 let chains = brute::chains(&table, s, o);

@@ -176,8 +176,9 @@ impl Tariff {
     }
 }
 
-/// Least cost to go: entry `[k-1][node]` is the least cost of everything from a stage that starts at
-/// the node (its own entry not included) when it and at most `k - 1` stages after it may follow.
+/// Least cost to go: entry `[k-1][open_node]` is the least cost of everything from a stage that starts at
+/// the node (its own entry not included) when it and at most `k - 1` stages after it may follow, and
+/// these must meet the pins still open.
 ///
 /// Valid as a lower bound for every real chain: deadlines are not seen, and a place may come back two
 /// stages later. Touching a device again is free, so an entry is charged only where it cannot be a
@@ -203,7 +204,7 @@ impl ToGo {
             })
             .collect();
         let mut togo = ToGo { layers: Vec::with_capacity(l.stages), third: Vec::new(), first };
-        let mut onward = vec![f64::INFINITY; nb * np];
+        let mut onward = vec![f64::INFINITY; (l.pins as usize + 1) * nb * np];
         let mut free = vec![false; nd];
         for k in 1..=l.stages {
             let index = l.stages - k + 1;
@@ -253,10 +254,10 @@ impl ToGo {
         if !l.may_start[d] || self.first.is_some_and(|f| f != d) {
             return f64::INFINITY;
         }
-        t.enter[d] + t.touch[place] + self.layers[l.stages - 1][place]
+        t.enter[d] + t.touch[place] + self.layers[l.stages - 1][l.open_node(l.pins, 0, place)]
     }
 
-    /// Least cost from a node of stage `index`, counted from one; `before` is the device of the stage before.
+    /// Least cost from an `open_node` of stage `index`, counted from one; `before` is the device of the stage before.
     #[must_use]
     pub fn get(&self, index: usize, before: usize, node: usize) -> f64 {
         match self.third.get(before) {
@@ -276,21 +277,25 @@ impl ToGo {
 /// One layer: the stage at each node, then the end or the way on.
 fn layer(l: &Lattice, t: &Tariff, back: &[f64], index: usize, onward: &[f64]) -> Vec<f64> {
     let (np, nb) = (l.places.len(), l.blocks);
-    let mut layer = vec![f64::INFINITY; nb * np];
-    for p in 0..np {
-        let d = l.device_of[p];
-        let row = p * (nb + 1);
-        let window = &t.windows[p];
-        let (from, to) = (window.end.0 as usize, window.end.1 as usize);
-        let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
-        for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
-            let reach = l.reach(b, p);
-            let may_end = reach == nb && from <= nb && nb <= to;
-            let mut best = if may_end { finish } else { f64::INFINITY };
-            for e in from.max(b + 1)..=reach.min(nb - 1).min(to) {
-                best = best.min(t.prefix[row + e] + onward[e * np + p]);
+    let mut layer = vec![f64::INFINITY; (l.pins as usize + 1) * nb * np];
+    for open in 0..=l.pins {
+        for p in 0..np {
+            let d = l.device_of[p];
+            let after = open & !l.meets[d];
+            let onward = &onward[l.open_node(after, 0, 0)..];
+            let row = p * (nb + 1);
+            let window = &t.windows[p];
+            let (from, to) = (window.end.0 as usize, window.end.1 as usize);
+            let finish = t.prefix[row + nb] + t.leave[d] + if index > 1 { back[d] } else { 0.0 };
+            for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
+                let reach = l.reach(b, p);
+                let may_end = after == 0 && reach == nb && from <= nb && nb <= to;
+                let mut best = if may_end { finish } else { f64::INFINITY };
+                for e in from.max(b + 1)..=reach.min(nb - 1).min(to) {
+                    best = best.min(t.prefix[row + e] + onward[e * np + p]);
+                }
+                layer[l.open_node(open, b, p)] = best - t.prefix[row + b] + t.stage[p];
             }
-            layer[b * np + p] = best - t.prefix[row + b] + t.stage[p];
         }
     }
     layer
@@ -303,8 +308,9 @@ fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Opti
     let (np, nd) = (l.places.len(), l.devices.len());
     let mut enter = vec![0.0; nd];
     let mut away = vec![0.0; nd];
-    for cut in 1..l.blocks {
-        let row = &next[cut * np..(cut + 1) * np];
+    for (open, cut) in (0..=l.pins).flat_map(|open| (1..l.blocks).map(move |cut| (open, cut))) {
+        let at = l.open_node(open, cut, 0);
+        let row = &next[at..at + np];
         enter.fill(f64::INFINITY);
         for p in 0..np {
             let d = l.device_of[p];
@@ -319,7 +325,7 @@ fn onward_costs(l: &Lattice, t: &Tariff, next: &[f64], free: &[bool], only: Opti
             let d = l.device_of[p];
             // On the same device only another place of the same mode; they stand side by side.
             let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
-            onward[cut * np + p] = away[d].min(stay + t.hop(l, d, d, cut));
+            onward[at + p] = away[d].min(stay + t.hop(l, d, d, cut));
         }
     }
 }

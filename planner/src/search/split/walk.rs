@@ -160,10 +160,8 @@ impl Walk<'_> {
     fn branch(&mut self, service: &Service, at: &Head, path: &[(usize, usize)], keep: &Keep, ahead: &mut Vec<(f64, Head)>) {
         let l = self.lattice;
         let option = &service.options[l.option as usize];
-        let left = l.stages - path.len();
         let from = l.device_of[at.place];
-        // The stage that comes next is the last one: it must meet every pin that is still open.
-        let last = left == 1;
+        let open = path.iter().fold(l.pins, |open, (p, _)| open & !l.meets[l.device_of[*p]]);
         let cut = option.cuts[at.block];
         let caps = [service.ttft_cap_s, service.tpot_cap_s, service.total_cap_s];
         let mut device = usize::MAX;
@@ -183,10 +181,7 @@ impl Walk<'_> {
             if hop == f64::INFINITY || seen.is_some_and(|m| m != l.mode_of[q]) || path.iter().any(|(p, _)| *p == q) {
                 continue;
             }
-            if last && service.pins.iter().any(|pin| !met(pin, l, path) && !pin.contains(&l.devices[to])) {
-                continue;
-            }
-            let node = l.node(at.block, q);
+            let node = l.open_node(open, at.block, q);
             let cost = at.cost + hop + if seen.is_some() { 0.0 } else { self.tariff.touch[q] };
             let bound = cost + self.togo.get(path.len() + 1, from, node);
             let late = (0..3).any(|x| over(times[x] + l.rest(x, at.block, q), caps[x]));
@@ -216,9 +211,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// True when a device of the path meets the pin.
-fn met(pin: &[u32], l: &Lattice, path: &[(usize, usize)]) -> bool {
-    path.iter().any(|(p, _)| pin.contains(&l.devices[l.device_of[*p]]))
 }
