@@ -88,7 +88,9 @@ fn plan(seed: u64) -> Result<bool, String> {
     let mut solution = search::solve(&model.table, &effort(seed), &Silent);
     if solution.status == Status::Unknown {
         // Neither plan nor proof within so little work: then more of it must give one or the other.
-        match search::feasible(&model.table, &Effort::for_seconds(20.0)) {
+        let ask = |seconds: f64| search::feasible(&model.table, &Effort::for_seconds(seconds));
+        let decided = [1.0, 5.0, 20.0].into_iter().map(ask).find(|a| *a != Feasibility::Unknown);
+        match decided.unwrap_or(Feasibility::Unknown) {
             Feasibility::No => return Ok(false),
             Feasibility::Yes(a) => {
                 let e = evaluate(&model.table, &a);
