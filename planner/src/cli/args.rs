@@ -61,7 +61,7 @@ pub(crate) struct Search {
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Nominal search time, `10s`: sets counted work, so the same value gives the same plan anywhere
-    #[arg(long, default_value = "4s", value_parser = seconds)]
+    #[arg(long, default_value = "3s", value_parser = seconds)]
     pub(crate) time: f64,
     /// Relative gap to the proved bound at which to stop, `1%`
     #[arg(long, default_value = "0%", value_parser = share)]

@@ -190,7 +190,7 @@ pub fn improvement(i: &crate::whatif::Improvement, unit: &str) -> reports::Impro
             -100.0 * i.saving,
             i.try_it
         ),
-        power_change_w: (unit == "W").then(|| i.after - i.before),
+        power_change_w: (unit == "W").then_some(i.after - i.before),
         energy_change_j: None,
         latency_change_s: None,
         accuracy_change: None,

@@ -26,7 +26,7 @@ pub fn walk(
 ) -> Vec<Incumbent> {
     let Some(best) = best else { return Vec::new() };
     let small = Effort { columns: effort.columns.min(MOST), nodes: effort.nodes.min(NODES), ..effort.clone() };
-    let graded = table.services.iter().any(|s| s.options.iter().any(|o| o.accuracy != s.options[0].accuracy));
+    let graded = table.services.iter().any(|s| s.options.iter().any(|o| o.accuracy.total_cmp(&s.options[0].accuracy).is_ne()));
     let axes: &[Axis] = if graded { &[Axis::Latency, Axis::Inaccuracy] } else { &[Axis::Latency] };
     let mut points: Vec<Incumbent> = Vec::new();
     let each = effort.front.div_ceil(axes.len() as u32).max(1);

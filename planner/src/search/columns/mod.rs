@@ -9,7 +9,7 @@ mod tests;
 
 pub use price::{Care, Found, Pricing, enumerate, price};
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::table::{Assignment, Chain, Choice, Deployment, Table, over};
 
@@ -188,7 +188,7 @@ fn well_formed(table: &Table, o: &Choice, chain: &Chain) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
     columns: Vec<Column>,
-    known: HashSet<(u32, u32, Chain)>,
+    known: BTreeSet<(u32, u32, Chain)>,
 }
 
 impl Pool {

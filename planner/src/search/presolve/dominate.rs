@@ -36,7 +36,8 @@ fn blocks(a: &BlockCosts, b: &BlockCosts, busy_equal: bool) -> bool {
             sum[i + 1].busy_s - sum[i].busy_s,
         ]
     };
-    let no_more = |a: [f64; 6], b: [f64; 6]| a.iter().zip(&b).all(|(a, b)| a <= b) && (!busy_equal || a[5] == b[5]);
+    let no_more =
+        |a: [f64; 6], b: [f64; 6]| a.iter().zip(&b).all(|(a, b)| a <= b) && (!busy_equal || a[5].total_cmp(&b[5]).is_eq());
     let fixed = |c: &Cost| [c.ttft_s, c.tpot_s, c.total_s, c.dynamic_j, c.bytes, c.busy_s];
     a.sum.len() == b.sum.len()
         && no_more(fixed(&a.per_stage), fixed(&b.per_stage))

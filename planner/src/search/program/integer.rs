@@ -62,7 +62,7 @@ pub fn integer(
     for (r, terms) in terms.iter().enumerate() {
         let e: Expression = terms.iter().map(|&(v, a)| v * a).sum();
         let (lower, upper) = (rows.lower[r], rows.upper[r]);
-        if lower == upper {
+        if lower.total_cmp(&upper).is_eq() {
             problem.add_constraint(e.eq(lower));
         } else if terms.is_empty() && lower <= 0.0 && upper >= 0.0 {
             continue;

@@ -302,6 +302,7 @@ impl ToGo {
 
 /// One layer: the stage at each node, then the end, or another device, or another place of the mode.
 /// `next` gives the layer after it, which may depend on the device.
+#[expect(clippy::needless_range_loop, reason = "the index is a block number in several arrays")]
 fn layer<'a>(
     l: &Lattice,
     t: &Tariff,
@@ -389,6 +390,7 @@ fn stay(l: &Lattice, t: &Tariff, next: &Layer, (after, b, p): (u32, usize, usize
 }
 
 impl Onward {
+    #[expect(clippy::needless_range_loop, reason = "the index is a place in several arrays")]
     /// Fills in the least costs of going on from a stage at any place, or at the places of device `only`.
     fn fill(&mut self, l: &Lattice, t: &Tariff, next: &[f64], entries: &[Entry], only: Option<usize>) {
         let (np, nd) = (l.places.len(), l.devices.len());
