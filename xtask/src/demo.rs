@@ -6,7 +6,18 @@ use crate::run::{Done, cargo, root, run};
 /// Plans the robotics site and says where the page is.
 pub(crate) fn demo() -> Done {
     install()?;
-    cargo(&["run", "--quiet", "--package", "planner", "--", "optimize", "scenarios/fleet.yaml"])
+    build()?;
+    run(&planner(), &["optimize", "scenarios/fleet.yaml"])
+}
+
+/// The whole workspace at once: building one package alone would choose other features of the heavy
+/// dependencies and build them a second time.
+fn build() -> Done {
+    cargo(&["build", "--workspace", "--bins", "--locked"])
+}
+
+fn planner() -> String {
+    target_dir().join("debug/planner").to_string_lossy().into_owned()
 }
 
 /// The examples that ship with the project.
@@ -15,9 +26,13 @@ const EXAMPLES: &[&str] = &["fleet", "home", "qeil", "paretopipe", "edgereasonin
 /// Plans each example three times: the bytes must not depend on the run or on the number of threads.
 pub(crate) fn examples() -> Done {
     install()?;
-    cargo(&["build", "--package", "planner"])?;
-    let planner = target_dir().join("debug/planner");
-    let planner = planner.to_string_lossy();
+    build()?;
+    same_bytes()
+}
+
+/// With the binary that is there.
+pub(crate) fn same_bytes() -> Done {
+    let planner = planner();
     let out = root().join("reports");
     for name in EXAMPLES {
         let scenario = format!("scenarios/{name}.yaml");

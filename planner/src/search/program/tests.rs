@@ -66,13 +66,13 @@ fn the_bound_of_any_duals_is_below_the_optimum() {
             let raw: Vec<f64> = rows.lower.iter().map(|_| rng.random_range(-3.0..3.0)).collect();
             let duals = rows.clean(&raw);
             let mut least = vec![0.0; table.services.len()];
-            for s in 0..table.services.len() {
+            for (s, low) in least.iter_mut().enumerate() {
                 for (o, option) in table.services[s].options.iter().enumerate() {
                     for chain in brute::chains(&table, s, o) {
                         let Some(c) = Column::new(&table, s as u32, o as u32, &chain) else { continue };
                         let a = rows.entries(&table, &c);
                         let reduced = rows.cost(&table, &c) - a.iter().map(|&(r, a)| a * duals[r as usize]).sum::<f64>();
-                        least[s] = f64::min(least[s], f64::from(option.replicas) * reduced);
+                        *low = f64::min(*low, f64::from(option.replicas) * reduced);
                     }
                 }
             }
