@@ -1,2 +1,4 @@
+//! The linter objects to every spoiled plan, and to no good one.
+
 mod mutations;
 mod table;
