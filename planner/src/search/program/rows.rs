@@ -306,13 +306,15 @@ impl Rows {
                 self.touch[s * modes + m] = row;
             }
         }
-        for (s, service) in table.services.iter().enumerate() {
-            for &o in service.apart.iter().filter(|&&o| o as usize > s && (o as usize) < table.services.len()) {
+        let names = |s: usize, o: usize| table.services[s].apart.contains(&(o as u32));
+        for s in 0..table.services.len() {
+            // Whoever of the two says it.
+            for o in (s + 1..table.services.len()).filter(|&o| names(s, o) || names(o, s)) {
                 for m in 0..modes {
                     let row = self.row(f64::NEG_INFINITY, 0.0);
                     self.tie(m, row, -1.0);
                     self.apart[s * modes + m].push(row);
-                    self.apart[o as usize * modes + m].push(row);
+                    self.apart[o * modes + m].push(row);
                 }
             }
         }
