@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cli;
+mod exhaustive;
 mod fleets;
+mod interrupt;

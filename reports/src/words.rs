@@ -34,7 +34,7 @@ pub(crate) fn certificate(r: &Report) -> String {
     }
     match (h.value, h.bound) {
         (Some(value), Some(bound)) => format!(
-            "Proved: no plan has a {} below {}; this one has {} ({}{}).",
+            "Proved: the {} of no plan is below {}; this one's is {} ({}{}).",
             h.objective,
             format::with_unit(bound, &h.unit),
             format::with_unit(value, &h.unit),

@@ -37,7 +37,7 @@ pub fn all(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Vec<Basel
     vec![
         ruled(
             scenario,
-            WeightFormat::W16,
+            SIXTEEN,
             "standard",
             "standard: biggest device, FP16",
             "whole models at 16 bits on the device with the highest memory bandwidth",
@@ -45,15 +45,15 @@ pub fn all(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Vec<Basel
         ),
         ruled(
             scenario,
-            WeightFormat::W4,
+            FOUR,
             "biggest-4bit",
             "uniform 4-bit on the biggest device",
-            "whole models at 4 bits on the device with the highest memory bandwidth",
+            "whole models at 4 bits (the fewest above where 4 was not measured) on the device with the highest memory bandwidth",
             biggest::place,
         ),
         ruled(
             scenario,
-            WeightFormat::W16,
+            SIXTEEN,
             "layer-affinity",
             "greedy by layer affinity",
             "block by block to the processor that spends the least energy on it and still has memory, 16 bits",
@@ -61,28 +61,49 @@ pub fn all(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Vec<Basel
         ),
         ruled(
             scenario,
-            WeightFormat::W4,
+            FOUR,
             "memory-proportional",
             "memory-proportional split",
-            "the fewest devices whose free memory holds the model, layers in proportion to it, 4 bits",
+            "the fewest devices whose free memory holds the model, layers in proportion to it, 4 bits or the fewest above that were measured",
             proportional::place,
         ),
         held(scenario, effort, watch),
     ]
 }
 
-/// A scenario in which the rule has its precision and nothing else to decide. Demands stay, so that what is broken can be said.
-fn fixed(scenario: &Scenario, weights: WeightFormat) -> Scenario {
+/// Formats that a 16-bit rule takes, the first that the model has and was measured at: all from the top down.
+const SIXTEEN: &[WeightFormat] = &[
+    WeightFormat::W16,
+    WeightFormat::W8,
+    WeightFormat::W6,
+    WeightFormat::W5,
+    WeightFormat::W4,
+    WeightFormat::W3,
+    WeightFormat::W2,
+    WeightFormat::Ternary,
+    WeightFormat::Sherry,
+];
+
+/// Formats that a 4-bit rule takes: four bits, else the fewest above, else what the model was trained in.
+const FOUR: &[WeightFormat] = &[
+    WeightFormat::W4,
+    WeightFormat::W5,
+    WeightFormat::W6,
+    WeightFormat::W8,
+    WeightFormat::W16,
+    WeightFormat::W3,
+    WeightFormat::W2,
+    WeightFormat::Ternary,
+    WeightFormat::Sherry,
+];
+
+/// A scenario in which the rule has its precisions and nothing else to decide. Demands stay, so that what is broken can be said.
+fn fixed(scenario: &Scenario, formats: &[WeightFormat]) -> Scenario {
     let mut s = scenario.clone();
     for service in &mut s.services {
         service.models.truncate(1);
-        let native = &service.models[0].value.formats;
-        let weights = if native.is_empty() || native.contains(&weights) || native.contains(&WeightFormat::W16) {
-            weights
-        } else {
-            native[0]
-        };
-        service.precisions = vec![profiles::Precision { weights, kv_bits: 16, activation_bits: 16 }];
+        let precision = |&weights: &WeightFormat| profiles::Precision { weights, kv_bits: 16, activation_bits: 16 };
+        service.precisions = formats.iter().map(precision).collect();
         service.scaling.methods = vec![scenarios::Method::Single];
         service.scaling.samples = vec![1];
         service.replicas = (1, 1);
@@ -97,15 +118,15 @@ type Place = fn(&rule::Board<'_>) -> Result<crate::table::Assignment, String>;
 
 fn ruled(
     scenario: &Scenario,
-    weights: WeightFormat,
+    formats: &[WeightFormat],
     key: &'static str,
     name: &'static str,
     rule: &'static str,
     place: Place,
 ) -> Baseline {
-    let fixed = fixed(scenario, weights);
+    let fixed = fixed(scenario, formats);
     let model = physics::build(&fixed);
-    let board = rule::Board::new(&fixed, &model);
+    let board = rule::Board::new(&fixed, &model, formats);
     match place(&board) {
         Ok(assignment) => {
             let (mut broken, plan) = priced(&fixed, &model, &assignment);

@@ -2,6 +2,7 @@
 
 use crate::physics::Model;
 use crate::table::{Assignment, Chain, Choice, Cost, Deployment, PlaceId, Stage, Table};
+use profiles::WeightFormat;
 use scenarios::Scenario;
 
 /// The fleet as a rule of thumb sees it.
@@ -9,10 +10,13 @@ pub(super) struct Board<'a> {
     pub(super) table: &'a Table,
     /// One place per processor, in each device's default mode; fastest memory first.
     pub(super) places: Vec<PlaceId>,
+    model: &'a Model,
+    /// Weight formats, the rule's first choice first.
+    formats: &'a [WeightFormat],
 }
 
 impl<'a> Board<'a> {
-    pub(super) fn new(scenario: &Scenario, model: &'a Model) -> Self {
+    pub(super) fn new(scenario: &Scenario, model: &'a Model, formats: &'a [WeightFormat]) -> Self {
         let table = &model.table;
         let mut places = Vec::new();
         for (d, device) in table.devices.iter().enumerate() {
@@ -34,13 +38,19 @@ impl<'a> Board<'a> {
             }
         }
         places.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        Self { table, places: places.into_iter().map(|(_, p)| p).collect() }
+        Self { table, places: places.into_iter().map(|(_, p)| p).collect(), model, formats }
     }
 
-    /// The one option that a rule works with, whole in memory.
+    /// The one option that a rule works with: whole in memory, in the first format there is.
     pub(super) fn option(&self, service: usize) -> Result<(u32, &'a Choice), String> {
         let service = &self.table.services[service];
-        service.options.first().map(|o| (0, o)).ok_or_else(|| format!("{} has no option at this precision", service.name))
+        let rank = |o: &Choice| {
+            let label = &self.model.labels[o.label as usize];
+            let format = self.formats.iter().position(|&f| f == label.precision.weights).unwrap_or(usize::MAX);
+            (label.resident_share < 1.0, format)
+        };
+        let best = service.options.iter().zip(0..).min_by_key(|&(o, _)| rank(o));
+        best.map(|(o, i)| (i, o)).ok_or_else(|| format!("{} has no option that was measured", service.name))
     }
 
     /// Cost of blocks at a place, if it can run there.

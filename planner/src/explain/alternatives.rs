@@ -142,7 +142,7 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
 
 /// The cheaper way first; among equals (load levels of one mode cost the same) the one nearest to its limits.
 pub(super) fn order(a: &Alternative, b: &Alternative) -> std::cmp::Ordering {
-    let worst = |x: &Alternative| x.violations.iter().map(excess).fold(0.0, f64::max);
+    let worst = |x: &Alternative| x.violations.iter().map(Violation::excess).fold(0.0, f64::max);
     if (a.delta - b.delta).abs() <= 1e-9 { worst(a).total_cmp(&worst(b)) } else { a.delta.total_cmp(&b.delta) }
 }
 
@@ -162,23 +162,5 @@ fn limit_of(v: &Violation) -> (u8, u32) {
         Violation::FleetLatency { .. } => (10, 0),
         Violation::FleetAccuracy { .. } => (11, 0),
         Violation::FleetUnderuse { .. } => (12, 0),
-    }
-}
-
-/// Relative excess of a broken limit.
-pub(super) fn excess(v: &Violation) -> f64 {
-    match *v {
-        Violation::Ttft { by, .. }
-        | Violation::Tpot { by, .. }
-        | Violation::Total { by, .. }
-        | Violation::Memory { by, .. }
-        | Violation::Time { by, .. }
-        | Violation::Dynamic { by, .. }
-        | Violation::Link { by, .. }
-        | Violation::FleetPower { by }
-        | Violation::FleetLatency { by }
-        | Violation::FleetAccuracy { by }
-        | Violation::FleetUnderuse { by } => by,
-        Violation::Unreachable { .. } | Violation::Shape { .. } => f64::INFINITY,
     }
 }

@@ -4,7 +4,7 @@ use protocol::{Plan, Target};
 use serde::Serialize;
 
 use super::Case;
-use super::alternatives::{Alternative, excess, words};
+use super::alternatives::{Alternative, words};
 use crate::table::Violation;
 
 /// One demand against the plan.
@@ -75,7 +75,7 @@ fn price(case: &Case<'_>, subject: &str, t: &Target, all: &[Vec<Alternative>]) -
             if !a.violations.iter().all(|v| is_about(case, v, subject, t)) {
                 continue;
             }
-            let loosen = a.violations.iter().map(excess).fold(0.0, f64::max);
+            let loosen = a.violations.iter().map(crate::table::Violation::excess).fold(0.0, f64::max);
             let saving = -a.delta * case.scale;
             let per_limit = saving / loosen.max(1e-9);
             if loosen <= LOOSEN && best.as_ref().is_none_or(|b| per_limit > b.per_limit) {

@@ -64,7 +64,14 @@ pub(super) fn time(case: &Case<'_>, s: usize, d: &Deployment) -> Milliseconds {
         t.network_s += share * (whole.total_s - compute_s);
         t.total_s += share * whole.total_s;
     }
+    t.network_s = part(t.network_s, t.total_s);
+    t.waiting_s = part(t.waiting_s, t.total_s);
     t
+}
+
+/// A part got by taking others from the whole: what rounding leaves is nothing.
+fn part(rest: f64, whole: f64) -> f64 {
+    if rest <= 1e-9 * whole.abs() { 0.0 } else { rest }
 }
 
 pub(super) fn energy(plan: &Plan) -> Energy {
@@ -81,6 +88,6 @@ pub(super) fn energy(plan: &Plan) -> Energy {
     let sum = |f: fn(&DeviceWatts) -> f64| devices.iter().map(f).sum::<f64>();
     let (dynamic_w, idle_w, leakage_w, sleep_w) =
         (sum(|d| d.dynamic_w), sum(|d| d.idle_w), sum(|d| d.leakage_w), sum(|d| d.sleep_w));
-    let network_w = (plan.totals.power_w - dynamic_w - idle_w - leakage_w - sleep_w).max(0.0);
+    let network_w = part(plan.totals.power_w - dynamic_w - idle_w - leakage_w - sleep_w, plan.totals.power_w);
     Energy { network_w, dynamic_w, idle_w, leakage_w, sleep_w, total_w: plan.totals.power_w, devices }
 }

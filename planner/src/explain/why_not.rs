@@ -156,7 +156,7 @@ fn best(case: &Case<'_>, s: usize, what: String, ways: &[Alternative]) -> Findin
         };
         return Finding::Costs { way, unit: unit.into(), relative };
     }
-    let worst = |a: &Alternative| a.violations.iter().map(alternatives::excess).sum::<f64>();
+    let worst = |a: &Alternative| a.violations.iter().map(crate::table::Violation::excess).sum::<f64>();
     match ways.iter().min_by(|a, b| worst(a).total_cmp(&worst(b))) {
         Some(a) => Finding::Violates { what, limits: a.violations.iter().map(|v| describe(case.table(), v)).collect() },
         None => Finding::Violates {

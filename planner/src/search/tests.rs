@@ -158,3 +158,22 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_eq!(one, with(2));
     assert_eq!(one, with(1));
 }
+
+#[test]
+fn nothing_to_serve_sleeps_and_what_fits_nowhere_is_impossible() {
+    let mut table = random_table(2, Size::TINY);
+    (table.power_cap_w, table.underuse_cap) = (f64::INFINITY, f64::INFINITY);
+    let mut idle = table.clone();
+    idle.services.clear();
+    let found = solve(&idle, &Effort::for_seconds(0.1), &Silent);
+    assert_eq!(found.status, Status::Optimal, "{found:?}");
+    let mut asleep = table.clone();
+    asleep.services.truncate(1);
+    asleep.services[0].skip_cost = 0.0;
+    asleep.services[0].options.clear();
+    let found = solve(&asleep, &Effort::for_seconds(0.1), &Silent);
+    assert_eq!((found.status, found.best.map(|b| b.0.services)), (Status::Optimal, Some(vec![None])));
+    table.services[0].total_cap_s = 1e-9;
+    assert_eq!(feasible(&table, &Effort::for_seconds(0.1)), Feasibility::No);
+    assert_eq!(solve(&table, &Effort::for_seconds(0.1), &Silent).status, Status::Infeasible);
+}

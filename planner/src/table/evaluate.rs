@@ -91,6 +91,27 @@ pub enum Violation {
     },
 }
 
+impl Violation {
+    /// Relative excess over the limit; infinite where the deployment itself is malformed or unreachable.
+    #[must_use]
+    pub fn excess(&self) -> f64 {
+        match *self {
+            Self::Ttft { by, .. }
+            | Self::Tpot { by, .. }
+            | Self::Total { by, .. }
+            | Self::Memory { by, .. }
+            | Self::Time { by, .. }
+            | Self::Dynamic { by, .. }
+            | Self::Link { by, .. }
+            | Self::FleetPower { by }
+            | Self::FleetLatency { by }
+            | Self::FleetAccuracy { by }
+            | Self::FleetUnderuse { by } => by,
+            Self::Unreachable { .. } | Self::Shape { .. } => f64::INFINITY,
+        }
+    }
+}
+
 impl Evaluation {
     /// True when no limit is broken.
     #[must_use]

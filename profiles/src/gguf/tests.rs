@@ -148,3 +148,24 @@ fn what_is_no_model_we_know_is_said() {
     assert!(told(&|f| f.tensors.retain(|t| !t.name.starts_with("blk.1"))).contains("layer 1 has no tensors"));
     assert!(told(&|f| f.key("llama.embedding_length", u32_value(32))).contains("rows"));
 }
+
+/// The published SmolLM2-135M-Instruct, fetched by `cargo xtask fetch-model`; shape and bits as its maker and its tensor list state.
+#[test]
+fn the_real_smollm2_reads_as_published() {
+    let home = || std::path::PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/wattline");
+    let cache = std::env::var_os("WATTLINE_CACHE").map_or_else(home, Into::into);
+    let path = cache.join("models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    if !path.is_file() {
+        println!("SKIPPED: {} is not there (cargo xtask fetch-model)", path.display());
+        return;
+    }
+    let m = read_file(&path).expect("a published model");
+    assert_eq!((m.family.as_str(), m.context), ("llama", 8192));
+    assert_eq!(m.block_count(), 32, "embedding, 30 layers, head");
+    assert_eq!(m.tensors.iter().map(|t| t.parameters).sum::<u64>(), 134_515_008);
+    // 210 tensors Q4_1 (5 bits with scales), the embedding Q8_0, norms F32.
+    let bits = |id: &str| m.tensors.iter().find(|t| t.id == id).map(|t| t.bits);
+    assert_eq!((bits("Q4_1"), bits("Q8_0"), bits("F32")), (Some(5.0), Some(8.5), Some(32.0)));
+    let bytes: f64 = m.tensors.iter().map(|t| t.bits * t.parameters as f64 / 8.0).sum();
+    assert!((0.95..=1.0).contains(&(bytes / 98_362_432.0)), "{bytes}");
+}

@@ -60,8 +60,8 @@ fn certificate(r: &Report) -> Markup {
     html! {
         span.proof {
             @if let (Some(value), Some(bound)) = (h.value, h.bound) {
-                "Proved: no plan has a " (h.objective) " below " strong { (format::with_unit(bound, &h.unit)) }
-                "; this one has " strong { (format::with_unit(value, &h.unit)) }
+                "Proved: the " (h.objective) " of no plan is below " strong { (format::with_unit(bound, &h.unit)) }
+                "; this one's is " strong { (format::with_unit(value, &h.unit)) }
                 @if let Some(gap) = h.gap { " (gap " (format::percent(gap)) ", " (h.status) ")" } @else { " (" (h.status) ")" }
                 "."
             } @else { (h.status) }

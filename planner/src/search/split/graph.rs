@@ -1,4 +1,4 @@
-//! The layered graph in petgraph: the fastest chain of an option, as a first guess and as a check on the flat pass.
+//! The layered graph in petgraph: the fastest chain of an option, as a check on the flat pass.
 
 use petgraph::algo::astar;
 use petgraph::graph::{DiGraph, NodeIndex};

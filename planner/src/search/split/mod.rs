@@ -5,6 +5,7 @@
 //! chains themselves, with all limits that a path through a graph does not know: deadlines, distinct
 //! places, one mode a device, pins, summed memory.
 
+#[cfg(test)]
 mod graph;
 mod lattice;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod togo;
 mod walk;
 
+#[cfg(test)]
 pub use graph::fastest;
 pub use lattice::Lattice;
 pub use togo::{Tariff, ToGo};

@@ -1,6 +1,6 @@
 //! By how much a limit is broken.
 
-use crate::table::{Evaluation, TOLERANCE, Violation};
+use crate::table::{Evaluation, TOLERANCE};
 use std::ops::{AddAssign, SubAssign};
 
 /// Largest excess counted for one limit, so that sums stay finite when a limit is zero.
@@ -48,22 +48,5 @@ pub fn excess(value: f64, cap: f64) -> Excess {
 /// deployments, which the search never makes, count most.
 #[must_use]
 pub fn amount(evaluation: &Evaluation) -> f64 {
-    evaluation
-        .violations
-        .iter()
-        .map(|v| match v {
-            Violation::Ttft { by, .. }
-            | Violation::Tpot { by, .. }
-            | Violation::Total { by, .. }
-            | Violation::Memory { by, .. }
-            | Violation::Time { by, .. }
-            | Violation::Dynamic { by, .. }
-            | Violation::Link { by, .. }
-            | Violation::FleetPower { by }
-            | Violation::FleetLatency { by }
-            | Violation::FleetAccuracy { by }
-            | Violation::FleetUnderuse { by } => by.abs().min(MOST),
-            Violation::Unreachable { .. } | Violation::Shape { .. } => MOST,
-        })
-        .sum()
+    evaluation.violations.iter().map(|v| v.excess().abs().min(MOST)).sum()
 }
