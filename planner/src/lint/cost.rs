@@ -60,7 +60,8 @@ impl Request {
     pub(super) fn cut(&self, chain: &[&profiles::Block], b: usize, activation_bits: u8) -> (f64, f64) {
         let bytes = |block: &profiles::Block| block.output_width as f64 * f64::from(activation_bits) / 8.0;
         let sender = chain[..b].iter().rev().find(|block| block.phase != Phase::Decode);
-        let first = sender.map_or(0.0, |block| self.items * self.prompt * bytes(block));
+        let asked = if chain[b].role == profiles::Role::Head { 1.0 } else { self.prompt };
+        let first = sender.map_or(0.0, |block| self.items * asked * bytes(block));
         let last = chain[b - 1];
         let decodes = last.phase != Phase::Prefill && self.passes > 0.0;
         (first, if decodes { self.samples * bytes(last) } else { 0.0 })
