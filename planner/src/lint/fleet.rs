@@ -87,7 +87,11 @@ fn clock(site: &Site<'_>, full_clock_w: f64, notes: &mut Notes) {
         steady.is_none_or(|s| s.temperature_c > throttle_c || s.power_w > cap)
     };
     notes.check(set.throttled == forced, "throttled", &site.planned.name, || {
-        format!("`throttled` is {}, but at its mode's full clock the load {} what it sustains", set.throttled, if forced { "passes" } else { "keeps to" })
+        format!(
+            "`throttled` is {}, but at its mode's full clock the load {} what it sustains",
+            set.throttled,
+            if forced { "passes" } else { "keeps to" }
+        )
     });
 }
 
