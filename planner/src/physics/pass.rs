@@ -210,7 +210,7 @@ mod tests {
         assert!((lawful - 0.78125 * full).abs() < 1e-12 * full.max(1.0) && (lower - lawful).abs() < 1e-15);
         let id = d.processors.iter().find(|p| p.clocked_share.is_some()).unwrap().id.clone();
         let clock = d.modes[1].clocks.get_mut(&id).unwrap();
-        clock.byte_energy = Some(crate::testing::measured(profiles::units::Ratio(0.6)));
+        clock.byte_energy = Some(crate::testing::sourced(profiles::units::Ratio(0.6), profiles::Quality::Measured));
         assert!((of(&d).0 - 0.6 * full).abs() < 1e-12 * full.max(1.0));
     }
 
