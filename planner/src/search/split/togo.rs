@@ -405,7 +405,6 @@ struct Stay {
 impl Stay {
     /// Lowers `best`, by start of the stage on `p`, where going on at another place of its mode is cheaper; the two
     /// of them within what memory and cooling hold together.
-    #[expect(clippy::needless_range_loop, reason = "the index is a block number in several arrays")]
     fn stay(
         &mut self,
         l: &Lattice,
