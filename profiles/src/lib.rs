@@ -29,6 +29,6 @@ pub use link::LinkProfile;
 pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, TensorClass};
 pub use precision::{FormatError, Precision, Role, WeightFormat};
 pub use provenance::{Quality, Sourced};
-pub use quality::QualityRow;
+pub use quality::{QualityRow, Vote};
 pub use read::{ReadError, read_device, read_device_file, read_model, read_model_file};
 pub use yaml::Fault;

@@ -23,4 +23,17 @@ pub struct QualityRow {
     /// Accuracy against mean answer tokens, where token budgets were measured: increasing in tokens.
     #[serde(default)]
     pub budgets: Vec<(u32, Sourced<Ratio>)>,
+    /// Majority votes under a token budget, where the two were measured together: offered as they are, never interpolated.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
+}
+
+/// A measured majority vote whose samples kept to a token budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vote {
+    pub samples: u32,
+    /// Answer tokens that each sample was held to.
+    pub tokens: u32,
+    pub accuracy: Sourced<Ratio>,
 }

@@ -112,5 +112,9 @@ impl Walk for QualityRow {
         for (i, (_, accuracy)) in self.budgets.iter_mut().enumerate() {
             accuracy.walk(&budgets.index(i).index(1), visit);
         }
+        let votes = at.key("votes");
+        for (i, vote) in self.votes.iter_mut().enumerate() {
+            vote.accuracy.walk(&votes.index(i).key("accuracy"), visit);
+        }
     }
 }

@@ -150,6 +150,12 @@ fn model(chosen: &Chosen<'_>, ledger: &mut Ledger) {
                 ledger.add(name(&format!("accuracy within {tokens} tokens")), accuracy, 0.0);
             }
         }
+        (Method::Majority, Some(tokens)) => {
+            for vote in row.votes.iter().filter(|v| (v.samples, v.tokens) == (label.samples, tokens)) {
+                ledger.add(name(&format!("majority of {} within {tokens} tokens", vote.samples)), &vote.accuracy, 0.0);
+            }
+            return;
+        }
         _ => ledger.add(name("accuracy"), &row.accuracy, 0.0),
     }
     if label.method != Method::Single

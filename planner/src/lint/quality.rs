@@ -98,7 +98,12 @@ fn expected(row: &QualityRow, method: Method, samples: u32, tokens: Option<u32>)
     let beta = row.beta.as_ref().map(|b| b.value).filter(|b| b.0 > 0.0 && b.1 > 0.0);
     if let Some(tokens) = tokens {
         let points: Vec<(u32, f64)> = row.budgets.iter().map(|(t, a)| (*t, a.value.get())).collect();
-        return (method == Method::Single).then(|| budget::accuracy(&points, tokens))?;
+        let counted = |v: &&profiles::Vote| v.samples == samples && v.tokens == tokens;
+        return match method {
+            Method::Single => budget::accuracy(&points, tokens),
+            Method::Majority => row.votes.iter().find(counted).map(|v| v.accuracy.value.get()),
+            Method::BestOfN => None,
+        };
     }
     match method {
         Method::Single => Some(single),

@@ -192,7 +192,7 @@ fn accuracy(
 
 /// Accuracy that a measured row gives a way of sampling, 0..1; `None` where it does not say.
 ///
-/// Samples under a token budget are never said: they were not measured together.
+/// Samples under a token budget are said only where they were measured together.
 #[must_use]
 pub fn of_row(row: &QualityRow, method: Method, samples: u32, budget: Option<u32>) -> Option<f64> {
     let single = row.accuracy.value.get();
@@ -208,7 +208,10 @@ pub fn of_row(row: &QualityRow, method: Method, samples: u32, budget: Option<u32
             Some(majority::accuracy(single, ceiling, beta, samples))
         }
         (Method::BestOfN, None) => beta.map(|(a, b)| coverage::coverage(a, b, samples).max(single)),
-        (_, Some(_)) => None,
+        (Method::Majority, Some(tokens)) => {
+            row.votes.iter().find(|v| (v.samples, v.tokens) == (samples, tokens)).map(|v| v.accuracy.value.get())
+        }
+        (Method::BestOfN, Some(_)) => None,
     }
 }
 

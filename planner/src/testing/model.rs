@@ -23,6 +23,7 @@ fn row(weights: WeightFormat, accuracy: f64) -> QualityRow {
         majority_ceiling: None,
         beta: None,
         budgets: Vec::new(),
+        votes: Vec::new(),
     }
 }
 

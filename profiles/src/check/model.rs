@@ -151,4 +151,13 @@ fn row(m: &ModelProfile, r: &QualityRow, at: &Path<'_>, p: &mut Problems) {
             p.add(&budgets.index(i), "token counts must increase");
         }
     }
+    let votes = at.key("votes");
+    for (i, vote) in r.votes.iter().enumerate() {
+        if vote.samples < 2 || vote.tokens == 0 {
+            p.add(&votes.index(i), "a vote takes at least 2 samples and 1 token");
+        }
+        if !share(vote.accuracy.value.get()) {
+            p.add(&votes.index(i).key("accuracy"), format!("must be 0 % to 100 %, is {}", vote.accuracy.value));
+        }
+    }
 }

@@ -156,6 +156,7 @@ fn model(
                 majority_ceiling: None,
                 beta: None,
                 budgets: Vec::new(),
+                votes: Vec::new(),
             })
             .collect(),
         notes: String::new(),

@@ -57,6 +57,19 @@ fn what_was_not_measured_is_not_offered() {
 }
 
 #[test]
+fn a_vote_under_a_budget_counts_where_it_was_measured() {
+    let mut s = scaled(vec![Method::Single, Method::Majority], vec![1, 5, 9], vec![48]);
+    s.services[0].precisions = vec![precision(WeightFormat::W8)];
+    let accuracy = crate::testing::sourced(profiles::units::Ratio(0.7), profiles::Quality::Measured);
+    let row = s.services[0].models[0].value.quality.iter_mut().find(|r| r.weights == WeightFormat::W8).unwrap();
+    row.votes = vec![profiles::Vote { samples: 5, tokens: 48, accuracy }];
+    let (ways, dropped) = of(&s);
+    let votes: Vec<_> = ways.iter().filter(|w| w.budget == Some(48)).map(|w| (w.samples, w.accuracy)).collect();
+    assert_eq!(votes, [(5, Some(0.7))], "nine were not counted");
+    assert!(dropped.iter().any(|d| d.reason == Reason::SamplesWithBudget));
+}
+
+#[test]
 fn budgets_shorten_the_answer() {
     let s = scaled(vec![Method::Single], vec![1], vec![48]);
     let (ways, _) = of(&s);
