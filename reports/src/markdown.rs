@@ -77,7 +77,7 @@ mod tests {
         assert!(text.starts_with("# workshop robot\n\nThree services on three"), "{text}");
         assert!(
             text.contains(
-                "**✓ all 10 targets met, 5 tight, 1 device throttled.** Proved: no plan has a fleet power below 16.3 W;"
+                "**✓ all 10 targets met, 5 tight, 1 device throttled.** Proved: the fleet power of no plan is below 16.3 W;"
             ),
             "{text}"
         );

@@ -30,6 +30,14 @@ pub fn solve(table: &Table, effort: &Effort, watch: &dyn Watch) -> Solution {
     run.improve()
 }
 
+/// The best assignment that greedy rules and annealing find, without a bound: cheap, for comparing many tables.
+#[must_use]
+pub fn sketch(table: &Table, effort: &Effort, watch: &dyn Watch) -> Option<Incumbent> {
+    let mut run = Run::new(table, effort, watch);
+    run.first();
+    run.best
+}
+
 /// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
 fn standing(table: &Table) -> f64 {
     let w = &table.weights;

@@ -23,7 +23,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use driver::solve;
+pub use driver::{sketch, solve};
 pub use feasible::{Feasibility, feasible};
 
 use crate::table::{Assignment, Evaluation};
@@ -74,7 +74,7 @@ impl Effort {
             columns: scaled(1_000.0, 200.0) as usize,
             nodes: scaled(200.0, 20.0) as u32,
             branches: scaled(3.0, 2.0) as u32,
-            work: scaled(3e8, 1e7) as u64,
+            work: scaled(7e8, 1e7) as u64,
             front: 8,
         }
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::physics;
 use crate::search::{self, Effort, Silent};
+use crate::table::Table;
 
 /// One relaxation and what it would save.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,25 +28,33 @@ const MOST: usize = 3;
 /// Smallest relative saving worth a line.
 const LEAST: f64 = 1e-3;
 
-/// Candidates that are solved at most, spread over the kinds.
+/// Candidates that are sketched at most, spread over the kinds, and of these the best that are solved.
 const TRIED: usize = 24;
+const SOLVED: usize = 6;
 
 /// The best single relaxations of a scenario whose best plan's objective is `before`, largest saving first.
 ///
-/// Each candidate is solved from scratch with `effort`; a saving is therefore an estimate from below. None
-/// for an objective of zero.
+/// All candidates are sketched by annealing; those that look best are solved from scratch with `effort`. A
+/// saving is therefore an estimate from below. None for an objective of zero.
 #[must_use]
 pub fn improvements(scenario: &Scenario, before: f64, effort: &Effort) -> Vec<Improvement> {
     if before <= 0.0 || !before.is_finite() {
         return Vec::new();
     }
+    let mut sketched: Vec<(f64, Candidate, Table)> = Vec::new();
+    for candidate in candidates(scenario).into_iter().take(TRIED) {
+        let table = physics::build(&candidate.2).table;
+        let value = search::sketch(&table, effort, &Silent).map_or(f64::INFINITY, |(_, e)| e.objective);
+        sketched.push((value, candidate, table));
+    }
+    sketched.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut found = Vec::new();
-    for (what, set, changed) in candidates(scenario).into_iter().take(TRIED) {
-        let solution = search::solve(&physics::build(&changed).table, effort, &Silent);
-        let Some((_, e)) = solution.best else { continue };
-        let saving = 1.0 - e.objective / before;
+    for (value, (what, set, _), table) in sketched.into_iter().take(SOLVED) {
+        let solved = search::solve(&table, effort, &Silent).best.map_or(f64::INFINITY, |(_, e)| e.objective);
+        let after = solved.min(value);
+        let saving = 1.0 - after / before;
         if saving >= LEAST {
-            found.push(Improvement { what, try_it: set, before, after: e.objective, saving });
+            found.push(Improvement { what, try_it: set, before, after, saving });
         }
     }
     found.sort_by(|a, b| b.saving.total_cmp(&a.saving).then_with(|| a.what.cmp(&b.what)));
