@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("profiles", &[]),
     ("scenarios", &["profiles"]),
     ("agent/protocol", &["profiles"]),
+    ("agent/engine", &["profiles", "kernels"]),
     ("reports", &[]),
     ("planner", &["profiles", "scenarios", "protocol", "reports"]),
     ("xtask", &[]),
@@ -160,10 +161,11 @@ fn source(file: &Path, wrong: &mut Vec<String>) {
             }
             if line.contains("unsafe ")
                 && !name.starts_with("agent/kernels")
+                && name != "agent/engine/src/map.rs"
                 && !line.trim_start().starts_with("//")
                 && !line.contains("unsafe_code")
             {
-                wrong.push(format!("{name}:{}: `unsafe` lives in agent/kernels alone", i + 1));
+                wrong.push(format!("{name}:{}: `unsafe` lives in agent/kernels and agent/engine/src/map.rs alone", i + 1));
             }
         }
     }

@@ -1,0 +1,20 @@
+//! Language models on one device: files, tokens, layers, sampling, evaluation.
+//!
+//! A [`File`] is a mapped and checked GGUF model; a [`Stage`] is a range of its layers at a chosen
+//! precision, whole or part; a [`Sequence`] is the KV cache of one text, which may share a prefix with
+//! others. What multiplies is in the crate `kernels`; this crate says what is multiplied.
+//!
+//! Reading an untrusted file is safe: what is wrong is an error, never a panic, and memory grows only
+//! with bytes that are there. Same model, same text, same seed, same machine kind: same tokens.
+
+pub mod chat;
+pub mod dequant;
+pub mod encode;
+pub mod error;
+pub mod gguf;
+mod map;
+pub mod tokenizer;
+
+pub use error::EngineError;
+pub use gguf::File;
+pub use tokenizer::{Token, Tokenizer};

@@ -1,0 +1,4 @@
+//! What needs whole models: real files where they have been fetched, tiny ones made here otherwise.
+
+mod models;
+mod tokens;
