@@ -13,8 +13,14 @@ pub mod encode;
 pub mod error;
 pub mod gguf;
 mod map;
+pub mod model;
+pub mod precision;
+pub mod sample;
 pub mod tokenizer;
 
 pub use error::EngineError;
 pub use gguf::File;
+pub use model::{Options, Sequence, Stage, Workspace};
+pub use precision::Precision;
+pub use sample::{Sampler, Sampling};
 pub use tokenizer::{Token, Tokenizer};

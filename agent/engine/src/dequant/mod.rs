@@ -14,6 +14,7 @@ mod tests;
 
 use half::{bf16, f16};
 use kernels::{Affine, Source};
+use profiles::gguf::TensorType;
 
 use crate::error::EngineError;
 use crate::gguf::TensorData;
@@ -64,6 +65,7 @@ pub struct Rows<'f> {
     block: usize,
     block_bytes: usize,
     storage: Storage,
+    kind: &'static TensorType,
 }
 
 impl std::fmt::Debug for Rows<'_> {
@@ -97,7 +99,12 @@ impl<'f> Rows<'f> {
         let cols = narrow(t.shape[0])?;
         let rows = narrow(t.elements / t.shape[0])?;
         let (block, block_bytes) = (narrow(kind.block)?, narrow(kind.bytes)?);
-        Ok(Self { bytes: data.bytes, rows, cols, row_bytes: cols / block * block_bytes, block, block_bytes, storage })
+        Ok(Self { bytes: data.bytes, rows, cols, row_bytes: cols / block * block_bytes, block, block_bytes, storage, kind })
+    }
+
+    /// Storage type.
+    pub(crate) fn kind(&self) -> &'static TensorType {
+        self.kind
     }
 
     fn stored(&self, row: usize) -> &'f [u8] {

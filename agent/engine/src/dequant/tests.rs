@@ -4,7 +4,7 @@
 
 use half::{bf16, f16};
 use kernels::Source;
-use profiles::gguf::{Tensor, TensorType};
+use profiles::gguf::Tensor;
 use proptest::prelude::*;
 
 use super::*;
