@@ -1,4 +1,5 @@
 //! What needs whole models: real files where they have been fetched, tiny ones made here otherwise.
 
 mod models;
+mod peer;
 mod tokens;
