@@ -30,6 +30,8 @@ pub(crate) trait Lanes: Copy + 'static {
     unsafe fn and(a: Self::I, b: Self::I) -> Self::I;
     unsafe fn or(a: Self::I, b: Self::I) -> Self::I;
     unsafe fn add(a: Self::I, b: Self::I) -> Self::I;
+    unsafe fn sub(a: Self::I, b: Self::I) -> Self::I;
+    unsafe fn xor(a: Self::I, b: Self::I) -> Self::I;
     /// Byte-wise sum, wrapping.
     unsafe fn add8(a: Self::I, b: Self::I) -> Self::I;
     /// Byte-wise `(a + b + 1) / 2`.

@@ -59,9 +59,16 @@ unsafe impl Send for Start {}
 unsafe impl Sync for Start {}
 
 fn read(kernel: Kernel, start: Start, range: Range<usize>) {
+    let p = start.0.wrapping_add(range.start);
     match kernel {
-        // SAFETY: the range is whole parts of the buffer.
-        _ => unsafe { read_with::<Plain>(start.0.add(range.start), range.len()) },
+        // SAFETY: the kernel is available, and the range is whole parts of the buffer.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => unsafe { crate::avx512::read(p, range.len()) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 | Kernel::AvxVnni => unsafe { crate::avx2::plain::read(p, range.len()) },
+        // SAFETY: plain Rust runs everywhere; the range as above.
+        _ => unsafe { read_with::<Plain>(p, range.len()) },
     }
 }
 
@@ -119,6 +126,15 @@ const CHAINS: usize = 12;
 
 fn peak(kernel: Kernel, rounds: usize) {
     match kernel {
+        // SAFETY: `int8_peak` has asked whether the kernel is available.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => unsafe { crate::avx512::peak(rounds) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::peak(rounds) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::peak(rounds) },
         // SAFETY: plain Rust runs everywhere.
         _ => unsafe { peak_with::<Plain>(rounds) },
     }

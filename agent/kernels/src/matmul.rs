@@ -194,9 +194,19 @@ fn share(pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
 }
 
 /// Hands some tiles to the matrix's kernel.
-fn run(call: &Call<'_>, tiles: Range<usize>, _work: &mut Workspace) {
+fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     match call.matrix.kernel {
         Kernel::Scalar => crate::scalar::tiles(call, tiles),
-        _ => crate::scalar::tiles(call, tiles),
+        // SAFETY: `Matrix::pack` refuses kernels that this machine cannot run and packs for their lanes; threads have disjoint tiles.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => unsafe { crate::avx2::plain::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx512Vnni => unsafe { crate::avx512::tiles(call, tiles, work) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unreachable!("no matrix is packed for {}", call.matrix.kernel),
     }
 }

@@ -59,6 +59,14 @@ impl Lanes for Plain {
         std::array::from_fn(|i| a[i].wrapping_add(b[i]))
     }
     #[inline(always)]
+    unsafe fn sub(a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+    #[inline(always)]
+    unsafe fn xor(a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i] ^ b[i])
+    }
+    #[inline(always)]
     unsafe fn add8(a: Self::I, b: Self::I) -> Self::I {
         bytes(a, b, u8::wrapping_add)
     }
