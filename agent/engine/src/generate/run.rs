@@ -136,6 +136,10 @@ impl Group<'_, '_> {
         let mut still = Vec::new();
         for (mut r, row) in std::mem::take(&mut self.running).into_iter().zip(rows) {
             let finish = self.step(&mut r, row)?;
+            // Bytes that stay no character; none are left after a text that was cut.
+            if matches!(finish, Some(Finish::End | Finish::Budget)) {
+                r.answer.text.push_str(&r.stream.finish());
+            }
             let held = if finish.is_some() { 0 } else { self.held_back(&r.answer.text) };
             let tell = r.answer.text.len() - held;
             if flow.is_continue() && tell > r.told {
@@ -164,7 +168,6 @@ impl Group<'_, '_> {
         r.answer.logprobs.push(choice.logprob);
         r.left -= 1;
         if self.tokenizer.is_end(choice.token) {
-            r.answer.text.push_str(&std::mem::replace(&mut r.stream, self.tokenizer.stream()).finish());
             return Ok(Some(Finish::End));
         }
         self.append(r, choice.token);

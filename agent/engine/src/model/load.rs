@@ -37,7 +37,7 @@ pub struct Options {
     /// `None`: everything.
     pub part: Option<Part>,
     pub precision: Precision,
-    /// `None`: the fastest that this machine runs.
+    /// `None`: the fastest for each format, as measured on this machine.
     pub kernel: Option<Kernel>,
 }
 
@@ -243,7 +243,7 @@ impl Loader<'_> {
     fn matrix(&self, name: &str, rows: usize, cols: usize, role: Role) -> Result<Matrix, EngineError> {
         let source = self.rows(name, &[cols, rows])?;
         let format = self.precision.format(role, source.kind());
-        let kernel = self.kernel.unwrap_or_else(|| Kernel::available().last().copied().unwrap_or(Kernel::Scalar));
+        let kernel = self.kernel.unwrap_or_else(|| Kernel::best_for(format));
         let packed = Matrix::pack(&source, format, kernel, self.pool);
         packed.map_err(|source| EngineError::Pack { name: name.into(), source })
     }

@@ -44,8 +44,7 @@ impl<'t> Stream<'t> {
     }
 
     /// What is left when no token follows.
-    #[must_use]
-    pub fn finish(self) -> String {
-        String::from_utf8_lossy(&self.pending).into_owned()
+    pub fn finish(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
     }
 }
