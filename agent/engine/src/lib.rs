@@ -11,6 +11,7 @@ pub mod chat;
 pub mod dequant;
 pub mod encode;
 pub mod error;
+pub mod eval;
 pub mod generate;
 pub mod gguf;
 mod map;

@@ -1,5 +1,6 @@
 //! What needs whole models: real files where they have been fetched, tiny ones made here otherwise.
 
+mod evaluation;
 mod models;
 mod peer;
 mod tokens;

@@ -11,7 +11,7 @@ use engine::sample::log_softmax_at;
 use engine::{Options, Stage, Workspace};
 use kernels::{Pool, Wait};
 
-use crate::models::{PEERS, SMOLLM2, open, peer};
+use crate::models::{PEERS, open, peer};
 
 /// Mean absolute difference of log-probabilities, and the largest share of other choices.
 const MEAN: f64 = 0.05;
@@ -19,12 +19,7 @@ const OTHERS: f64 = 0.05;
 
 #[test]
 fn greedy_texts_have_llama_cpps_log_probabilities() {
-    let all = std::env::var_os("WATTLINE_ALL_MODELS").is_some();
     for (name, json) in PEERS {
-        if !all && name != SMOLLM2 {
-            println!("SKIPPED: {name} is compared only with WATTLINE_ALL_MODELS=1 (it takes minutes)");
-            continue;
-        }
         let Some(file) = open(name) else { continue };
         let pool = Arc::new(Pool::new(1, Wait::default()));
         let stage = Stage::load(&file, &Options::default(), pool).expect("loaded");
