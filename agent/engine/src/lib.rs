@@ -18,6 +18,7 @@ mod map;
 pub mod model;
 pub mod precision;
 pub mod sample;
+pub mod testing;
 pub mod tokenizer;
 pub mod usage;
 

@@ -6,7 +6,7 @@ fn printable(byte: u8) -> bool {
 }
 
 /// The character of a byte: its own, or one of U+0100 on, in the order of the bytes that have none.
-pub(super) fn character(byte: u8) -> char {
+pub(crate) fn character(byte: u8) -> char {
     if printable(byte) {
         return char::from(byte);
     }

@@ -19,6 +19,7 @@ mod vocab;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bytes::character as byte_character;
 pub use stream::Stream;
 pub use vocab::Kind;
 
