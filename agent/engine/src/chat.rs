@@ -89,3 +89,6 @@ impl Template {
 fn name_of(tokenizer: &Tokenizer, token: Option<Token>) -> String {
     token.map(|t| tokenizer.stored(t)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ use vocab::Vocab;
 pub type Token = u32;
 
 /// Longest text that is encoded at once, bytes. Token counts then fit in 32 bits by far.
-pub const MAX_TEXT: usize = 256 << 20;
+pub const MAX_TEXT: usize = 64 << 20;
 
 #[derive(Debug)]
 enum Family {
