@@ -96,6 +96,11 @@ impl Writer {
         self.keys.push((key.into(), value.into()));
     }
 
+    /// Sets a key that is known to be new: many keys in linear time.
+    pub fn key_unchecked(&mut self, key: &str, value: impl Into<Meta>) {
+        self.keys.push((key.into(), value.into()));
+    }
+
     /// Appends a tensor: shape with the row length first, bytes in the layout of the type.
     ///
     /// # Errors
