@@ -57,7 +57,10 @@ impl Template {
     /// The template is too long or no Jinja.
     pub fn parse(source: &str, bos: &str, eos: &str) -> Result<Self, EngineError> {
         if source.len() > LONGEST {
-            return Err(EngineError::Unsupported(format!("a chat template of {} bytes; at most {LONGEST} are read", source.len())));
+            return Err(EngineError::Unsupported(format!(
+                "a chat template of {} bytes; at most {LONGEST} are read",
+                source.len()
+            )));
         }
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);

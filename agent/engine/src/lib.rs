@@ -7,6 +7,7 @@
 //! Reading an untrusted file is safe: what is wrong is an error, never a panic, and memory grows only
 //! with bytes that are there. Same model, same text, same seed, same machine kind: same tokens.
 
+pub mod bench;
 pub mod chat;
 pub mod dequant;
 pub mod encode;
@@ -23,10 +24,10 @@ pub mod tokenizer;
 pub mod usage;
 
 pub use error::EngineError;
+pub use generate::{Request, generate};
 pub use gguf::File;
 pub use model::{Options, Sequence, Stage, Workspace};
 pub use precision::Precision;
-pub use generate::{Request, generate};
 pub use sample::{Sampler, Sampling};
 pub use tokenizer::{Token, Tokenizer};
 pub use usage::Usage;

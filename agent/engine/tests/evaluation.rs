@@ -30,7 +30,14 @@ fn perplexity_of_smollm2_is_that_of_llama_cpp() {
         let options = Options { precision, ..Options::default() };
         let stage = Stage::load(&file, &options, Arc::clone(&pool)).expect("loaded");
         let found = perplexity(&stage, &tokenizer, &text, 512, Some(4), 16).expect("long enough");
-        println!("{}: {:.4} +- {:.2}, {} scored, {:.3} bits", precision.name(), found.perplexity, found.error, found.scored, stage.size().bits_per_weight);
+        println!(
+            "{}: {:.4} +- {:.2}, {} scored, {:.3} bits",
+            precision.name(),
+            found.perplexity,
+            found.error,
+            found.scored,
+            stage.size().bits_per_weight
+        );
         assert_eq!(found.scored, 4 * 255);
         assert!((found.perplexity / wanted - 1.0).abs() < 0.005, "{}: {}", precision.name(), found.perplexity);
     }

@@ -128,8 +128,20 @@ fn odd_vocabulary(r: &mut Random) -> Vec<u8> {
     let mut w = Writer::default();
     let count = if r.below(2) == 0 { bpe_vocabulary(&mut w) } else { spm_vocabulary(&mut w) } as usize;
     let odd_text = |r: &mut Random| -> Vec<u8> {
-        const ODD: [&[u8]; 12] =
-            [b"", b"<0x41>", b"<0x-1>", b"a b", b"\xff\xfe", b"\xc3", "\u{2581}".as_bytes(), "Ġ".as_bytes(), b"ll", b" ", b"the", b"l l"];
+        const ODD: [&[u8]; 12] = [
+            b"",
+            b"<0x41>",
+            b"<0x-1>",
+            b"a b",
+            b"\xff\xfe",
+            b"\xc3",
+            "\u{2581}".as_bytes(),
+            "Ġ".as_bytes(),
+            b"ll",
+            b" ",
+            b"the",
+            b"l l",
+        ];
         ODD[r.below(ODD.len())].repeat(1 + r.below(3))
     };
     for _ in 0..=r.below(3) {

@@ -30,7 +30,10 @@ fn any_text_comes_back_from_its_tokens() {
     for (name, _) in PEERS {
         let Some(file) = open(name) else { continue };
         let tokenizer = Tokenizer::new(&file).expect("read");
-        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) });
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(256)
+        });
         runner
             .run(&proptest::collection::vec(any::<char>(), 0..60), |chars| {
                 // What stands for a space in SentencePiece files is a space afterwards; SmolLM2's vocabulary

@@ -19,13 +19,14 @@ fn the_files_template_is_rendered() {
 
 #[test]
 fn what_templates_of_real_models_use_works() {
-    let render = |source: &str| Template::parse(source, "<s>", "</s>").and_then(|t| t.render(&[Message::new("user", "Hi")], true));
+    let render =
+        |source: &str| Template::parse(source, "<s>", "</s>").and_then(|t| t.render(&[Message::new("user", "Hi")], true));
     for (source, wanted) in [
         ("{{ bos_token }}{{ messages[0]['content'].upper() }}{{ eos_token }}", "<s>HI</s>"),
         ("{% set ns = namespace(found=false) %}{% set ns.found = true %}{{ ns.found }}", "True"),
         ("{% for m in messages %}{{ loop.index0 }}{% endfor %}", "0"),
         ("{% if messages[0]['role'] == 'user' and add_generation_prompt %}yes{% endif %}", "yes"),
-        ("{{ messages | tojson }}", r#"[{"content":"Hi","role":"user"}]"#),
+        ("{{ messages | tojson }}", r#"[{"role":"user","content":"Hi"}]"#),
         ("{{ messages[0]['content'] | trim }}{{ 'a,b'.split(',')[1] }}", "Hib"),
         ("{%- if tools is defined and tools %}x{% else %}none{%- endif %}", "none"),
         ("{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m('y') }}", "<y>"),
@@ -44,7 +45,8 @@ fn a_template_may_refuse() {
 
 #[test]
 fn a_template_that_never_ends_is_stopped() {
-    let deep = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}";
+    let deep =
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}";
     assert!(Template::parse(deep, "", "").expect("Jinja").render(&[], true).is_err());
     let recursive = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
     assert!(Template::parse(recursive, "", "").expect("Jinja").render(&[], true).is_err());

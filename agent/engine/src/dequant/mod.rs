@@ -30,8 +30,10 @@ pub(crate) struct Layout {
     /// Code of weight 0, where the type stores no minimum.
     zero: Option<u8>,
     /// One ggml block; minima are left alone where `zero` gives them.
-    unpack: fn(block: &[u8], codes: &mut [u8], scales: &mut [f32], mins: &mut [f32]),
+    unpack: Unpack,
 }
+
+type Unpack = fn(block: &[u8], codes: &mut [u8], scales: &mut [f32], mins: &mut [f32]);
 
 const LAYOUTS: &[Layout] = &[
     Layout { id: 2, bits: 4, run: 32, zero: Some(8), unpack: legacy::q4_0 },

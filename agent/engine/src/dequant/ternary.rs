@@ -5,7 +5,7 @@ use super::f16_at;
 /// Trit `n` of a byte that holds `ceil(value * 256 / 243)`: multiply by 3^n modulo 256, the top trit is the answer.
 fn trit(byte: u8, n: usize) -> u8 {
     const POW3: [u8; 5] = [1, 3, 9, 27, 81];
-    (u16::from(byte.wrapping_mul(POW3[n])) * 3 >> 8) as u8
+    ((u16::from(byte.wrapping_mul(POW3[n])) * 3) >> 8) as u8
 }
 
 /// 54 bytes: 48 of five trits each (32, then 16, each all first trits, all second and so on), 4 of four trits, scale.

@@ -1,7 +1,5 @@
 //! Blocks made by hand, and blocks that the package `gguf` 0.19.0 (ggml's own Python reader) dequantised.
 
-#![expect(clippy::float_cmp, reason = "every type has one exact answer")]
-
 use half::{bf16, f16};
 use kernels::Source;
 use profiles::gguf::Tensor;
@@ -13,14 +11,8 @@ use crate::gguf::TensorData;
 fn with_rows<T>(kind: u32, cols: u64, bytes: &[u8], f: impl FnOnce(Rows<'_>) -> T) -> T {
     let kind = TensorType::of(kind).expect("a type");
     let rows = bytes.len() as u64 / (cols / kind.block * kind.bytes);
-    let tensor = Tensor {
-        name: "t".into(),
-        shape: vec![cols, rows],
-        kind,
-        elements: cols * rows,
-        bytes: bytes.len() as u64,
-        offset: 0,
-    };
+    let tensor =
+        Tensor { name: "t".into(), shape: vec![cols, rows], kind, elements: cols * rows, bytes: bytes.len() as u64, offset: 0 };
     f(Rows::new(TensorData { tensor: &tensor, bytes }).expect("read"))
 }
 

@@ -91,7 +91,13 @@ pub struct Solved {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn solve(stage: &Stage, tokenizer: &Tokenizer, request: &Request<'_>, problem: &Problem, early: bool) -> Result<Solved, EngineError> {
+pub fn solve(
+    stage: &Stage,
+    tokenizer: &Tokenizer,
+    request: &Request<'_>,
+    problem: &Problem,
+    early: bool,
+) -> Result<Solved, EngineError> {
     let voted = if early {
         vote(stage, tokenizer, request, &final_number)?
     } else {

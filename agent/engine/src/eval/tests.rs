@@ -15,7 +15,9 @@ fn the_marked_number_counts_else_the_last() {
 
 #[test]
 fn numbers_have_one_spelling() {
-    for (text, wanted) in [("007", "7"), ("1,000", "1000"), ("5.00", "5"), ("$0.50", "0.5"), ("-0", "0"), ("+3", "3"), (".5", "0.5")] {
+    for (text, wanted) in
+        [("007", "7"), ("1,000", "1000"), ("5.00", "5"), ("$0.50", "0.5"), ("-0", "0"), ("+3", "3"), (".5", "0.5")]
+    {
         assert_eq!(normal_number(text).as_deref(), Some(wanted), "{text}");
     }
     for text in ["", "-", ".", "1e5", "x"] {
@@ -26,7 +28,8 @@ fn numbers_have_one_spelling() {
 /// Values of R's `binom::binom.wilson`.
 #[test]
 fn intervals_are_wilsons() {
-    for (right, n, low, high) in [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)] {
+    for (right, n, low, high) in [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)]
+    {
         let i = wilson(right, n);
         assert!((i.low - low).abs() < 5e-5 && (i.high - high).abs() < 5e-5, "{right} of {n}: {i:?}");
     }

@@ -171,7 +171,8 @@ impl Group<'_, '_> {
             return Ok(Some(Finish::End));
         }
         self.append(r, choice.token);
-        if let Some(at) = self.request.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| r.answer.text.find(s.as_str())).min() {
+        if let Some(at) = self.request.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| r.answer.text.find(s.as_str())).min()
+        {
             r.answer.text.truncate(at);
             return Ok(Some(Finish::Stop));
         }

@@ -1,6 +1,8 @@
 //! One step: tokens or hidden states of a batch through a stage's layers.
 
-use kernels::{Query, RopeLayout, Rotation, add, attention, gelu_mul, matmul, rms_norm, rms_norm_in_place, rope, scale, silu_mul};
+use kernels::{
+    Query, RopeLayout, Rotation, add, attention, gelu_mul, matmul, rms_norm, rms_norm_in_place, rope, scale, silu_mul,
+};
 
 use super::architecture::Activation;
 use super::load::{Head, Layer, Stage};
@@ -135,7 +137,9 @@ impl Stage {
                     return Err(EngineError::Input(format!("{} numbers are no hidden states of {}", states.len(), c.hidden)));
                 }
                 (Input::Tokens(_), None) => return Err(EngineError::Input("tokens for a stage without a token table".into())),
-                (Input::Hidden(_), Some(_)) => return Err(EngineError::Input("hidden states for a stage that takes tokens".into())),
+                (Input::Hidden(_), Some(_)) => {
+                    return Err(EngineError::Input("hidden states for a stage that takes tokens".into()));
+                }
             };
             if chunk.sequence.layers() != self.layers.len() {
                 let why = format!("a cache of {} layers for a stage of {}", chunk.sequence.layers(), self.layers.len());
@@ -159,7 +163,15 @@ impl Stage {
     }
 
     /// `x += attention(norm(x))`
-    fn attend(&self, i: usize, layer: &Layer, chunks: &mut [Chunk<'_>], places: &[Place], rotations: &[Rotation], work: &mut Workspace) {
+    fn attend(
+        &self,
+        i: usize,
+        layer: &Layer,
+        chunks: &mut [Chunk<'_>],
+        places: &[Place],
+        rotations: &[Rotation],
+        work: &mut Workspace,
+    ) {
         let c = &self.config;
         let (n, (q_width, kv_width)) = (places.len(), c.widths());
         let x = &mut work.x[..n * c.hidden];

@@ -8,7 +8,7 @@ use profiles::Role;
 
 use super::config::Config;
 use super::sequence::{KvBits, Sequence};
-use crate::dequant::Rows;
+use super::weights::{Shape, Weights};
 use crate::error::EngineError;
 use crate::gguf::File;
 use crate::precision::Precision;
@@ -112,14 +112,25 @@ impl Stage {
     /// # Errors
     /// The architecture is not run, a tensor is missing or has another shape, or a weight is no number.
     pub fn load(file: &File, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        let config = Config::new(file)?;
+        Self::from_weights(&Weights::File(file), Config::new(file)?, options, pool)
+    }
+
+    /// A model of this shape with random weights: as fast as a real one, and as large, but it says nothing.
+    ///
+    /// # Errors
+    /// The shape cannot be packed.
+    pub fn random(shape: &Shape, seed: u64, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
+        Self::from_weights(&Weights::Noise { shape, seed }, shape.config(), options, pool)
+    }
+
+    fn from_weights(weights: &Weights<'_>, config: Config, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
         let part = options.part.clone().unwrap_or_else(|| Part::whole(&config));
         if part.layers.start > part.layers.end || part.layers.end > config.layers {
             return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
         }
-        let loader = Loader { file, config: &config, precision: options.precision, kernel: options.kernel, pool: &pool };
+        let loader = Loader { weights, config: &config, precision: options.precision, kernel: options.kernel, pool: &pool };
         let layers = part.layers.clone().map(|i| loader.layer(i)).collect::<Result<_, _>>()?;
-        let own_head = file.tensor("output.weight").is_some();
+        let own_head = weights.has("output.weight");
         let embedding = match part.embedding || (part.head && !own_head) {
             true => Some(Arc::new(loader.matrix("token_embd.weight", config.vocab, config.hidden, Role::Embedding)?)),
             false => None,
@@ -203,7 +214,8 @@ impl Stage {
         let read = self.layers.iter().flat_map(Layer::matrices).chain(self.head.as_ref().map(|h| &*h.matrix));
         let (multiplied, streamed) = read.fold((0, 0), |(n, b), m| (n + m.rows() as u64 * m.cols() as u64, b + m.bytes() as u64));
         let row = self.embedding.as_ref().map_or(0, |m| m.bytes() as u64 / (m.rows() as u64).max(1));
-        let norms: usize = self.layers.iter().flat_map(Layer::vectors).chain(self.head.as_ref().map(|h| &h.norm)).map(Vec::len).sum();
+        let norms: usize =
+            self.layers.iter().flat_map(Layer::vectors).chain(self.head.as_ref().map(|h| &h.norm)).map(Vec::len).sum();
         let norm_bytes = norms as u64 * size_of::<f32>() as u64;
         Size {
             parameters: weights + norms as u64,
@@ -224,7 +236,7 @@ impl Layer {
 }
 
 struct Loader<'l> {
-    file: &'l File,
+    weights: &'l Weights<'l>,
     config: &'l Config,
     precision: Precision,
     kernel: Option<Kernel>,
@@ -232,24 +244,16 @@ struct Loader<'l> {
 }
 
 impl Loader<'_> {
-    fn rows(&self, name: &str, wanted: &[usize]) -> Result<Rows<'_>, EngineError> {
-        let data = self.file.tensor(name).ok_or_else(|| EngineError::tensor(name, "is not in the file"))?;
-        if !data.tensor.shape.iter().map(|d| usize::try_from(*d).ok()).eq(wanted.iter().map(|d| Some(*d))) {
-            return Err(EngineError::tensor(name, format!("has shape {:?}, expected {wanted:?}", data.tensor.shape)));
-        }
-        Rows::new(data)
-    }
-
     fn matrix(&self, name: &str, rows: usize, cols: usize, role: Role) -> Result<Matrix, EngineError> {
-        let source = self.rows(name, &[cols, rows])?;
-        let format = self.precision.format(role, source.kind());
+        let (source, kind) = self.weights.matrix(name, rows, cols)?;
+        let format = self.precision.format(role, kind);
         let kernel = self.kernel.unwrap_or_else(|| Kernel::best_for(format));
-        let packed = Matrix::pack(&source, format, kernel, self.pool);
+        let packed = Matrix::pack(&*source, format, kernel, self.pool);
         packed.map_err(|source| EngineError::Pack { name: name.into(), source })
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
-        Ok(self.rows(name, &[len])?.to_vec())
+        self.weights.vector(name, len)
     }
 
     fn layer(&self, i: usize) -> Result<Layer, EngineError> {
@@ -259,10 +263,7 @@ impl Loader<'_> {
         let matrix = |what: &str, rows, cols| self.matrix(&name(&format!("{what}.weight")), rows, cols, Role::Body);
         let vector = |what: &str, len| self.vector(&name(what), len);
         // The MLP's width stands in its tensors.
-        let up = name("ffn_up.weight");
-        let shape = self.file.tensor(&up).map(|t| &t.tensor.shape[..]);
-        let wide = shape.and_then(|s| s.get(1)).and_then(|n| usize::try_from(*n).ok());
-        let wide = wide.ok_or_else(|| EngineError::tensor(&up, "missing, or no matrix"))?;
+        let wide = self.weights.rows_of(&name("ffn_up.weight"))?;
         let (window, _) = c.layer(i);
         Ok(Layer {
             attn_norm: vector("attn_norm.weight", c.hidden)?,
@@ -300,7 +301,7 @@ impl Loader<'_> {
         };
         let mut whole = of(c.rope);
         // Llama 3.1 on: each pair's frequency is divided by a factor of the file.
-        if self.file.tensor("rope_freqs.weight").is_some() {
+        if self.weights.has("rope_freqs.weight") {
             let factors = self.vector("rope_freqs.weight", pairs)?;
             whole.iter_mut().zip(factors).for_each(|(f, factor)| *f /= factor);
         }

@@ -9,6 +9,7 @@ mod config;
 mod forward;
 mod load;
 mod sequence;
+mod weights;
 mod workspace;
 
 #[cfg(test)]
@@ -19,4 +20,5 @@ pub use config::{Config, Rope};
 pub use forward::{Chunk, Input, PREFILL, Want};
 pub use load::{Options, Part, Size, Stage};
 pub use sequence::{KvBits, Prefix, Sequence};
+pub use weights::Shape;
 pub use workspace::Workspace;

@@ -182,7 +182,10 @@ impl Tokenizer {
 
     fn encode_with(&self, text: &str, special: &Special) -> Result<Vec<Token>, EngineError> {
         if text.len() > MAX_TEXT {
-            return Err(EngineError::Input(format!("a text of {} bytes is too long; {MAX_TEXT} are encoded at once", text.len())));
+            return Err(EngineError::Input(format!(
+                "a text of {} bytes is too long; {MAX_TEXT} are encoded at once",
+                text.len()
+            )));
         }
         let mut tokens = Vec::new();
         special.split(&self.vocab, text, |plain, token| {

@@ -130,7 +130,8 @@ fn every_key_with_another_type_is_an_error() {
             Meta::I32s(vec![1; 3]),
         ]
     };
-    let keys: [(&str, fn(&Meta) -> bool); 8] = [
+    type IsRight = fn(&Meta) -> bool;
+    let keys: [(&str, IsRight); 8] = [
         ("tokens", |m| matches!(m, Meta::Texts(_))),
         ("token_type", |m| matches!(m, Meta::I32s(_))),
         ("merges", |m| matches!(m, Meta::Texts(_))),
