@@ -10,6 +10,8 @@ use crate::reading::Grain;
 
 /// Where nobody tells a limit: no device that this project knows draws more, W.
 const CEILING_W: f64 = 10_000.0;
+/// Nothing that this project runs on draws less, W.
+const LEAST_W: f64 = 0.5;
 /// A counter that has not moved for so many of its updates is stuck.
 const STUCK_UPDATES: f64 = 3.0;
 /// An interval of more than so many nominal ones is a gap.
@@ -22,8 +24,10 @@ pub(super) struct Counter {
     grain: Grain,
     start: Stamp,
     last: Option<(Stamp, f64)>,
-    /// When the value last moved.
+    /// When the value last moved, or was first read.
     moved: Stamp,
+    /// It has moved once: only then does the time to the next move tell a rate.
+    moving: bool,
     /// Mean power between moves: least and most since the beginning, W.
     rates: Option<(f64, f64)>,
     /// Why the last read failed.
@@ -41,6 +45,7 @@ impl Counter {
             start,
             last: None,
             moved: start,
+            moving: false,
             rates: None,
             lost: None,
             vanished: false,
@@ -152,7 +157,7 @@ impl Counter {
     fn check_motion(&mut self, delta: f64, at: Stamp) {
         let still = at.since_s(self.moved);
         if delta > 0.0 {
-            if still > 0.0 {
+            if std::mem::replace(&mut self.moving, true) && still > 0.0 {
                 let rate = delta / still;
                 let (least, most) = self.rates.unwrap_or((rate, rate));
                 self.rates = Some((least.min(rate), most.max(rate)));
@@ -165,7 +170,8 @@ impl Counter {
 
     /// How long the counter may stand still, s: some updates, and the time that one step takes.
     fn patience(&self) -> f64 {
-        let step = self.rates.map_or(0.0, |(least, _)| 2.0 * self.grain.resolution / least);
+        let least = self.rates.map_or(LEAST_W, |(least, _)| least);
+        let step = 2.0 * self.grain.resolution / least;
         STUCK_UPDATES * self.grain.update_s + step
     }
 

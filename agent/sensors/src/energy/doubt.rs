@@ -28,6 +28,8 @@ pub enum Doubt {
     Slept { seconds: f64 },
     #[error("the instrument is too coarse for so little energy: the error may be {error_j:.2} J")]
     Coarse { error_j: f64 },
+    #[error("only {samples} samples, too few to average out their noise")]
+    Brief { samples: u32 },
     #[error("two instruments disagree: {this_j:.1} J here, {other_j:.1} J by {other}")]
     Disagree { this_j: f64, other_j: f64, other: String },
 }
@@ -47,7 +49,7 @@ impl Doubt {
             | Self::Slept { seconds } => *seconds,
             Self::Jump { joules } => *joules,
             Self::Coarse { error_j } => *error_j,
-            Self::NoSensor | Self::Reset | Self::Disagree { .. } => 0.0,
+            Self::NoSensor | Self::Reset | Self::Brief { .. } | Self::Disagree { .. } => 0.0,
         }
     }
 

@@ -18,6 +18,8 @@ use crate::reading::Grain;
 const STUCK_REPEATS: u32 = 5;
 /// So many at the end of a lap may be the beginning of that.
 const SUSPECT_REPEATS: u32 = 2;
+/// Power sensors have about 1 % of noise: the mean of so many samples is within 1 % at three standard deviations.
+const SAMPLES_MIN: u32 = 10;
 /// Below this no rail reads, W.
 const LEAST_W: f64 = -1.0;
 
@@ -135,6 +137,9 @@ impl Trapezoid {
                 self.uncovered(at.since_s(then));
                 self.rest(then);
                 self.drift(at);
+                if self.lap.samples < SAMPLES_MIN {
+                    self.lap.doubt(Doubt::Brief { samples: self.lap.samples });
+                }
             }
             None => {
                 let why = self.lost.clone().unwrap_or_else(|| "no reading".into());
