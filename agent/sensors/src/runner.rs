@@ -4,13 +4,14 @@ use crate::deadline::Deadline;
 use crate::missing::Missing;
 use std::fmt::Debug;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Longest output that is read.
 const OUTPUT_MAX: u64 = 64 * 1024;
 /// A service's search path may lack the administrator's folders, where `nvpmodel` lies.
-const FOLDERS: &[&str] = &["", "/usr/sbin/", "/usr/bin/"];
+const FOLDERS: &[&str] = &["/usr/sbin", "/usr/bin"];
 
 /// Runs a command and hands back what it wrote to its standard output.
 pub trait Runner: Debug + Send + Sync {
@@ -59,17 +60,17 @@ impl Runner for SystemRunner {
 
 fn start(command: &[&str]) -> io::Result<Child> {
     let Some((program, arguments)) = command.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let mut last = io::ErrorKind::NotFound.into();
-    for folder in FOLDERS {
-        let mut started = Command::new(format!("{folder}{program}"));
-        started.args(arguments).env("LC_ALL", "C");
-        match started.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
-            Ok(child) => return Ok(child),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => last = e,
-            Err(e) => return Err(e),
-        }
-    }
-    Err(last)
+    let place = find(program).ok_or(io::ErrorKind::NotFound)?;
+    let mut started = Command::new(place);
+    started.args(arguments).env("LC_ALL", "C");
+    started.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+/// Where a program lies: on the search path, or in the administrator's folders.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from));
+    folders.map(|folder| folder.join(program)).find(|place| place.is_file())
 }
 
 fn drain(pipe: Option<impl Read>) -> io::Result<String> {

@@ -1,5 +1,8 @@
 //! What a value covers. Two scopes that may overlap are never added.
 
+#[cfg(test)]
+mod tests;
+
 use crate::reading::{Outcome, Quantity, Reading, Sensor};
 use serde::{Serialize, Serializer};
 use std::fmt;

@@ -7,4 +7,5 @@ mod disk;
 mod faults;
 mod plugs;
 mod sampler;
+mod sources;
 mod world;
