@@ -6,6 +6,18 @@
 //! [`Sampler`] turns readings into joules that are right within 1 % or say why they are not.
 //! Files, commands and the clock are parameters: everything runs on a board in a text ([`Listing`]) too.
 //!
+//! ```
+//! use sensors::{Config, Roots, Sampler, Sensors};
+//!
+//! let mut sensors = Sensors::open(Roots::default(), Config::default());
+//! println!("{}", sensors.inventory());
+//! let sampler = Sampler::start(sensors, Sampler::INTERVAL)?;
+//! // … work …
+//! let (window, _sensors) = sampler.stop()?;
+//! println!("{}", window.machine());
+//! # Ok::<(), sensors::Missing>(())
+//! ```
+//!
 //! Not here: no clock but [`SystemClock`], no model of power (that is physics), no network but the plugs
 //! whose addresses the user gave, no dependency on another crate of this workspace.
 
@@ -22,6 +34,7 @@ mod listing;
 mod mend;
 mod missing;
 mod reading;
+mod recorder;
 mod runner;
 mod scope;
 mod sensors;
@@ -42,6 +55,7 @@ pub use inventory::{Entry, Finding, Inventory};
 pub use listing::{Listing, ListingError};
 pub use missing::Missing;
 pub use reading::{Grain, Outcome, Quality, Quantity, Reading};
+pub use recorder::Recorder;
 pub use runner::{Runner, SystemRunner};
 pub use scope::{AddError, Scope, add};
 pub use sensors::Sensors;

@@ -154,6 +154,11 @@ fn unescape(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// The text form of a value, on one line.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\0', "\\0").replace('\n', "\\n").replace('\t', "\\t").replace('\r', "")
+}
+
 impl Files for Listing {
     fn read(&self, path: &str) -> Result<String, Missing> {
         self.get(path, path)

@@ -2,7 +2,8 @@
 
 use crate::world::{BOARDS, Hand, board, folder};
 use sensors::{
-    Config, Finding, Interface, Missing, NO_POWER_SENSOR, Pace, Quality, Quantity, Reading, Scope, Sensors, energy::Account,
+    Config, Finding, Interface, Listing, Missing, NO_POWER_SENSOR, Pace, Quality, Quantity, Reading, Recorder, Scope, Sensors,
+    energy::Account,
 };
 use std::sync::Arc;
 
@@ -127,4 +128,21 @@ fn thor_without_its_carrier_meter_adds_the_module_rails() {
     assert_eq!(power.scope, Scope::Module);
     let watts = 12.040 * (0.512 - 0.008) + 5.032 * 1.280;
     assert!((power.value().unwrap() - watts).abs() < 1e-9);
+}
+
+#[test]
+fn what_a_device_answered_can_be_played_again() {
+    for name in BOARDS {
+        let device = Arc::new(board(name));
+        let recorder = Recorder::new(device.clone(), device);
+        let heard = Arc::new(recorder.clone());
+        let first = Sensors::with(heard.clone(), heard, Arc::new(Hand::new()), Config::default()).inventory();
+        let again = Listing::parse(&recorder.listing()).unwrap();
+        let second = Sensors::on_listing(&again, Arc::new(Hand::new()), Config::default()).inventory();
+        assert_eq!(first.power, second.power, "{name}");
+        let reads = |i: &sensors::Inventory| -> Vec<String> {
+            i.entries.iter().filter(|e| matches!(e.finding, Finding::Reads { .. })).map(|e| format!("{e:?}")).collect()
+        };
+        assert_eq!(reads(&first), reads(&second), "{name}");
+    }
 }

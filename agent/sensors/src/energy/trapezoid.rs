@@ -30,6 +30,8 @@ pub(super) struct Trapezoid {
     grain: Grain,
     start: Stamp,
     last: Option<(Stamp, f64)>,
+    /// Power at the start of the lap.
+    first: Option<f64>,
     /// When the value last changed, and how often it repeated since.
     changed: Stamp,
     repeats: u32,
@@ -40,7 +42,17 @@ pub(super) struct Trapezoid {
 impl Trapezoid {
     /// Integrates from `start` samples that are meant to come every `nominal_s` seconds.
     pub(super) fn new(start: Stamp, nominal_s: f64) -> Self {
-        Self { nominal_s, grain: Grain::FINE, start, last: None, changed: start, repeats: 0, lost: None, lap: Lap::default() }
+        Self {
+            nominal_s,
+            grain: Grain::FINE,
+            start,
+            last: None,
+            first: None,
+            changed: start,
+            repeats: 0,
+            lost: None,
+            lap: Lap::default(),
+        }
     }
 
     /// Time in which a fresh value is due, s.
@@ -70,6 +82,7 @@ impl Trapezoid {
             }
             Some((then, before)) => self.step(then, before, at, watts),
         }
+        self.first.get_or_insert(watts);
         self.last = Some((at, watts));
         self.lost = None;
     }
@@ -133,9 +146,12 @@ impl Trapezoid {
     /// Ends the lap at a moment, which should be that of the last sample; the next lap begins there.
     pub(super) fn lap(&mut self, at: Stamp) -> Lap {
         match self.last {
-            Some((then, _)) => {
+            Some((then, watts)) => {
                 self.uncovered(at.since_s(then));
                 self.rest(then);
+                // An instrument that averages tells of the past: what it owes at the end it had too much at the start.
+                let first = self.first.replace(watts).unwrap_or(watts);
+                self.lap.bound_j += (watts - first).abs() * self.grain.update_s;
                 self.drift(at);
                 if self.lap.samples < SAMPLES_MIN {
                     self.lap.doubt(Doubt::Brief { samples: self.lap.samples });

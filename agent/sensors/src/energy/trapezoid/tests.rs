@@ -75,6 +75,21 @@ fn a_plug_with_whole_watts_is_too_coarse_for_a_per_cent_of_26_w() {
 }
 
 #[test]
+fn an_instrument_that_lags_owes_the_end_of_the_lap() {
+    // Work begins with the lap; the instrument shows it half a second later.
+    let lag = |update_s: f64, seconds: u32| {
+        let mut trapezoid = Trapezoid::new(at(0.0), 0.1);
+        for i in 0..=seconds * 10 {
+            let watts = noisy(i, if i < 5 { 5.0 } else { 15.0 });
+            trapezoid.observe(at(f64::from(i) * 0.1), Ok((watts, Grain { update_s, ..GRAIN })));
+        }
+        trapezoid.lap(at(f64::from(seconds))).into_energy()
+    };
+    assert_eq!(lag(0.5, 20).known(), None, "5 of 300 J are missing");
+    assert!((lag(0.5, 120).known().unwrap() / 1800.0 - 1.0).abs() < 0.01);
+}
+
+#[test]
 fn nonsense_is_no_sample() {
     let spike = steady(20, 12.0).map(|(t, w)| (t, if (10.0..10.05).contains(&t) { 5000.0 } else { w }));
     assert!((energy(spike).known().unwrap() - 240.0).abs() < 1.0);
