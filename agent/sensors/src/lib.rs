@@ -23,6 +23,7 @@
 
 mod board;
 mod clock;
+mod conditions;
 mod config;
 mod deadline;
 pub mod energy;
@@ -61,5 +62,5 @@ pub use scope::{AddError, Scope, add};
 pub use sensors::Sensors;
 pub use source::Pace;
 pub use source::plug::{Plug, PlugError};
-pub use throttle::{Cause, Throttle, ThrottleWatch};
+pub use throttle::{Cause, Slowdown, Throttle, ThrottleWatch};
 pub use total::{NO_POWER_SENSOR, power};

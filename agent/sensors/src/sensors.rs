@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::clock::{Clock, Stamp, SystemClock};
+use crate::conditions::conditions;
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::files::{Disk, Files, Roots};
@@ -14,6 +15,7 @@ use crate::reading::{Quality, Quantity, Reading, Sensor};
 use crate::runner::{Runner, SystemRunner};
 use crate::source::{Found, Host, Pace, find};
 use crate::total::power;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All sensors of a machine, found once and read often.
@@ -84,8 +86,7 @@ impl Sensors {
 
     /// Reads what energy accounts need: power and energy of every source, with the moment of the read.
     pub fn read_power(&mut self) -> (Stamp, Vec<Reading>) {
-        let slow = [Interface::Battery, Interface::Shelly, Interface::Tasmota];
-        let (at, mut out) = self.sweep(|interface, pace| pace == Pace::Fast || slow.contains(&interface));
+        let (at, mut out) = self.sweep(|interface, _| interface.gives_power());
         out.retain(|r| matches!(r.quantity, Quantity::Power | Quantity::Energy));
         (at, out)
     }
@@ -135,6 +136,13 @@ impl Sensors {
             (*last, *then) = (reading.clone(), at);
         }
         out
+    }
+
+    /// Under which conditions it measures: a measurement taken under others does not compare.
+    #[must_use]
+    pub fn conditions(&mut self) -> BTreeMap<String, String> {
+        let readings = self.read(Pace::Rare);
+        conditions(&*self.host.files, &self.host.board, &readings)
     }
 
     /// What the machine draws now; `Missing` says that there is no power sensor.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::clock::Stamp;
 use crate::interface::Interface;
 use crate::reading::{Quantity, Reading};
 use serde::Serialize;
@@ -81,5 +82,48 @@ fn cause(reading: &Reading) -> Option<Cause> {
         (Interface::Nvml, Quantity::Flag) if name.ends_with("power cap") => Some(Cause::PowerCap),
         (Interface::Nvml, Quantity::Flag) => Some(Cause::Electrical),
         _ => None,
+    }
+}
+
+/// Slowness that no flag tells of: busy, and the clock far below what it was at calibration. Pi 4, AMD and many
+/// ARM boards have no flag.
+#[derive(Clone, Debug)]
+pub struct Slowdown {
+    reference_hz: f64,
+    slow_since: Option<Stamp>,
+    fast_since: Option<Stamp>,
+    active: bool,
+}
+
+/// Below this share of the reference clock, for so long, it is slowed down; it is over after so long above.
+const SLOW_SHARE: f64 = 0.85;
+const SLOW_S: f64 = 5.0;
+const OVER_S: f64 = 30.0;
+/// An idle machine's clock is low by choice.
+const BUSY: f64 = 0.8;
+
+impl Slowdown {
+    /// `reference_hz` is the clock under load at the last calibration.
+    #[must_use]
+    pub const fn new(reference_hz: f64) -> Self {
+        Self { reference_hz, slow_since: None, fast_since: None, active: false }
+    }
+
+    /// Takes load (0..1) and clock (Hz) of a moment; true while the machine is slowed down.
+    pub fn observe(&mut self, at: Stamp, load: f64, clock_hz: f64) -> bool {
+        if load < BUSY {
+            // An idle moment says nothing in either direction.
+            (self.slow_since, self.fast_since) = (None, None);
+            return self.active;
+        }
+        let slow = clock_hz < SLOW_SHARE * self.reference_hz;
+        let (running, other) =
+            if slow { (&mut self.slow_since, &mut self.fast_since) } else { (&mut self.fast_since, &mut self.slow_since) };
+        *other = None;
+        let seconds = at.since_s(*running.get_or_insert(at));
+        if seconds >= if slow { SLOW_S } else { OVER_S } {
+            self.active = slow;
+        }
+        self.active
     }
 }

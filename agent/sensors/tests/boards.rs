@@ -146,3 +146,23 @@ fn what_a_device_answered_can_be_played_again() {
         assert_eq!(reads(&first), reads(&second), "{name}");
     }
 }
+
+#[test]
+fn the_inventory_as_json_is_stable() {
+    let json = serde_json::to_string_pretty(&on("orin-nano-jp6").inventory()).unwrap() + "\n";
+    let path = folder("tests/golden/orin-nano-jp6.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &json).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), json, "UPDATE_GOLDEN=1 rewrites it");
+}
+
+#[test]
+fn conditions_name_the_mode_the_governor_and_the_supply() {
+    let nano = on("orin-nano-jp6").conditions();
+    let get = |name: &str| nano.get(name).map(String::as_str);
+    assert_eq!((get("power mode"), get("governor policy0"), get("l4t")), (Some("MAXN_SUPER"), Some("schedutil"), Some("36.4.4")));
+    assert_eq!(get("clock policy0 max Hz"), Some("1728000000"));
+    assert_eq!(on("laptop").conditions().get("supply").map(String::as_str), Some("battery"));
+    assert_eq!(on("vm").conditions().get("supply"), None);
+}

@@ -137,7 +137,7 @@ fn a_plug_that_hangs_or_drips_or_floods_does_not_hold_the_agent() {
 #[test]
 fn a_plug_is_asked_once_a_second_and_rails_do_not_wait_for_it() {
     let (address, asked) = serve(|stream| {
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(Duration::from_millis(500));
         let _ = stream.write_all(ok(SHELLY).as_bytes());
     });
     let plug: Plug = format!("shelly:{address}").parse().unwrap();
@@ -152,8 +152,8 @@ fn a_plug_is_asked_once_a_second_and_rails_do_not_wait_for_it() {
         hand.pass(0.1);
         assert_eq!(values(&sensors.read_power().1).0, Some(17.4));
     }
-    assert!(clock.now().since_s(began) < 0.12, "it waited for the plug");
-    std::thread::sleep(Duration::from_millis(400));
+    assert!(clock.now().since_s(began) < 0.45, "it waited for the plug");
+    std::thread::sleep(Duration::from_millis(1200));
     assert!((2..=3).contains(&asked.try_iter().count()));
 }
 

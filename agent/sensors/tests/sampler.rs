@@ -51,7 +51,7 @@ fn laps_follow_each_other_and_their_joules_are_power_times_time() {
     let (second, mut sensors) = sampler.stop().unwrap();
     let elapsed = clock.now().since_s(began);
     // Nothing between the laps is lost.
-    assert!((first.seconds + second.seconds) <= elapsed && elapsed - first.seconds - second.seconds < 0.2);
+    assert!((first.seconds + second.seconds) <= elapsed && elapsed - first.seconds - second.seconds < 0.5);
     for window in [&first, &second] {
         assert!(window.seconds >= 0.6);
         let machine = window.machine();

@@ -36,3 +36,24 @@ fn flags_are_active_while_they_hold_and_remembered_after() {
     assert!(later.active.is_empty());
     assert_eq!(later.since_start.len(), 2);
 }
+
+#[test]
+fn a_low_clock_under_load_is_a_slowdown_and_hysteresis_ends_it() {
+    let mut slowdown = Slowdown::new(2.4e9);
+    let mut at = 0;
+    let mut run = |seconds: u64, load: f64, clock: f64| {
+        let mut last = false;
+        for _ in 0..seconds {
+            at += 1;
+            last = slowdown.observe(Stamp::at(std::time::Duration::from_secs(at)), load, clock);
+        }
+        last
+    };
+    assert!(!run(60, 0.1, 0.6e9), "idle clocks are low");
+    assert!(!run(4, 1.0, 1.5e9));
+    assert!(run(3, 1.0, 1.5e9));
+    assert!(run(20, 1.0, 2.4e9), "not over yet");
+    assert!(!run(15, 1.0, 2.4e9));
+    // Slow moments with idle ones between them are no slowdown.
+    assert!(!(0..10).any(|_| run(3, 1.0, 1.5e9) | run(1, 0.0, 0.6e9)));
+}

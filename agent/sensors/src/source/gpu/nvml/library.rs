@@ -27,7 +27,7 @@ struct Nvml(Arc<Library>);
 
 pub(crate) fn find(host: &Host) -> Found {
     if !host.live {
-        return Err(Missing::not_here("the files are not this machine's own"));
+        return Err(Missing::not_here(super::ELSEWHERE));
     }
     let library = host.deadline.run("nvml", START_LIMIT, Library::init)?.map_err(|e| reason("libnvidia-ml.so.1", &e))?;
     let library = Arc::new(library);
