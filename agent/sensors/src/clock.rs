@@ -62,12 +62,31 @@ impl Default for SystemClock {
     }
 }
 
+/// Two readings of the clocks this close together count as one moment.
+const CLOSE: Duration = Duration::from_millis(2);
+/// So often it is tried to read them undisturbed.
+const TRIES: u32 = 20;
+
 impl Clock for SystemClock {
     fn now(&self) -> Stamp {
-        // `/proc/uptime` counts sleep, in steps of 10 ms; `Instant` does not (CLOCK_MONOTONIC on Linux).
-        let uptime = std::fs::read_to_string("/proc/uptime").ok();
-        let boot = uptime.and_then(|t| t.split(' ').next().and_then(|s| s.parse::<f64>().ok()));
-        let boot = boot.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        Stamp { mono: self.start.elapsed(), boot, slack: Duration::ZERO }
+        let mut stamp = Stamp::at(self.start.elapsed());
+        for _ in 0..TRIES {
+            let boot = uptime();
+            let after = self.start.elapsed();
+            let apart = after.saturating_sub(stamp.mono);
+            // A busy machine may stop this thread between the two: then they are of two moments.
+            if boot.is_none() || apart <= CLOSE {
+                return Stamp { boot, ..stamp };
+            }
+            stamp.mono = after;
+        }
+        stamp
     }
+}
+
+/// `/proc/uptime` counts sleep, in steps of 10 ms; `Instant` does not (CLOCK_MONOTONIC on Linux).
+fn uptime() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = text.split(' ').next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }

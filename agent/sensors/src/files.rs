@@ -116,9 +116,10 @@ pub(crate) fn integer(files: &dyn Files, path: &str) -> Result<f64, Missing> {
     word.parse::<i64>().map(|n| n as f64).map_err(|_| Missing::malformed(path, &text, "a whole number"))
 }
 
-/// A whole number times a factor, as mV to V.
+/// A whole number times a power of ten, as mV to V. Small factors divide, so that 7704 mW is 7.704 W to the last bit.
 pub(crate) fn scaled(files: &dyn Files, path: &str, factor: f64) -> Result<f64, Missing> {
-    Ok(integer(files, path)? * factor)
+    let number = integer(files, path)?;
+    Ok(if factor < 1.0 { number / (1.0 / factor).round() } else { number * factor })
 }
 
 /// A short text without the NUL that ends device tree strings.

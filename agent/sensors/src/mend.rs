@@ -6,12 +6,15 @@ use crate::missing::Missing;
 
 /// The command, or what else helps; `None` when the machine simply has no such thing.
 pub(crate) fn mend(interface: Interface, missing: &Missing, board: &Board) -> Option<String> {
-    use Missing::{Absent, Denied, NotSupported, TimedOut};
+    use Missing::{Absent, Denied, Failed, NotSupported, TimedOut};
     let command = match (interface, missing) {
         (_, Missing::NotHere { .. }) => return None,
         (Interface::Rapl, Denied { .. }) => {
             // Root only since CVE-2020-8694, a side channel for untrusted users: so for one group, not for all.
             "sudo chgrp $(id -g) /sys/class/powercap/intel-rapl:*/energy_uj && sudo chmod g+r /sys/class/powercap/intel-rapl:*/energy_uj  # until the next boot"
+        }
+        (Interface::Rapl, Failed { .. }) => {
+            "start the container with `-v /sys:/host/sys:ro` and the agent with `--sysfs-root /host/sys`"
         }
         (Interface::Rapl, Absent { .. }) if board.family == Family::Pc => "sudo modprobe intel_rapl_msr",
         (Interface::PiThrottled | Interface::PiPmic, Absent { .. }) => {
@@ -34,9 +37,7 @@ pub(crate) fn mend(interface: Interface, missing: &Missing, board: &Board) -> Op
         (Interface::Cgroup, Absent { .. }) if board.is_pi() => {
             "add `cgroup_enable=memory` to /boot/firmware/cmdline.txt and reboot"
         }
-        (Interface::Shelly | Interface::Tasmota, Denied { .. }) => {
-            "name the plug with its login: KIND:USER:PASSWORD@HOST (a Shelly of generation 2 or later: switch its authentication off)"
-        }
+        (Interface::Shelly | Interface::Tasmota, Denied { .. }) => "name the plug with its login: KIND:USER:PASSWORD@HOST",
         (Interface::Shelly | Interface::Tasmota, _) => {
             "check the plug's address; `curl http://HOST/` must answer from this machine"
         }

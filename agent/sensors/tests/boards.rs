@@ -154,7 +154,11 @@ fn the_inventory_as_json_is_stable() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &json).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), json, "UPDATE_GOLDEN=1 rewrites it");
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == json,
+        "it differs from {}: UPDATE_GOLDEN=1 rewrites it",
+        path.display()
+    );
 }
 
 #[test]

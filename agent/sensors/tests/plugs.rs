@@ -71,6 +71,20 @@ fn each_kind_of_plug_is_asked_and_understood_in_its_own_way() {
 }
 
 #[test]
+fn a_plug_with_a_password_is_answered_by_digest() {
+    let asked_once = std::sync::atomic::AtomicBool::new(false);
+    let (address, asked) = serve(move |stream| {
+        let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest qop=\"auth\", realm=\"shellyplusplugs-1\", nonce=\"60dc2c69\", algorithm=SHA-256\r\nContent-Length: 0\r\n\r\n";
+        let again = asked_once.swap(true, std::sync::atomic::Ordering::SeqCst);
+        let _ = stream.write_all(if again { ok(SHELLY) } else { challenge.to_owned() }.as_bytes());
+    });
+    assert_eq!(values(&read(&format!("shelly:admin:secret@{address}"))).0, Some(17.4));
+    assert!(!asked.recv().unwrap().contains("Authorization"));
+    let second = asked.recv().unwrap();
+    assert!(second.contains("Authorization: Digest username=\"admin\", realm=\"shellyplusplugs-1\", nonce=\"60dc2c69\", uri=\"/rpc/Switch.GetStatus?id=0\""));
+}
+
+#[test]
 fn several_channels_of_one_plug() {
     let body = r#"{"StatusSNS":{"ENERGY":{"Total":9.5,"Power":[11,22.5]}}}"#;
     let (address, _asked) = serve(say(ok(body)));

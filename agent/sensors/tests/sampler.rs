@@ -2,7 +2,7 @@
 
 use crate::world::board;
 use sensors::energy::Method;
-use sensors::{Clock, Config, Listing, Missing, Runner, Sampler, Scope, Sensors, Stamp, SystemClock};
+use sensors::{Clock, Config, Listing, Missing, Runner, Sampler, Scope, Sensors, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,21 +28,12 @@ impl sensors::Files for Drawing {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Shared(SystemClock);
-
-impl Clock for Shared {
-    fn now(&self) -> Stamp {
-        self.0.now()
-    }
-}
-
 #[test]
 fn laps_follow_each_other_and_their_joules_are_power_times_time() {
     let clock = SystemClock::default();
     let files = Arc::new(Drawing { board: board("orin-nano-jp6"), clock });
     let runner: Arc<dyn Runner> = Arc::new(files.board.clone());
-    let sensors = Sensors::with(files, runner, Arc::new(Shared(clock)), Config::default());
+    let sensors = Sensors::with(files, runner, Arc::new(clock), Config::default());
     let began = clock.now();
     let sampler = Sampler::start(sensors, Duration::from_millis(20)).unwrap();
     std::thread::sleep(Duration::from_millis(600));
@@ -61,4 +52,24 @@ fn laps_follow_each_other_and_their_joules_are_power_times_time() {
         assert!(machine.samples >= 10, "{machine:?}");
     }
     assert!(sensors.power().value().is_some(), "the sensors come back");
+}
+
+#[test]
+fn a_busy_machine_does_not_look_like_one_with_a_broken_clock() {
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let spin = |stop: Arc<std::sync::atomic::AtomicBool>| move || while !stop.load(std::sync::atomic::Ordering::Relaxed) {};
+    let threads: Vec<_> = (0..6).map(|_| std::thread::spawn(spin(stop.clone()))).collect();
+    let clock = SystemClock::default();
+    let files = Arc::new(Drawing { board: board("orin-nano-jp6"), clock });
+    let runner: Arc<dyn Runner> = Arc::new(files.board.clone());
+    let sampler =
+        Sampler::start(Sensors::with(files, runner, Arc::new(clock), Config::default()), Duration::from_millis(5)).unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let window = sampler.lap().unwrap();
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let text = window.machine().to_string();
+    assert!(!text.contains("clock stepped") && !text.contains("slept"), "{text}");
 }

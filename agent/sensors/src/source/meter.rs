@@ -9,13 +9,15 @@ use crate::reading::{Grain, Quantity, Reading, Sensor};
 use crate::scope::Scope;
 use crate::source::{Found, Host, Pace, Source};
 
-const CHIPS: &[&str] = &["ina219", "ina220", "ina226", "ina228", "ina230", "ina231", "ina260"];
+const CHIPS: &[&str] = &["ina219", "ina220", "ina226", "ina228", "ina230", "ina231", "ina260", "ina237", "ina238"];
 
 #[derive(Debug)]
 struct Meters(Vec<Chip>);
 
 pub(crate) fn find(host: &Host) -> Found {
-    Ok(Box::new(Meters(named(&*host.files, CHIPS)?)))
+    // On a Jetson the INA238 is the carrier board's own.
+    let own = if host.board.is_jetson() { &CHIPS[..CHIPS.len() - 2] } else { CHIPS };
+    Ok(Box::new(Meters(named(&*host.files, own)?)))
 }
 
 impl Source for Meters {

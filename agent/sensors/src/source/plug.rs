@@ -1,6 +1,7 @@
 //! Plugs at the wall that the user named. None is searched for.
 
 mod answer;
+mod digest;
 mod http;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ pub struct Plug {
     /// Host and port.
     address: String,
     channel: u8,
-    /// `user:password`, sent as HTTP basic authorisation (generation 1) or in the address (Tasmota).
+    /// User and password: as HTTP basic (generation 1) or digest authorisation, or in the address (Tasmota).
     login: Option<(String, String)>,
 }
 
@@ -107,19 +108,35 @@ impl Plug {
 
     /// Asks on another thread: rails that are read ten times a second do not wait for a plug.
     fn ask(&self, host: &Host) -> Result<Pending<Result<Answer, Missing>>, Missing> {
-        let (mut path, mut basic) = (self.path(), None);
-        if let Some((user, password)) = &self.login {
-            if self.dialect == Dialect::Tasmota {
-                path = format!("{path}&user={}&password={}", http::escaped(user), http::escaped(password));
-            } else {
-                basic = Some(http::base64(format!("{user}:{password}").as_bytes()));
-            }
+        let mut path = self.path();
+        if let (Dialect::Tasmota, Some((user, password))) = (self.dialect, &self.login) {
+            path = format!("{path}&user={}&password={}", http::escaped(user), http::escaped(password));
         }
         let (plug, what, limit) = (self.clone(), self.url(), host.config.plug_limit);
         host.deadline.start(&self.url(), move || {
-            let body = http::get(&what, &plug.address, &path, basic.as_deref(), limit)?;
+            let body = plug.exchange(&what, &path, limit)?;
             answer::parse(plug.dialect, plug.channel, &what, &body)
         })
+    }
+}
+
+impl Plug {
+    /// One question; generation 2 and later answer the first with a challenge when they have a password.
+    fn exchange(&self, what: &str, path: &str, limit: Duration) -> Result<String, Missing> {
+        let login = self.login.as_ref().filter(|_| self.dialect != Dialect::Tasmota);
+        let basic = login.map(|(user, password)| format!("Basic {}", http::base64(format!("{user}:{password}").as_bytes())));
+        let first = basic.filter(|_| self.dialect == Dialect::Shelly1);
+        match http::get(what, &self.address, path, first.as_deref(), limit)? {
+            http::Got::Body(body) => Ok(body),
+            http::Got::Challenge(challenge) => {
+                let answer = login.and_then(|(user, password)| digest::answer(&challenge, user, password, path));
+                let denied = || Missing::Denied { what: what.into() };
+                match http::get(what, &self.address, path, Some(&answer.ok_or_else(denied)?), limit)? {
+                    http::Got::Body(body) => Ok(body),
+                    http::Got::Challenge(_) => Err(denied()),
+                }
+            }
+        }
     }
 }
 

@@ -40,7 +40,13 @@ pub(crate) fn find(host: &Host) -> Found {
     let msr = entries.iter().filter(|e| e.starts_with("intel-rapl:"));
     for entry in msr.chain(entries.iter().filter(|e| e.starts_with("intel-rapl-mmio:"))) {
         let dir = format!("{POWERCAP}/{entry}");
-        let name = text(files, &format!("{dir}/name"))?;
+        let name = match text(files, &format!("{dir}/name")) {
+            Err(Missing::Absent { .. }) => {
+                let error = "it is listed but empty: a container masks it".into();
+                return Err(Missing::Failed { what: dir, error });
+            }
+            name => name?,
+        };
         // Zone `intel-rapl:0:2` lies inside `intel-rapl:0`.
         let parent = match entry.splitn(3, ':').collect::<Vec<_>>()[..] {
             [kind, number, _] => Some(text(files, &format!("{POWERCAP}/{kind}:{number}/name"))?),

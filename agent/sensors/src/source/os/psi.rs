@@ -50,5 +50,5 @@ pub(super) fn line(text: &str, kind: &str, path: &str) -> Result<(f64, f64), Mis
         let value = line.split(' ').find_map(|w| w.strip_prefix(key));
         value.and_then(|v| v.trim().parse::<f64>().ok()).ok_or_else(wrong)
     };
-    Ok((field("avg10=")? / 100.0, field("total=")? * 1e-6))
+    Ok((field("avg10=")? / 100.0, field("total=")? / 1e6))
 }

@@ -8,8 +8,15 @@ use std::time::Duration;
 /// A plug's answer is a few hundred bytes.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// The body of a successful answer. Every wait is at most `limit`; the caller bounds their sum.
-pub(super) fn get(what: &str, address: &str, path: &str, basic: Option<&str>, limit: Duration) -> Result<String, Missing> {
+/// What came back.
+pub(super) enum Got {
+    Body(String),
+    /// It wants to know who asks, in this way.
+    Challenge(String),
+}
+
+/// The body of a successful answer, or what it wants first. Every wait is at most `limit`; the caller bounds their sum.
+pub(super) fn get(what: &str, address: &str, path: &str, login: Option<&str>, limit: Duration) -> Result<Got, Missing> {
     let io = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
             Missing::TimedOut { what: what.into(), after_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
@@ -20,7 +27,7 @@ pub(super) fn get(what: &str, address: &str, path: &str, basic: Option<&str>, li
     let mut stream = TcpStream::connect_timeout(&place, limit).map_err(io)?;
     stream.set_read_timeout(Some(limit)).map_err(io)?;
     stream.set_write_timeout(Some(limit)).map_err(io)?;
-    let login = basic.map(|b| format!("Authorization: Basic {b}\r\n")).unwrap_or_default();
+    let login = login.map(|l| format!("Authorization: {l}\r\n")).unwrap_or_default();
     let request =
         format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n{login}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(io)?;
@@ -55,20 +62,24 @@ fn complete(answer: &[u8]) -> bool {
     header(head, "content-length").and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| body.len() >= n)
 }
 
-fn body(what: &str, answer: &str) -> Result<String, Missing> {
+fn body(what: &str, answer: &str) -> Result<Got, Missing> {
     let wrong = || Missing::malformed(what, answer, "an HTTP answer");
     let (head, body) = split(answer).ok_or_else(wrong)?;
     let status = head.split_whitespace().nth(1).and_then(|s| s.parse::<u16>().ok()).ok_or_else(wrong)?;
     match status {
         200 => {}
-        401 | 403 => return Err(Missing::Denied { what: what.into() }),
+        401 => {
+            let challenge = header(head, "www-authenticate").ok_or_else(|| Missing::Denied { what: what.into() })?;
+            return Ok(Got::Challenge(challenge.to_owned()));
+        }
+        403 => return Err(Missing::Denied { what: what.into() }),
         404 => return Err(Missing::absent(what)),
         other => return Err(Missing::Failed { what: what.into(), error: format!("HTTP status {other}") }),
     }
     if header(head, "transfer-encoding").is_some_and(|t| t.eq_ignore_ascii_case("chunked")) {
-        return dechunked(body).ok_or_else(wrong);
+        return dechunked(body).map(Got::Body).ok_or_else(wrong);
     }
-    Ok(body.to_owned())
+    Ok(Got::Body(body.to_owned()))
 }
 
 /// Chunks that some firmware sends even to an HTTP/1.0 request.
