@@ -67,6 +67,7 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Each read may take `limit`.
     #[must_use]
     pub fn new(roots: Roots, limit: Duration, deadline: Deadline) -> Self {
         Self { roots, limit, deadline }

@@ -8,7 +8,7 @@ macro_rules! interfaces {
         /// A way by which a machine tells about itself.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(rename_all = "kebab-case")]
-        pub enum Interface { $($(#[$doc])* #[serde(rename = $text)] $name,)+ }
+        pub enum Interface { $(#[doc = $what] #[doc = ""] $(#[$doc])* #[serde(rename = $text)] $name,)+ }
 
         impl Interface {
             /// All, in the order in which they are shown.

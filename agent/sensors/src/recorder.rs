@@ -18,6 +18,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// Asks these files and this runner.
     #[must_use]
     pub fn new(files: Arc<dyn Files>, runner: Arc<dyn Runner>) -> Self {
         Self { files, runner, heard: Arc::default() }

@@ -30,6 +30,7 @@ pub struct SystemRunner {
 }
 
 impl SystemRunner {
+    /// Each command may take `limit`.
     #[must_use]
     pub fn new(limit: Duration, deadline: Deadline) -> Self {
         Self { limit, deadline }
