@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/protocol", &["profiles"]),
     ("agent/kernels", &[]),
     ("agent/engine", &["profiles", "kernels"]),
+    ("agent/sensors", &[]),
     ("reports", &[]),
     ("planner", &["profiles", "scenarios", "protocol", "reports"]),
     ("xtask", &[]),
