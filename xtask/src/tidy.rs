@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/kernels", &[]),
     ("agent/engine", &["profiles", "kernels"]),
     ("agent/sensors", &[]),
+    ("agent", &["profiles", "protocol", "sensors", "kernels", "engine"]),
     ("reports", &[]),
     ("planner", &["profiles", "scenarios", "protocol", "reports"]),
     ("xtask", &[]),
