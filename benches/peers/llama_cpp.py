@@ -5,7 +5,7 @@ Peer: the package `xllamacpp` (llama.cpp as one prebuilt wheel). Without it this
 `SKIPPED: reason` and exits with 0.
 
     python3 benches/peers/llama_cpp.py MODEL.gguf [-n 200] > peer.json
-    WATTLINE_PEER=peer.json cargo test -p engine --test main peer -- --nocapture
+    WATTLINE_PEER=$PWD/peer.json WATTLINE_PEER_MODEL=MODEL.gguf cargo test -p engine --test main peer -- --nocapture
 
 One JSON object: `file`, `build`, `tokens` (text and its tokens, control tokens not parsed) and
 `greedy` (prompt tokens, generated tokens, and the natural log-probability of each).

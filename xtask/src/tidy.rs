@@ -41,6 +41,10 @@ const ABSENT: &[(&str, &str, &str)] = &[
     ("planner/src/table", "crate::physics", "the table is the wall"),
     ("planner/src/lint", "crate::search", "the linter shares no code with the search"),
     ("planner/src/lint", "crate::table", "the linter shares no code with the table"),
+    ("profiles/src/gguf", "debug_assert", "a check that release builds drop is no check"),
+    ("profiles/src/gguf", "debug_assert_eq", "a check that release builds drop is no check"),
+    ("agent/engine/src", "debug_assert", "a check that release builds drop is no check"),
+    ("agent/engine/src", "debug_assert_eq", "a check that release builds drop is no check"),
     ("reports/src", "planner::", "reports compute nothing and know no planner"),
 ];
 

@@ -24,6 +24,7 @@ mod pack;
 mod plain;
 mod pool;
 mod quantize;
+mod random;
 mod scalar;
 mod source;
 mod tiled;

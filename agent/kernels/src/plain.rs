@@ -23,7 +23,8 @@ impl Lanes for Plain {
     const ROWS: usize = N;
     const FULL_DOT: bool = true;
     const DOT8_ZERO: i32 = 0;
-    const TOKENS: usize = 4;
+    const PANEL: usize = 2;
+    const TOKENS: usize = 2;
     type I = [u32; N];
     type F = [f32; N];
 

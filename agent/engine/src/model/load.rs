@@ -8,7 +8,7 @@ use profiles::Role;
 
 use super::config::Config;
 use super::sequence::{KvBits, Sequence};
-use super::weights::{Shape, Weights};
+use super::weights::{Packing, Shape, Weights};
 use crate::error::EngineError;
 use crate::gguf::File;
 use crate::precision::Precision;
@@ -128,7 +128,8 @@ impl Stage {
         if part.layers.start > part.layers.end || part.layers.end > config.layers {
             return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
         }
-        let loader = Loader { weights, config: &config, precision: options.precision, kernel: options.kernel, pool: &pool };
+        let packing = Packing { precision: options.precision, kernel: options.kernel, pool: &pool };
+        let loader = Loader { weights, config: &config, packing };
         let layers = part.layers.clone().map(|i| loader.layer(i)).collect::<Result<_, _>>()?;
         let own_head = weights.has("output.weight");
         let embedding = match part.embedding || (part.head && !own_head) {
@@ -238,18 +239,12 @@ impl Layer {
 struct Loader<'l> {
     weights: &'l Weights<'l>,
     config: &'l Config,
-    precision: Precision,
-    kernel: Option<Kernel>,
-    pool: &'l Pool,
+    packing: Packing<'l>,
 }
 
 impl Loader<'_> {
     fn matrix(&self, name: &str, rows: usize, cols: usize, role: Role) -> Result<Matrix, EngineError> {
-        let (source, kind) = self.weights.matrix(name, rows, cols)?;
-        let format = self.precision.format(role, kind);
-        let kernel = self.kernel.unwrap_or_else(|| Kernel::best_for(format));
-        let packed = Matrix::pack(&*source, format, kernel, self.pool);
-        packed.map_err(|source| EngineError::Pack { name: name.into(), source })
+        self.weights.matrix(name, (rows, cols), role, &self.packing)
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {

@@ -1,15 +1,15 @@
 //! Where weights come from: a file, or a generator of random ones for a shape.
 
-use kernels::Source;
+use kernels::{Kernel, Matrix, Pool};
+use profiles::Role;
 use profiles::gguf::TensorType;
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
 use super::architecture::ARCHITECTURES;
 use super::config::{Config, Rope};
 use crate::dequant::Rows;
 use crate::error::EngineError;
 use crate::gguf::File;
+use crate::precision::Precision;
 
 /// Shape of a llama whose weights do not matter; its head is its token table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ impl Shape {
     }
 }
 
+/// How matrices are packed.
+pub(super) struct Packing<'l> {
+    pub(super) precision: Precision,
+    pub(super) kernel: Option<Kernel>,
+    pub(super) pool: &'l Pool,
+}
+
 pub(super) enum Weights<'l> {
     File(&'l File),
     Noise { shape: &'l Shape, seed: u64 },
@@ -81,24 +88,29 @@ impl Weights<'_> {
         }
     }
 
+    /// The matrix packed for this machine, in the format that `precision` gives it.
     pub(super) fn matrix(
         &self,
         name: &str,
-        rows: usize,
-        cols: usize,
-    ) -> Result<(Box<dyn Source + '_>, &TensorType), EngineError> {
-        match self {
+        (rows, cols): (usize, usize),
+        role: Role,
+        how: &Packing<'_>,
+    ) -> Result<Matrix, EngineError> {
+        let kernel = |format| how.kernel.unwrap_or_else(|| Kernel::best_for(format));
+        let packed = match self {
             Self::File(file) => {
                 let source = stored(file, name, &[cols, rows])?;
-                let kind = source.kind();
-                Ok((Box::new(source), kind))
+                let format = how.precision.format(role, source.kind());
+                Matrix::pack(&source, format, kernel(format), how.pool)
             }
             Self::Noise { seed, .. } => {
                 let half = TensorType::of(1).ok_or_else(|| EngineError::tensor(name, "half precision is no type"))?;
-                let name = name.bytes().fold(*seed, |h, b| h.rotate_left(9).wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
-                Ok((Box::new(Noise { rows, cols, seed: name }), half))
+                let format = how.precision.format(role, half);
+                let seed = name.bytes().fold(*seed, |h, b| h.rotate_left(9).wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+                Matrix::random(rows, cols, format, kernel(format), seed, how.pool)
             }
-        }
+        };
+        packed.map_err(|source| EngineError::Pack { name: name.into(), source })
     }
 
     pub(super) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
@@ -115,32 +127,4 @@ fn stored<'f>(file: &'f File, name: &str, wanted: &[usize]) -> Result<Rows<'f>, 
         return Err(EngineError::tensor(name, format!("has shape {:?}, expected {wanted:?}", data.tensor.shape)));
     }
     Rows::new(data)
-}
-
-/// Uniform weights of variance 1 / cols, made when they are asked for.
-struct Noise {
-    rows: usize,
-    cols: usize,
-    seed: u64,
-}
-
-impl Source for Noise {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn cols(&self) -> usize {
-        self.cols
-    }
-
-    fn row(&self, row: usize, out: &mut [f32]) {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed.wrapping_add(row as u64));
-        let step = (3.0 / self.cols as f32).sqrt() / 32_768.0;
-        for four in out.chunks_mut(4) {
-            let bits = random.next_u64();
-            for (i, w) in four.iter_mut().enumerate() {
-                *w = f32::from((bits >> (16 * i)) as i16) * step;
-            }
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! [`Lanes`] in 256-bit registers, with or without the dot product instruction.
 
-use crate::lanes::Lanes;
+use crate::lanes::{FAR, Lanes, NEAR};
 use crate::layout::sherry;
 use std::arch::x86_64::*;
 
@@ -20,8 +20,9 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     const ROWS: usize = 8;
     const FULL_DOT: bool = VNNI;
     const DOT8_ZERO: i32 = if VNNI { 0 } else { 128 };
-    // Of 16 registers: 2 tiles × tokens, integers and floats; without the instruction a dot needs three more.
-    const TOKENS: usize = if VNNI { 3 } else { 2 };
+    // Of 16 registers: sums, 2 weights, an activation; without the instruction a dot needs two more.
+    const PANEL: usize = 2;
+    const TOKENS: usize = if VNNI { 5 } else { 4 };
     type I = __m256i;
     type F = __m256;
 
@@ -215,6 +216,9 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
         // SAFETY: a hint never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(p.wrapping_add(FAR).cast());
+            _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(NEAR).cast());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Lanes`] in 512-bit registers.
 
-use crate::lanes::Lanes;
+use crate::lanes::{FAR, Lanes, NEAR};
 use crate::layout::sherry;
 use std::arch::x86_64::*;
 
@@ -20,7 +20,8 @@ impl Lanes for Avx512 {
     const ROWS: usize = 16;
     const FULL_DOT: bool = true;
     const DOT8_ZERO: i32 = 0;
-    // 2 tiles × 6 tokens: 12 integer and 12 float sums, 2 weights, 1 activation of 32 registers.
+    // 24 sums, 4 weights and an activation of 32 registers.
+    const PANEL: usize = 4;
     const TOKENS: usize = 6;
     type I = __m512i;
     type F = __m512;
@@ -171,6 +172,9 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
         // SAFETY: a hint never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(p.wrapping_add(FAR).cast());
+            _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(NEAR).cast());
+        }
     }
 }

@@ -188,46 +188,41 @@ pub(crate) unsafe fn base3_high<L: Lanes>(p: *const u8) -> [L::I; 5] {
     }
 }
 
-/// Word `W` of a Sherry chunk: six patterns.
+/// Codes of a Sherry chunk of 128 columns, each quad handed to `$each(quad, codes)` in order.
+macro_rules! sherry_quads {
+    ($lanes:ident, $p:expr, $each:ident) => {{
+        let p = $p;
+        let vector = 4 * $lanes::ROWS;
+        let w0 = $lanes::load(p);
+        six!($lanes, w0, 0, $each);
+        let w1 = $lanes::load(p.add(vector));
+        six!($lanes, w1, 6, $each);
+        let w2 = $lanes::load(p.add(2 * vector));
+        six!($lanes, w2, 12, $each);
+        let w3 = $lanes::load(p.add(3 * vector));
+        six!($lanes, w3, 18, $each);
+        let w4 = $lanes::load(p.add(4 * vector));
+        six!($lanes, w4, 24, $each);
+        let spare = $crate::tiled::codes::spare::<$lanes>(w0, w1, w2, w3, w4);
+        $each!(30, $lanes::sherry(spare));
+        $each!(31, $lanes::sherry($lanes::shr::<5>(spare)));
+    }};
+}
 macro_rules! six {
-    ($codes:ident, $at:expr, $word:ident) => {
-        $codes[$at] = L::sherry($word);
-        $codes[$at + 1] = L::sherry(L::shr::<5>($word));
-        $codes[$at + 2] = L::sherry(L::shr::<10>($word));
-        $codes[$at + 3] = L::sherry(L::shr::<15>($word));
-        $codes[$at + 4] = L::sherry(L::shr::<20>($word));
-        $codes[$at + 5] = L::sherry(L::shr::<25>($word));
+    ($lanes:ident, $word:ident, $at:expr, $each:ident) => {
+        $each!($at, $lanes::sherry($word));
+        $each!($at + 1, $lanes::sherry($lanes::shr::<5>($word)));
+        $each!($at + 2, $lanes::sherry($lanes::shr::<10>($word)));
+        $each!($at + 3, $lanes::sherry($lanes::shr::<15>($word)));
+        $each!($at + 4, $lanes::sherry($lanes::shr::<20>($word)));
+        $each!($at + 5, $lanes::sherry($lanes::shr::<25>($word)));
     };
 }
-
-/// Codes of a Sherry chunk of 128 columns.
-///
-/// # Safety
-///
-/// Five vectors are readable at `p`.
-#[inline(always)]
-pub(crate) unsafe fn sherry<L: Lanes>(p: *const u8) -> [L::I; 32] {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut codes = [L::splat(0); 32];
-        let vector = 4 * L::ROWS;
-        let (w0, w1, w2) = (L::load(p), L::load(p.add(vector)), L::load(p.add(2 * vector)));
-        let (w3, w4) = (L::load(p.add(3 * vector)), L::load(p.add(4 * vector)));
-        six!(codes, 0, w0);
-        six!(codes, 6, w1);
-        six!(codes, 12, w2);
-        six!(codes, 18, w3);
-        six!(codes, 24, w4);
-        let spare = spare::<L>(w0, w1, w2, w3, w4);
-        codes[30] = L::sherry(spare);
-        codes[31] = L::sherry(L::shr::<5>(spare));
-        codes
-    }
-}
+pub(crate) use {sherry_quads, six};
 
 /// The ten bits that five words have left over.
 #[inline(always)]
-unsafe fn spare<L: Lanes>(w0: L::I, w1: L::I, w2: L::I, w3: L::I, w4: L::I) -> L::I {
+pub(crate) unsafe fn spare<L: Lanes>(w0: L::I, w1: L::I, w2: L::I, w3: L::I, w4: L::I) -> L::I {
     // SAFETY: no memory is touched; the instructions are the caller's promise.
     unsafe {
         let spare = L::or(L::shr::<30>(w0), L::and(L::shr::<28>(w1), L::splat(0xc)));

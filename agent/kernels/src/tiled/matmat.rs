@@ -1,23 +1,28 @@
-//! Several tokens times pairs of tiles: limited by integer arithmetic.
+//! Several tokens times a few tiles: limited by integer arithmetic.
 //!
-//! The codes of two tiles and a strip of columns are unpacked once to bytes (a *panel* that the
-//! first-level cache holds), then every group of tokens runs over it with all sums in registers. One
-//! loop serves every format.
+//! The codes of `M = PANEL` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
+//! first-level cache holds), then every group of tokens runs over it with its integer sums in registers.
+//! One loop serves every format. Four tiles by six tokens fill the 32 registers of AVX-512: a broadcast costs
+//! it more than a load, and the fewer there are for a dot the nearer the peak (two tiles reach 84 % of it, four 96 %).
 //!
 //! ```text
-//! panel:  bytes [quad][2 tiles][4 · ROWS], then f32 scales [group][2][ROWS], then f32 minima
-//! sums:   32-bit [token][2][ROWS]: floats under block scales, integers under row scales
+//! panel:  bytes [quad][M][4 · ROWS], then f32 scales [group][M][ROWS], then f32 minima
+//! sums:   32-bit [token][M][ROWS]: floats under block scales, integers under row scales
 //! ```
 
-use super::codes;
+use super::codes::{self, six};
 use super::{put, start_factor};
 use crate::lanes::Lanes;
 use crate::layout::{Coding, Scaling};
 use crate::matmul::{Call, Workspace};
 use std::ops::Range;
 
-/// Columns of a strip, about: two tiles of it are 32 KiB with 16 lanes.
-const STRIP: usize = 1024;
+/// Bytes of a panel's codes: with activations and sums it fits a first-level cache of 48 KiB.
+const PANEL_BYTES: usize = 32 << 10;
+
+/// Tokens that go over a panel before the next: their activations stay in the second-level cache. A multiple of
+/// every kernel's `TOKENS`.
+const TOKENS: usize = 180;
 
 /// Where the parts of a workspace lie.
 struct Panel {
@@ -33,52 +38,56 @@ struct Panel {
 #[inline(always)]
 pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     let layout = &call.matrix.layout;
-    let per_strip = (STRIP / layout.span).max(1);
+    let m = L::PANEL;
+    let wide = if layout.scaling == Scaling::Half { 4 } else { 1 };
+    let per_strip = (PANEL_BYTES / (m * L::ROWS * wide * layout.span)).max(1);
     let strip = per_strip * layout.span;
     let group = if let Scaling::Block { group, .. } = layout.scaling { group } else { strip };
-    let wide = if layout.scaling == Scaling::Half { 4 } else { 1 };
-    let code_bytes = strip * 2 * L::ROWS * wide;
-    let scale_count = strip / group * 2 * L::ROWS;
-    let (base, sums) = work.reserve(code_bytes + 2 * scale_count * 4, call.n * 2 * L::ROWS);
+    let code_bytes = strip * m * L::ROWS * wide;
+    let scale_count = strip / group * m * L::ROWS;
+    let (base, sums) = work.reserve(code_bytes + 2 * scale_count * 4, call.n.min(TOKENS) * m * L::ROWS);
     // SAFETY: the workspace has room for all parts; the rest is the caller's.
     unsafe {
         let scales = base.add(code_bytes).cast::<f32>();
         let panel = Panel { codes: base, scales, mins: scales.add(scale_count), sums };
-        let mut tile = tiles.start;
-        while tile < tiles.end {
-            let pair = [tile, (tile + 1).min(tiles.end - 1)];
-            std::ptr::write_bytes(sums, 0, call.n * 2 * L::ROWS);
-            let mut chunk = 0;
-            while chunk < layout.chunks {
-                let chunks = per_strip.min(layout.chunks - chunk);
-                for (i, tile) in pair.into_iter().enumerate() {
-                    let from = call.matrix.data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
-                    unpack::<L>(call, &panel, from, chunks, i);
+        for first in (0..call.n).step_by(TOKENS) {
+            let tokens = first..call.n.min(first + TOKENS);
+            let mut tile = tiles.start;
+            while tile < tiles.end {
+                let count = m.min(tiles.end - tile);
+                std::ptr::write_bytes(sums, 0, tokens.len() * m * L::ROWS);
+                let mut chunk = 0;
+                while chunk < layout.chunks {
+                    let chunks = per_strip.min(layout.chunks - chunk);
+                    for i in 0..m {
+                        // A short panel repeats its last tile; what that gives is not stored.
+                        let tile = tile + i.min(count - 1);
+                        let from = call.matrix.data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
+                        unpack::<L>(call, &panel, from, chunks, i);
+                    }
+                    all_tokens::<L>(call, &panel, tokens.clone(), chunk * layout.span, chunks * layout.span);
+                    chunk += chunks;
                 }
-                all_tokens::<L>(call, &panel, chunk * layout.span, chunks * layout.span);
-                chunk += chunks;
+                finish::<L>(call, &panel, tokens.clone(), tile, count);
+                tile += count;
             }
-            finish::<L>(call, &panel, tile, tiles.end - tile > 1);
-            tile += 2;
         }
     }
 }
 
-/// Unpacks `chunks` chunks of tile `i` of the pair.
+/// Unpacks `chunks` chunks into tile `i` of the panel.
 #[inline(always)]
 unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chunks: usize, i: usize) {
     let layout = &call.matrix.layout;
     let vector = 4 * L::ROWS;
+    let step = L::PANEL * vector;
     // SAFETY: the caller's: whole chunks at `from`, a strip of room in the panel.
     unsafe {
         for c in 0..chunks {
             let p = from.add(c * layout.chunk);
-            let to = panel.codes.add((c * layout.span / 4 * 2 + i) * vector);
+            let to = panel.codes.add(c * layout.span / 4 * step + i * vector);
             match layout.coding {
-                Coding::Half => {
-                    let to = panel.codes.add((c * 2 + i) * vector);
-                    L::store_f32(to.cast(), L::load_f16(p));
-                }
+                Coding::Half => L::store_f32(panel.codes.add(c * step + i * vector).cast(), L::load_f16(p)),
                 Coding::Planes { main, extra } => match (main, extra) {
                     (8, _) => planes::<L, 8, 0>(p, to),
                     (4, 2) => planes::<L, 4, 2>(p, to),
@@ -90,21 +99,23 @@ unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chun
                 Coding::Base3 => {
                     let digits = codes::base3::<L>(p);
                     for (quad, code) in digits.into_iter().enumerate() {
-                        L::store(to.add(quad * 2 * vector), code);
+                        L::store(to.add(quad * step), code);
                     }
                 }
                 Coding::Sherry => {
-                    let codes = codes::sherry::<L>(p);
-                    for (quad, code) in codes.into_iter().enumerate() {
-                        L::store(to.add(quad * 2 * vector), code);
+                    macro_rules! keep {
+                        ($quad:expr, $codes:expr) => {
+                            L::store(to.add(($quad) * step), $codes);
+                        };
                     }
+                    codes::sherry_quads!(L, p, keep);
                 }
             }
             let Scaling::Block { group, affine } = layout.scaling else { continue };
             let groups = layout.span / group;
             let scales = p.add(2 * layout.block_bytes());
             for g in 0..groups {
-                let at = ((c * groups + g) * 2 + i) * L::ROWS;
+                let at = ((c * groups + g) * L::PANEL + i) * L::ROWS;
                 L::store_f32(panel.scales.add(at), L::load_f16(scales.add(g * 2 * L::ROWS)));
                 if affine {
                     L::store_f32(panel.mins.add(at), L::load_f16(scales.add((groups + g) * 2 * L::ROWS)));
@@ -122,50 +133,67 @@ unsafe fn planes<L: Lanes, const MAIN: usize, const EXTRA: usize>(p: *const u8, 
         for b in 0..2 {
             let codes = codes::block::<L, MAIN, EXTRA>(p.add(b * (MAIN + EXTRA) * vector));
             for (quad, code) in codes.into_iter().enumerate() {
-                L::store(to.add((8 * b + quad) * 2 * vector), code);
+                L::store(to.add((8 * b + quad) * L::PANEL * vector), code);
             }
         }
     }
 }
 
-/// Adds the strip of `cols` columns from `col` on to the sums of all tokens.
+/// Adds the strip of `cols` columns from `col` on to the sums of some tokens.
 #[inline(always)]
-unsafe fn all_tokens<L: Lanes>(call: &Call<'_>, panel: &Panel, col: usize, cols: usize) {
-    let mut t = 0;
+unsafe fn all_tokens<L: Lanes>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, col: usize, cols: usize) {
+    let mut at = At { t: tokens.start, slot: 0, col, cols };
     // SAFETY: the caller's.
     unsafe {
-        while t < call.n {
-            let count = (call.n - t).min(L::TOKENS);
-            match count {
-                1 => some_tokens::<L, 1>(call, panel, t, col, cols),
-                2 => some_tokens::<L, 2>(call, panel, t, col, cols),
-                3 => some_tokens::<L, 3>(call, panel, t, col, cols),
-                4 => some_tokens::<L, 4>(call, panel, t, col, cols),
-                5 => some_tokens::<L, 5>(call, panel, t, col, cols),
-                _ => some_tokens::<L, 6>(call, panel, t, col, cols),
+        while at.t < tokens.end {
+            let count = (tokens.end - at.t).min(L::TOKENS);
+            match (L::PANEL, count) {
+                (4, 1) => some_tokens::<L, 4, 1>(call, panel, at),
+                (4, 2) => some_tokens::<L, 4, 2>(call, panel, at),
+                (4, 3) => some_tokens::<L, 4, 3>(call, panel, at),
+                (4, 4) => some_tokens::<L, 4, 4>(call, panel, at),
+                (4, 5) => some_tokens::<L, 4, 5>(call, panel, at),
+                (4, _) => some_tokens::<L, 4, 6>(call, panel, at),
+                (_, 1) => some_tokens::<L, 2, 1>(call, panel, at),
+                (_, 2) => some_tokens::<L, 2, 2>(call, panel, at),
+                (_, 3) => some_tokens::<L, 2, 3>(call, panel, at),
+                (_, 4) => some_tokens::<L, 2, 4>(call, panel, at),
+                _ => some_tokens::<L, 2, 5>(call, panel, at),
             }
-            t += count;
+            at.t += count;
+            at.slot += count;
         }
     }
 }
 
+/// A group of tokens and a strip.
+#[derive(Clone, Copy)]
+struct At {
+    /// First token, and where its sums lie.
+    t: usize,
+    slot: usize,
+    /// First column, and how many.
+    col: usize,
+    cols: usize,
+}
+
 #[inline(always)]
-unsafe fn some_tokens<L: Lanes, const T: usize>(call: &Call<'_>, panel: &Panel, t: usize, col: usize, cols: usize) {
+unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
     let wide = matches!(call.matrix.layout.coding, Coding::Planes { main: 8, .. });
-    // SAFETY: the caller's; T <= TOKENS and t + T <= n.
+    // SAFETY: the caller's; M = PANEL, and `T <= TOKENS` tokens are left.
     unsafe {
         match (call.matrix.layout.scaling, wide) {
-            (Scaling::Half, _) => floats::<L, T>(call, panel, t, col, cols),
-            (Scaling::Row, false) => integers::<L, T, false>(call, panel, t, col, cols),
-            (Scaling::Row, true) => integers::<L, T, true>(call, panel, t, col, cols),
-            (Scaling::Block { group: 16, affine: false }, false) => groups::<L, T, false, 4, false>(call, panel, t, col, cols),
-            (Scaling::Block { group: 16, affine: true }, false) => groups::<L, T, false, 4, true>(call, panel, t, col, cols),
-            (Scaling::Block { affine: false, .. }, false) => groups::<L, T, false, 8, false>(call, panel, t, col, cols),
-            (Scaling::Block { affine: true, .. }, false) => groups::<L, T, false, 8, true>(call, panel, t, col, cols),
-            (Scaling::Block { group: 16, affine: false }, true) => groups::<L, T, true, 4, false>(call, panel, t, col, cols),
-            (Scaling::Block { group: 16, affine: true }, true) => groups::<L, T, true, 4, true>(call, panel, t, col, cols),
-            (Scaling::Block { affine: false, .. }, true) => groups::<L, T, true, 8, false>(call, panel, t, col, cols),
-            (Scaling::Block { affine: true, .. }, true) => groups::<L, T, true, 8, true>(call, panel, t, col, cols),
+            (Scaling::Half, _) => floats::<L, M, T>(call, panel, at),
+            (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
+            (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
+            (Scaling::Block { group: 16, affine: false }, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
+            (Scaling::Block { group: 16, affine: true }, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
+            (Scaling::Block { affine: false, .. }, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
+            (Scaling::Block { affine: true, .. }, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
+            (Scaling::Block { group: 16, affine: false }, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
+            (Scaling::Block { group: 16, affine: true }, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
+            (Scaling::Block { affine: false, .. }, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
+            (Scaling::Block { affine: true, .. }, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
         }
     }
 }
@@ -176,68 +204,66 @@ unsafe fn dot<L: Lanes, const WIDE: bool>(acc: L::I, w: L::I, a: L::I) -> L::I {
     unsafe { if WIDE { L::dot8(acc, w, a) } else { L::dot(acc, w, a) } }
 }
 
-/// Block scales: `QUADS` quads share a scale.
+/// Block scales: `QUADS` quads share a scale. Results stay in memory, registers are for the integers.
 #[inline(always)]
-unsafe fn groups<L: Lanes, const T: usize, const WIDE: bool, const QUADS: usize, const AFFINE: bool>(
+unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, const QUADS: usize, const AFFINE: bool>(
     call: &Call<'_>,
     panel: &Panel,
-    t: usize,
-    col: usize,
-    cols: usize,
+    at: At,
 ) {
     let a = call.activations;
-    let m = call.matrix;
     let vector = 4 * L::ROWS;
-    let factor = start_factor::<L>(&m.layout, m.format.zero_log2());
-    // SAFETY: the caller's: `cols` columns of codes and scales in the panel, activations for all of them.
+    let factor = start_factor::<L>(&call.matrix.layout, call.matrix.format.zero_log2());
+    // SAFETY: the caller's: the strip's codes and scales are in the panel, activations cover it.
     unsafe {
-        let sums = panel.sums.add(t * 2 * L::ROWS).cast::<f32>();
-        let mut y = [[L::splat_f32(0.0); 2]; T];
-        for i in 0..T {
-            for j in 0..2 {
-                y[i][j] = L::load_f32(sums.add((2 * i + j) * L::ROWS));
-            }
+        let y = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
+        let first = at.t * a.blocks + at.col / 32;
+        let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
+        let mut scales = [a.scales.as_ptr().add(first); T];
+        let mut totals = [a.sums.as_ptr().add(2 * first); T];
+        for t in 0..T {
+            q[t] = q[t].add(t * a.stride);
+            scales[t] = scales[t].add(t * a.blocks);
+            totals[t] = totals[t].add(2 * t * a.blocks);
         }
-        let q = a.codes.as_ptr().add(t * a.stride + col);
-        let scales = a.scales.as_ptr().add(t * a.blocks + col / 32);
-        let totals = a.sums.as_ptr().add(2 * (t * a.blocks + col / 32));
         let mut w = panel.codes.cast_const();
-        for g in 0..cols / (4 * QUADS) {
-            let block = g * QUADS / 8;
-            let mut acc = [[L::splat(0); 2]; T];
+        // A count that the compiler cannot see: unrolled, this loop spills a third of its sums.
+        let quads = std::hint::black_box(QUADS);
+        for g in 0..at.cols / (4 * QUADS) {
+            let mut acc = [[L::splat(0); M]; T];
             let mut total = [0; T];
-            for i in 0..T {
-                let at = totals.add(2 * i * a.blocks);
-                total[i] = if QUADS == 8 { *at.add(2 * g) + *at.add(2 * g + 1) } else { *at.add(g) };
-                acc[i] = [L::splat(factor * total[i]); 2];
+            for t in 0..T {
+                total[t] = if QUADS == 8 { *totals[t].add(2 * g) + *totals[t].add(2 * g + 1) } else { *totals[t].add(g) };
+                acc[t] = [L::splat(factor * total[t]); M];
             }
-            for quad in 0..QUADS {
-                let (one, two) = (L::load(w), L::load(w.add(vector)));
-                w = w.add(2 * vector);
-                for i in 0..T {
-                    let a = L::quad(q.add(i * a.stride + (g * QUADS + quad) * 4));
-                    acc[i][0] = dot::<L, WIDE>(acc[i][0], one, a);
-                    acc[i][1] = dot::<L, WIDE>(acc[i][1], two, a);
+            for quad in 0..quads {
+                let mut codes = [L::splat(0); M];
+                for m in 0..M {
+                    codes[m] = L::load(w.add(m * vector));
+                }
+                w = w.add(M * vector);
+                for t in 0..T {
+                    let a = L::quad(q[t].add((g * QUADS + quad) * 4));
+                    for m in 0..M {
+                        acc[t][m] = dot::<L, WIDE>(acc[t][m], codes[m], a);
+                    }
                 }
             }
-            let scale = panel.scales.add(g * 2 * L::ROWS);
-            let (one, two) = (L::load_f32(scale), L::load_f32(scale.add(L::ROWS)));
-            for i in 0..T {
-                let a = *scales.add(i * a.blocks + block);
-                let at = L::splat_f32(a);
-                y[i][0] = L::mul_add(L::to_f32(acc[i][0]), L::mul(one, at), y[i][0]);
-                y[i][1] = L::mul_add(L::to_f32(acc[i][1]), L::mul(two, at), y[i][1]);
-                if AFFINE {
-                    let min = panel.mins.add(g * 2 * L::ROWS);
-                    let total = L::splat_f32(-total[i] as f32 * a);
-                    y[i][0] = L::mul_add(L::load_f32(min), total, y[i][0]);
-                    y[i][1] = L::mul_add(L::load_f32(min.add(L::ROWS)), total, y[i][1]);
-                }
+            let mut scale = [L::splat_f32(0.0); M];
+            for m in 0..M {
+                scale[m] = L::load_f32(panel.scales.add((g * M + m) * L::ROWS));
             }
-        }
-        for i in 0..T {
-            for j in 0..2 {
-                L::store_f32(sums.add((2 * i + j) * L::ROWS), y[i][j]);
+            for t in 0..T {
+                let a = *scales[t].add(g * QUADS / 8);
+                let (at, total) = (L::splat_f32(a), L::splat_f32(-total[t] as f32 * a));
+                for m in 0..M {
+                    let y = y.add((t * M + m) * L::ROWS);
+                    let mut sum = L::mul_add(L::to_f32(acc[t][m]), L::mul(scale[m], at), L::load_f32(y));
+                    if AFFINE {
+                        sum = L::mul_add(L::load_f32(panel.mins.add((g * M + m) * L::ROWS)), total, sum);
+                    }
+                    L::store_f32(y, sum);
+                }
             }
         }
     }
@@ -245,38 +271,37 @@ unsafe fn groups<L: Lanes, const T: usize, const WIDE: bool, const QUADS: usize,
 
 /// Row scales: integers only.
 #[inline(always)]
-unsafe fn integers<L: Lanes, const T: usize, const WIDE: bool>(
-    call: &Call<'_>,
-    panel: &Panel,
-    t: usize,
-    col: usize,
-    cols: usize,
-) {
+unsafe fn integers<L: Lanes, const M: usize, const T: usize, const WIDE: bool>(call: &Call<'_>, panel: &Panel, at: At) {
     let a = call.activations;
     let vector = 4 * L::ROWS;
     // SAFETY: the caller's.
     unsafe {
-        let sums = panel.sums.add(t * 2 * L::ROWS).cast::<u8>();
-        let mut acc = [[L::splat(0); 2]; T];
-        for i in 0..T {
-            for j in 0..2 {
-                acc[i][j] = L::load(sums.add((2 * i + j) * vector));
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<u8>();
+        let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
+        let mut acc = [[L::splat(0); M]; T];
+        for t in 0..T {
+            q[t] = q[t].add(t * a.stride);
+            for m in 0..M {
+                acc[t][m] = L::load(sums.add((t * M + m) * vector));
             }
         }
-        let q = a.codes.as_ptr().add(t * a.stride + col);
         let mut w = panel.codes.cast_const();
-        for quad in 0..cols / 4 {
-            let (one, two) = (L::load(w), L::load(w.add(vector)));
-            w = w.add(2 * vector);
-            for i in 0..T {
-                let a = L::quad(q.add(i * a.stride + quad * 4));
-                acc[i][0] = dot::<L, WIDE>(acc[i][0], one, a);
-                acc[i][1] = dot::<L, WIDE>(acc[i][1], two, a);
+        for quad in 0..at.cols / 4 {
+            let mut codes = [L::splat(0); M];
+            for m in 0..M {
+                codes[m] = L::load(w.add(m * vector));
+            }
+            w = w.add(M * vector);
+            for t in 0..T {
+                let a = L::quad(q[t].add(quad * 4));
+                for m in 0..M {
+                    acc[t][m] = dot::<L, WIDE>(acc[t][m], codes[m], a);
+                }
             }
         }
-        for i in 0..T {
-            for j in 0..2 {
-                L::store(sums.add((2 * i + j) * vector), acc[i][j]);
+        for t in 0..T {
+            for m in 0..M {
+                L::store(sums.add((t * M + m) * vector), acc[t][m]);
             }
         }
     }
@@ -284,55 +309,60 @@ unsafe fn integers<L: Lanes, const T: usize, const WIDE: bool>(
 
 /// Half precision, unpacked to f32.
 #[inline(always)]
-unsafe fn floats<L: Lanes, const T: usize>(call: &Call<'_>, panel: &Panel, t: usize, col: usize, cols: usize) {
+unsafe fn floats<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
     // SAFETY: the caller's.
     unsafe {
-        let sums = panel.sums.add(t * 2 * L::ROWS).cast::<f32>();
-        let mut y = [[L::splat_f32(0.0); 2]; T];
-        for i in 0..T {
-            for j in 0..2 {
-                y[i][j] = L::load_f32(sums.add((2 * i + j) * L::ROWS));
-            }
-        }
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
         let width = call.matrix.layout.cols;
-        let x = call.x.as_ptr().add(t * width + col);
-        let mut w = panel.codes.cast_const().cast::<f32>();
-        for k in 0..cols {
-            let (one, two) = (L::load_f32(w), L::load_f32(w.add(L::ROWS)));
-            w = w.add(2 * L::ROWS);
-            for i in 0..T {
-                let x = L::splat_f32(*x.add(i * width + k));
-                y[i][0] = L::mul_add(one, x, y[i][0]);
-                y[i][1] = L::mul_add(two, x, y[i][1]);
+        let mut x = [call.x.as_ptr().add(at.t * width + at.col); T];
+        let mut y = [[L::splat_f32(0.0); M]; T];
+        for t in 0..T {
+            x[t] = x[t].add(t * width);
+            for m in 0..M {
+                y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
             }
         }
-        for i in 0..T {
-            for j in 0..2 {
-                L::store_f32(sums.add((2 * i + j) * L::ROWS), y[i][j]);
+        let mut w = panel.codes.cast_const().cast::<f32>();
+        for k in 0..at.cols {
+            let mut weights = [L::splat_f32(0.0); M];
+            for m in 0..M {
+                weights[m] = L::load_f32(w.add(m * L::ROWS));
+            }
+            w = w.add(M * L::ROWS);
+            for t in 0..T {
+                let x = L::splat_f32(*x[t].add(k));
+                for m in 0..M {
+                    y[t][m] = L::mul_add(weights[m], x, y[t][m]);
+                }
+            }
+        }
+        for t in 0..T {
+            for m in 0..M {
+                L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
             }
         }
     }
 }
 
-/// From sums to results.
+/// From sums to results of `count` tiles.
 #[inline(always)]
-unsafe fn finish<L: Lanes>(call: &Call<'_>, panel: &Panel, tile: usize, both: bool) {
-    let m = call.matrix;
-    // SAFETY: the caller's; the second tile is stored only where there is one.
+unsafe fn finish<L: Lanes>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, tile: usize, count: usize) {
+    let matrix = call.matrix;
+    let factor = start_factor::<L>(&matrix.layout, matrix.format.zero_log2());
+    // SAFETY: the caller's.
     unsafe {
-        for t in 0..call.n {
-            for j in 0..1 + usize::from(both) {
-                let at = panel.sums.add((2 * t + j) * L::ROWS);
-                let y = if m.layout.scaling == Scaling::Row {
+        for (slot, t) in tokens.enumerate() {
+            for m in 0..count {
+                let at = panel.sums.add((slot * L::PANEL + m) * L::ROWS);
+                let y = if matrix.layout.scaling == Scaling::Row {
                     let a = call.activations;
-                    let start = L::splat(start_factor::<L>(&m.layout, m.format.zero_log2()) * a.sums[t]);
-                    let scales = L::load_f32(m.row_scales.as_ptr().add((tile + j) * L::ROWS));
-                    let sum = L::to_f32(L::add(start, L::load(at.cast())));
+                    let scales = L::load_f32(matrix.row_scales.as_ptr().add((tile + m) * L::ROWS));
+                    let sum = L::to_f32(L::add(L::splat(factor * a.sums[t]), L::load(at.cast())));
                     L::mul(sum, L::mul(scales, L::splat_f32(a.scales[t])))
                 } else {
                     L::load_f32(at.cast())
                 };
-                put::<L>(call, t, (tile + j) * L::ROWS, y);
+                put::<L>(call, t, (tile + m) * L::ROWS, y);
             }
         }
     }

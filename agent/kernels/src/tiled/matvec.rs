@@ -1,10 +1,9 @@
 //! One token times the rows of some tiles: limited by memory, so the loops read straight lines.
 
-use super::codes;
+use super::codes::{self, six};
 use super::{put, start_factor};
 use crate::lanes::Lanes;
 use crate::layout::{Coding, Scaling};
-use crate::limits::AHEAD;
 use crate::matmul::Call;
 use std::ops::Range;
 
@@ -53,12 +52,12 @@ unsafe fn by_scaling<L: Lanes, const MAIN: usize, const EXTRA: usize>(
     }
 }
 
-/// Asks for the lines of a chunk that is [`AHEAD`] of `p`.
+/// Asks for the lines of a chunk before its turn.
 #[inline(always)]
 unsafe fn prefetch<L: Lanes>(p: *const u8, bytes: usize) {
     for line in 0..bytes / 64 {
         // SAFETY: a hint never faults.
-        unsafe { L::prefetch(p.wrapping_add(AHEAD + 64 * line)) };
+        unsafe { L::prefetch(p.wrapping_add(64 * line)) };
     }
 }
 
@@ -215,7 +214,7 @@ unsafe fn row_base3<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
             let mut q = a.codes.as_ptr();
             let mut acc = [L::splat(0); 5];
             for _ in 0..m.layout.chunks {
-                L::prefetch(p.wrapping_add(AHEAD));
+                L::prefetch(p);
                 let digits = codes::base3_high::<L>(p);
                 for i in 0..5 {
                     let a = L::quad(q.add(4 * i));
@@ -254,10 +253,12 @@ unsafe fn row_sherry<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
             acc[0] = L::splat(a.sums[0]);
             for _ in 0..m.layout.chunks {
                 prefetch::<L>(p, 5 * vector);
-                let codes = codes::sherry::<L>(p);
-                for quad in 0..32 {
-                    acc[quad % 4] = L::dot(acc[quad % 4], codes[quad], L::quad(q.add(4 * quad)));
+                macro_rules! dot {
+                    ($quad:expr, $codes:expr) => {
+                        acc[$quad % 4] = L::dot(acc[$quad % 4], $codes, L::quad(q.add(4 * ($quad))));
+                    };
                 }
+                codes::sherry_quads!(L, p, dot);
                 p = p.add(5 * vector);
                 q = q.add(128);
             }
