@@ -87,6 +87,10 @@ pub struct Processor {
     pub cache: Option<Sourced<Bytes>>,
     /// Energy per byte moved from memory (`eps_byte`).
     pub joules_per_byte: Sourced<JoulesPerByte>,
+    /// Share of `joules_per_byte` that is spent in this processor's own clock domain (caches, network,
+    /// cores) and so follows its voltage; the memory chips' part does not. Absent: none of it, as far as is known.
+    #[serde(default)]
+    pub clocked_share: Option<Sourced<Ratio>>,
     /// What each weight format runs at here; a format that is absent does not run on this processor.
     pub kernels: BTreeMap<crate::precision::WeightFormat, Kernel>,
     /// Launch overhead of one block in one pass.
@@ -137,8 +141,12 @@ pub struct PowerMode {
 pub struct ModeClock {
     /// Arithmetic clock, (0, 1].
     pub compute: Sourced<Ratio>,
-    /// Memory clock, (0, 1].
+    /// Memory rate, (0, 1].
     pub memory: Sourced<Ratio>,
+    /// Energy per byte in this mode against that at full clocks, where it was measured; else the law of
+    /// [`Processor::clocked_share`] says.
+    #[serde(default)]
+    pub byte_energy: Option<Sourced<Ratio>>,
 }
 
 /// One thermal resistance and one capacitance per device, and leakage.

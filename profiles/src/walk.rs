@@ -78,6 +78,7 @@ impl Walk for Processor {
         self.bandwidth_efficiency.walk(&at.key("bandwidth_efficiency"), visit);
         self.cache.walk(&at.key("cache"), visit);
         self.joules_per_byte.walk(&at.key("joules_per_byte"), visit);
+        self.clocked_share.walk(&at.key("clocked_share"), visit);
         let kernels = at.key("kernels");
         for (format, kernel) in &mut self.kernels {
             kernel.walk(&kernels.key(format.name()), visit);
@@ -97,6 +98,7 @@ impl Walk for PowerMode {
             let at = clocks.key(id);
             clock.compute.walk(&at.key("compute"), visit);
             clock.memory.walk(&at.key("memory"), visit);
+            clock.byte_energy.walk(&at.key("byte_energy"), visit);
         }
     }
 }

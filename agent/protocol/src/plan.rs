@@ -52,9 +52,10 @@ pub struct PlannedDevice {
 pub struct PlannedMode {
     /// Id of the power mode in the profile.
     pub id: String,
-    /// Clock factor set on top of the mode to stay cool, (0, 1]; 1: none.
+    /// Clock factor set on top of the mode, (0, 1]; 1: none.
     pub clock: f64,
-    /// True when `clock` is below 1.
+    /// True where heat or a cap forces the clock: the same load at the mode's full clock would pass the
+    /// throttle temperature or the cap. False where a lower clock is chosen because it saves energy.
     pub throttled: bool,
     /// Highest booked share of each processor that the latencies assume.
     pub booked_cap: f64,

@@ -2,7 +2,7 @@
 
 use crate::world::board;
 use sensors::energy::Method;
-use sensors::{Clock, Config, Listing, Missing, Runner, Sampler, Scope, Sensors, SystemClock};
+use sensors::{Clock, Config, Listing, Missing, Pace, Runner, Sampler, Scope, Sensors, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ fn laps_follow_each_other_and_their_joules_are_power_times_time() {
     let sampler = Sampler::start(sensors, Duration::from_millis(20)).unwrap();
     std::thread::sleep(Duration::from_millis(600));
     let first = sampler.lap().unwrap();
+    let slow = sampler.read(Pace::Slow).unwrap();
+    assert!(slow.iter().any(|r| r.name == "tj-thermal" && r.value() == Some(48.562)));
     std::thread::sleep(Duration::from_millis(600));
     let (second, mut sensors) = sampler.stop().unwrap();
     let elapsed = clock.now().since_s(began);

@@ -17,7 +17,7 @@ fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
         Some(PlannedMode {
             id: wanted.profile.modes.get(l.mode)?.id.clone(),
             clock: l.clock,
-            throttled: l.clock < 1.0,
+            throttled: l.clock < 1.0 && forced(c, d),
             booked_cap: l.level,
         })
     });
@@ -29,6 +29,31 @@ fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
         mode,
         expected: expected(c, d),
     }
+}
+
+/// Whether the device's load would pass what its mode sustains if the clock were not lowered.
+fn forced(c: &Context<'_>, d: usize) -> bool {
+    let table = &c.model.table;
+    let Some(lowered) = c.evaluation.modes[d] else { return false };
+    let label = c.model.modes[lowered as usize];
+    let full = table.devices[d].modes.clone().find(|&m| {
+        let other = c.model.modes[m as usize];
+        (other.mode, other.clock.to_bits(), other.level.to_bits()) == (label.mode, 1f64.to_bits(), label.level.to_bits())
+    });
+    let Some(full) = full else { return true };
+    let (from, to) = (&table.modes[lowered as usize], &table.modes[full as usize]);
+    let mut dynamic_w = 0.0;
+    for (service, deployment) in table.services.iter().zip(&c.assignment.services) {
+        let Some(deployment) = deployment else { continue };
+        let option = &service.options[deployment.option as usize];
+        let rate = service.rate_hz / deployment.chains.len() as f64;
+        for stage in deployment.chains.iter().flat_map(|chain| &chain.stages).filter(|s| from.places.contains(&s.place)) {
+            let twin = to.places.start + (stage.place - from.places.start);
+            let Some(costs) = &option.at[twin as usize] else { return true };
+            dynamic_w += rate * costs.stage(stage.start, stage.end).dynamic_j;
+        }
+    }
+    dynamic_w > to.dynamic_cap_w * (1.0 + 1e-9)
 }
 
 fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {

@@ -104,6 +104,12 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     let name = |what: &str| format!("{}: {} {what}", p.id, processor.id);
     let format = chosen.label.precision.weights;
     ledger.add(name("energy per byte"), &processor.joules_per_byte, rate * (cost.dynamic_j - cost.op_j));
+    if let Some(share) = &processor.clocked_share {
+        let clock =
+            p.modes.get(mode.mode).and_then(|m| m.clocks.get(&processor.id)).map_or(1.0, |c| c.compute.value.get()) * mode.clock;
+        let saved = 1.0 - crate::physics::power::byte_factor(clock, 1.0);
+        ledger.add(name("clocked share of energy per byte"), share, rate * (cost.dynamic_j - cost.op_j) * saved);
+    }
     ledger.add(name("bandwidth"), &processor.bandwidth, cost.memory_saturation * running_w);
     ledger.add(name("bandwidth efficiency"), &processor.bandwidth_efficiency, cost.memory_saturation * running_w);
     ledger.add(name("overlap"), &processor.overlap, cost.dasi * running_w);
@@ -118,6 +124,9 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     if let Some(clocks) = p.modes.get(mode.mode).and_then(|m| m.clocks.get(&processor.id)) {
         let mode = &p.modes[mode.mode].id;
         ledger.add(name(&format!("arithmetic clock in mode {mode}")), &clocks.compute, cost.dasi * running_w);
+        if let Some(energy) = &clocks.byte_energy {
+            ledger.add(name(&format!("energy per byte in mode {mode}")), energy, rate * (cost.dynamic_j - cost.op_j));
+        }
         ledger.add(name(&format!("memory clock in mode {mode}")), &clocks.memory, cost.memory_saturation * running_w);
     }
     if chosen.label.resident_share < 1.0

@@ -111,7 +111,9 @@ pub(super) fn moved_elements(block: &Block) -> f64 {
 }
 
 /// Work of a block in a pass; a block whose weights fit `cache` is read once for all its loops.
+/// An output matrix is asked for the last token of each sequence only.
 pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64) -> Account {
+    let pass = if matches!(block.role, Role::Head) { Pass { new: pass.new.min(1.0), ..pass } } else { pass };
     let loops = f64::from(block.loops.max(1));
     let rows = pass.new * pass.sequences;
     let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops)

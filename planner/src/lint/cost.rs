@@ -5,7 +5,7 @@ use scenarios::Service;
 
 use super::account::{self, Account, Pass};
 use crate::physics::pass::BLOCK_CLOCK_MIN;
-use crate::physics::power::{Leakage, energy_factor};
+use crate::physics::power::{Leakage, byte_factor, energy_factor};
 use crate::physics::roofline;
 
 /// The passes of one request of a service, as a plan serves it.
@@ -60,7 +60,8 @@ impl Request {
     pub(super) fn cut(&self, chain: &[&profiles::Block], b: usize, activation_bits: u8) -> (f64, f64) {
         let bytes = |block: &profiles::Block| block.output_width as f64 * f64::from(activation_bits) / 8.0;
         let sender = chain[..b].iter().rev().find(|block| block.phase != Phase::Decode);
-        let first = sender.map_or(0.0, |block| self.items * self.prompt * bytes(block));
+        let asked = if chain[b].role == profiles::Role::Head { 1.0 } else { self.prompt };
+        let first = sender.map_or(0.0, |block| self.items * asked * bytes(block));
         let last = chain[b - 1];
         let decodes = last.phase != Phase::Prefill && self.passes > 0.0;
         (first, if decodes { self.samples * bytes(last) } else { 0.0 })
@@ -165,11 +166,16 @@ fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Optio
     let (compute, memory) = mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
     let bytes = work.weights + work.rest;
     let mut memory_s = bytes / (processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory);
-    let mut memory_j = bytes * processor.joules_per_byte.value.get();
+    let memory_j = bytes * processor.joules_per_byte.value.get();
+    let clocked = processor.clocked_share.as_ref().map_or(0.0, |share| share.value.get());
+    // A mode's own measurement replaces the law there; clocks lowered further follow the law from it.
+    let measured = mode.clocks.get(&processor.id).and_then(|c| c.byte_energy.as_ref());
+    let anchor = measured.map_or(1.0, |m| m.value.get() / byte_factor(compute, clocked));
+    let mut storage_j = 0.0;
     if miss > 0.0 {
         let storage = device.storage.as_ref()?;
         memory_s += miss * work.weights / storage.bandwidth.value.get();
-        memory_j += miss * work.weights * storage.joules_per_byte.value.get();
+        storage_j += miss * work.weights * storage.joules_per_byte.value.get();
     }
     let rate = kernel.peak.value.get() * kernel.efficiency.value.get();
     let launches = work.launches * processor.launch.value.get();
@@ -180,7 +186,9 @@ fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Optio
             time: roofline::time_s(arithmetic, memory_s, processor.overlap.value) + launches,
             arithmetic,
             memory: memory_s,
-            energy: memory_j + work.ops * kernel.joules_per_op.value.get() * energy_factor(f),
+            energy: anchor * memory_j * byte_factor(f, clocked)
+                + storage_j
+                + work.ops * kernel.joules_per_op.value.get() * energy_factor(f),
         }
     };
     let room = mode.cap.as_ref().map_or(f64::INFINITY, |cap| {

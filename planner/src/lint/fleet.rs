@@ -26,6 +26,7 @@ pub(super) fn check(scenario: &Scenario, r: &Resolved<'_>, load: &Load, notes: &
     let mut power = 0.0;
     for (d, site) in r.devices.iter().enumerate() {
         power += device(site, load.dynamic_w[d], notes);
+        clock(site, load.full_clock_w[d], notes);
         pools(site, &load.resident[d], notes);
         processors(scenario, site, &load.booked[d], notes);
     }
@@ -73,6 +74,25 @@ fn device(site: &Site<'_>, dynamic_w: f64, notes: &mut Notes) -> f64 {
         notes.warn("power-cap", name, "even idle it draws more than its owner's cap");
     }
     steady.power_w
+}
+
+/// A device is throttled where heat or a cap forces its clock, not where a lower clock is chosen to save energy.
+fn clock(site: &Site<'_>, full_clock_w: f64, notes: &mut Notes) {
+    let (Some(mode), Some(set)) = (site.mode, &site.planned.mode) else { return };
+    let forced = site.clock < 1.0 && {
+        let steady = heat::steady(&site.wanted.profile, mode, site.wanted.ambient.get(), full_clock_w);
+        let of = |cap: Option<f64>| cap.unwrap_or(f64::INFINITY);
+        let cap = of(mode.cap.as_ref().map(|c| c.value.get())).min(of(site.wanted.power_cap.as_ref().map(|c| c.value.get())));
+        let throttle_c = site.wanted.profile.thermal.throttle.value.get();
+        steady.is_none_or(|s| s.temperature_c > throttle_c || s.power_w > cap)
+    };
+    notes.check(set.throttled == forced, "throttled", &site.planned.name, || {
+        format!(
+            "`throttled` is {}, but at its mode's full clock the load {} what it sustains",
+            set.throttled,
+            if forced { "passes" } else { "keeps to" }
+        )
+    });
 }
 
 fn pools(site: &Site<'_>, resident: &[f64], notes: &mut Notes) {

@@ -16,6 +16,8 @@ use crate::physics::waiting;
 pub(super) struct Load {
     /// By device: mean dynamic power, watts.
     pub(super) dynamic_w: Vec<f64>,
+    /// The same if no clock were lowered below its power mode's; infinite where the load could not run so.
+    pub(super) full_clock_w: Vec<f64>,
     /// By device and processor: booked share of time.
     pub(super) booked: Vec<Vec<f64>>,
     /// By device and memory pool, in the profile's order: resident bytes.
@@ -45,6 +47,7 @@ pub(super) struct ServiceLoad {
 pub(super) fn load(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) -> Option<Load> {
     let mut load = Load {
         dynamic_w: vec![0.0; r.devices.len()],
+        full_clock_w: vec![0.0; r.devices.len()],
         booked: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.processors.len()]).collect(),
         resident: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.memories.len()]).collect(),
         ..Load::default()
@@ -88,7 +91,10 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
             notes.check(share.to_bits() == one_share.to_bits(), "resident-share", &subject, || {
                 "stages of a service stream alike".into()
             });
-            let cost = stage(r, s, &request, placed);
+            let clock = r.devices[placed.device].clock;
+            let cost = stage(r, s, &request, placed, clock);
+            let full = if clock < 1.0 { stage(r, s, &request, placed, 1.0) } else { cost };
+            load.full_clock_w[placed.device] += full.map_or(f64::INFINITY, |c| rate * c.dynamic_j);
             notes.check(cost.is_some(), "cannot-run", &subject, || "its power mode leaves it no power to run".into());
             let cost = cost?;
             let wait = waiting::slowdown(w.arrivals, r.devices[placed.device].booked_cap, w.deadline.percentile.get());
@@ -120,13 +126,13 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
     Some(out)
 }
 
-fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_>) -> Option<StageCost> {
+fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_>, clock: f64) -> Option<StageCost> {
     let site = &r.devices[placed.device];
     let spot = Spot {
         device: &site.wanted.profile,
         mode: site.mode?,
         processor: &site.wanted.profile.processors[placed.processor],
-        clock: site.clock,
+        clock,
     };
     let range = (placed.stage.start, placed.stage.end);
     cost::stage(s.model, range, s.planned.precision, request, spot, placed.stage.resident_share)

@@ -112,9 +112,6 @@ fn mode<'a>(scenario: &Scenario, w: &'a Device, p: &PlannedDevice, notes: &mut N
     });
     let clock = set.clock;
     notes.check(clock > 0.0 && clock <= 1.0, "clock", &p.name, || format!("clock factor {clock} is not in (0, 1]"));
-    notes.check(set.throttled == (clock < 1.0), "throttled", &p.name, || {
-        format!("`throttled` is {} at clock factor {clock}", set.throttled)
-    });
     let limit = scenario.limits.booked_time.value.get();
     notes.check(set.booked_cap > 0.0, "booked-cap", &p.name, || format!("booked cap {} lets nothing run", set.booked_cap));
     notes.at_most("booked-cap", &p.name, "the booked cap", set.booked_cap, limit);

@@ -50,7 +50,7 @@ pub(super) fn check(
     );
     notes.same("latency-score", at, "the latency score", t.latency_score, own.latency_score);
     notes.same("underutilisation", at, "underutilisation", t.underutilisation, own.underutilisation);
-    let throttled = r.devices.iter().filter(|d| d.mode.is_some() && d.clock < 1.0).count();
+    let throttled = plan.devices.iter().filter(|d| d.mode.as_ref().is_some_and(|m| m.throttled)).count();
     notes.check(t.throttled_devices as usize == throttled, "throttled-devices", at, || {
         format!("{} devices are said to be throttled, {throttled} are", t.throttled_devices)
     });

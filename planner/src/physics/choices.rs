@@ -210,7 +210,7 @@ fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes
 }
 
 /// What crosses each cut. Before a decoder block the encoder's output crosses, for every decoder block attends to it;
-/// between blocks that do not decode nothing crosses in decode.
+/// between blocks that do not decode nothing crosses in decode. Into the head only the last position crosses.
 pub(super) fn cuts(way: &Way<'_>) -> Vec<Cut> {
     let (r, bytes) = (&way.request, f64::from(way.precision.activation_bits) / 8.0);
     let mut cuts = Vec::new();
@@ -221,6 +221,7 @@ pub(super) fn cuts(way: &Way<'_>) -> Vec<Cut> {
             prefill_bytes: if work::in_prefill(&g.block) { r.items * r.prefill.tokens * width } else { before.prefill_bytes },
             decode_bytes: if work::in_decode(&g.block) && r.passes > 0.0 { r.samples * width } else { 0.0 },
         };
+        before.prefill_bytes *= work::tokens_seen(&g.block, r.prefill.tokens) / r.prefill.tokens;
         for i in 0..g.count {
             cuts.push(if i == 0 { before } else { after });
             if i == 0 {

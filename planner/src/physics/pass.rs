@@ -7,7 +7,7 @@
 
 use profiles::{DeviceProfile, PowerMode, Processor, WeightFormat};
 
-use super::power::{Leakage, energy_factor};
+use super::power::{Leakage, byte_factor, energy_factor};
 use super::roofline;
 use super::work::Work;
 
@@ -24,6 +24,10 @@ pub struct Rates {
     /// At the full clock.
     pub joules_per_op: f64,
     pub joules_per_byte: f64,
+    /// Share of it that follows the arithmetic clock.
+    pub clocked_share: f64,
+    /// Factor of that law which `joules_per_byte` already holds: 1 at full clocks, the mode's where it was measured there.
+    pub byte_factor_held: f64,
     pub launch_s: f64,
     /// Fixed overhead of a pass over a stage.
     pub pass_overhead_s: f64,
@@ -46,11 +50,15 @@ impl Rates {
         let kernel = processor.kernels.get(&format)?;
         let (compute, memory) =
             mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
+        let clocked_share = processor.clocked_share.as_ref().map_or(0.0, |s| s.value.get());
+        let measured = mode.clocks.get(&processor.id).and_then(|c| c.byte_energy.as_ref()).map(|r| r.value.get());
         let rates = Self {
             peak: kernel.peak.value.get() * kernel.efficiency.value.get(),
             bandwidth: processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory,
             joules_per_op: kernel.joules_per_op.value.get(),
-            joules_per_byte: processor.joules_per_byte.value.get(),
+            joules_per_byte: processor.joules_per_byte.value.get() * measured.unwrap_or(1.0),
+            clocked_share,
+            byte_factor_held: measured.map_or(1.0, |_| byte_factor(compute, clocked_share)),
             launch_s: processor.launch.value.get(),
             pass_overhead_s: processor.pass_overhead.value.get(),
             overlap: processor.overlap.value,
@@ -111,17 +119,19 @@ impl Spent {
 #[must_use]
 pub fn run(work: &Work, rates: &Rates, miss: f64) -> Option<(Spent, f64)> {
     let mut memory_s = work.bytes() / rates.bandwidth;
-    let mut memory_j = work.bytes() * rates.joules_per_byte;
+    let memory_j = work.bytes() * rates.joules_per_byte;
+    let mut storage_j = 0.0;
     if miss > 0.0 {
         let (bandwidth, joules_per_byte) = rates.storage.filter(|s| s.0 > 0.0)?;
         memory_s += miss * work.weight_bytes / bandwidth;
-        memory_j += miss * work.weight_bytes * joules_per_byte;
+        storage_j += miss * work.weight_bytes * joules_per_byte;
     }
     let at = |share: f64| {
         let clock = rates.clock * share;
         let alu_s = work.ops / (rates.peak * clock);
         let time_s = roofline::time_s(alu_s, memory_s, rates.overlap) + work.launches * rates.launch_s;
-        Spent { time_s, alu_s, memory_s, energy_j: memory_j + work.ops * rates.joules_per_op * energy_factor(clock) }
+        let bytes_j = storage_j + memory_j * byte_factor(clock, rates.clocked_share) / rates.byte_factor_held;
+        Spent { time_s, alu_s, memory_s, energy_j: bytes_j + work.ops * rates.joules_per_op * energy_factor(clock) }
     };
     let holds = |s: &Spent| s.energy_j <= rates.headroom_w * s.time_s;
     let full = at(1.0);
@@ -184,6 +194,24 @@ mod tests {
         let lone = |r| run(&work(1e12, 0.0), &Rates { headroom_w: f64::INFINITY, ..r }, 0.0).unwrap().0;
         assert!((lone(of(1)).energy_j - 0.25 * lone(of(0)).energy_j).abs() < 1e-12);
         assert!(Rates::of(&d, &d.modes[0], &d.processors[0], WeightFormat::Sherry, 1.0).is_none());
+    }
+
+    #[test]
+    fn energy_per_byte_follows_the_clock_or_what_was_measured() {
+        let mut d = card();
+        let of = |d: &DeviceProfile| {
+            let gpu = d.processors.iter().find(|p| p.clocked_share.is_some()).unwrap();
+            let r = Rates::of(d, &d.modes[1], gpu, WeightFormat::W8, 1.0).unwrap();
+            let bytes = |r: Rates| run(&work(0.0, 1e6), &Rates { headroom_w: f64::INFINITY, ..r }, 0.0).unwrap().0.energy_j;
+            (bytes(r), bytes(Rates { clock: 0.8 * r.clock, ..r }), 1e6 * gpu.joules_per_byte.value.get())
+        };
+        // Half of it clocked, at half the clock (the floor holds 0.75): 0.5 + 0.5 * 0.5625.
+        let (lawful, lower, full) = of(&d);
+        assert!((lawful - 0.78125 * full).abs() < 1e-12 * full.max(1.0) && (lower - lawful).abs() < 1e-15);
+        let id = d.processors.iter().find(|p| p.clocked_share.is_some()).unwrap().id.clone();
+        let clock = d.modes[1].clocks.get_mut(&id).unwrap();
+        clock.byte_energy = Some(crate::testing::sourced(profiles::units::Ratio(0.6), profiles::Quality::Measured));
+        assert!((of(&d).0 - 0.6 * full).abs() < 1e-12 * full.max(1.0));
     }
 
     #[test]

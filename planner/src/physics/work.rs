@@ -10,8 +10,10 @@
 //! A looped block does all of it once per loop, but reads its weights once where they fit the processor's
 //! cache. A sliding window bounds the context. A mixture of experts reads the expected union of the
 //! experts that `n b` tokens touch. Latent attention counts the same attention operations and caches its
-//! latent. An encoder's tokens see all `c + n` positions. Recurrent state is held at 32 bits (assumed: below that recurrences drift).
+//! latent. An encoder's tokens see all `c + n` positions. The head of a language model scores the last
+//! position alone: inference engines compute no logits for the rest of a prompt. Recurrent state is held at 32 bits (assumed: below that recurrences drift).
 
+use profiles::precision::Role;
 use profiles::{Block, Mixer, Mlp, Phase, Precision};
 
 /// Bytes of one element of recurrent state.
@@ -99,6 +101,12 @@ pub fn in_decode(block: &Block) -> bool {
     block.phase != Phase::Prefill
 }
 
+/// Of `n` new tokens of a sequence, those that a block sees.
+#[must_use]
+pub fn tokens_seen(block: &Block, n: f64) -> f64 {
+    if block.role == Role::Head { n.min(1.0) } else { n }
+}
+
 /// KV cache bytes of one token in one sequence, one loop.
 #[must_use]
 pub fn kv_bytes_per_token(block: &Block, precision: Precision) -> f64 {
@@ -128,7 +136,8 @@ pub fn weight_bytes(block: &Block, precision: Precision) -> f64 {
 /// Work of a block in a pass; `cache_bytes` is the processor's last-level cache.
 #[must_use]
 pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f64) -> Work {
-    let Pass { tokens: n, context: c, batch: b } = pass;
+    let Pass { tokens, context: c, batch: b } = pass;
+    let n = tokens_seen(block, tokens);
     let loops = f64::from(block.loops.max(1));
     let rows = n * b;
     let (heads, head_dim) = match block.mixer {

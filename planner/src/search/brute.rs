@@ -2,13 +2,24 @@
 
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, Table, Violation, evaluate};
 
+/// Most chains and sets of chains of one option that are written down at once.
+const HELD: usize = 200_000;
+
 /// All well-formed chains of an option, feasible or not.
 #[must_use]
 pub fn chains(table: &Table, service: usize, option: usize) -> Vec<Chain> {
+    some_chains(table, service, option, usize::MAX).unwrap_or_default()
+}
+
+/// The same, or how many there are at least when that is above `most`.
+fn some_chains(table: &Table, service: usize, option: usize, most: usize) -> Result<Vec<Chain>, usize> {
     let o = &table.services[service].options[option];
     let mut done = Vec::new();
     let mut open: Vec<Vec<Stage>> = vec![Vec::new()];
     while let Some(stages) = open.pop() {
+        if done.len() + open.len() > most {
+            return Err(done.len() + open.len());
+        }
         let start = stages.last().map_or(0, |s| s.end);
         if start == o.blocks {
             done.push(Chain { stages });
@@ -28,13 +39,14 @@ pub fn chains(table: &Table, service: usize, option: usize) -> Vec<Chain> {
             }
         }
     }
-    done
+    Ok(done)
 }
 
 /// The best feasible assignment of a table, or `None` when there is none. `most` bounds the product of
 /// the services' deployments; an error tells that a table is too large for this.
 pub fn solve(table: &Table, most: usize) -> Result<Option<(Assignment, Evaluation)>, usize> {
-    let sets: Vec<Vec<Option<Deployment>>> = (0..table.services.len()).map(|s| deployments(table, s)).collect();
+    let sets: Vec<Vec<Option<Deployment>>> =
+        (0..table.services.len()).map(|s| deployments(table, s)).collect::<Result<_, _>>()?;
     let product = sets.iter().map(Vec::len).fold(1, usize::saturating_mul);
     if product > most {
         return Err(product);
@@ -60,15 +72,19 @@ pub fn solve(table: &Table, most: usize) -> Result<Option<(Assignment, Evaluatio
 }
 
 /// Deployments of one service that keep its limits when it is alone; loads only add up, so no other can be feasible.
-fn deployments(table: &Table, s: usize) -> Vec<Option<Deployment>> {
+fn deployments(table: &Table, s: usize) -> Result<Vec<Option<Deployment>>, usize> {
     let mut all = Vec::new();
     if table.services[s].skip_cost.is_finite() {
         all.push(None);
     }
     for (o, option) in table.services[s].options.iter().enumerate() {
-        let chains = chains(table, s, o);
+        let chains = some_chains(table, s, o, HELD)?;
         let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
         for _ in 0..option.replicas {
+            let longer = sets.len().saturating_mul(chains.len());
+            if longer > HELD {
+                return Err(longer);
+            }
             sets = sets
                 .into_iter()
                 .flat_map(|set| {
@@ -95,5 +111,5 @@ fn deployments(table: &Table, s: usize) -> Vec<Option<Deployment>> {
             }
         }
     }
-    all
+    Ok(all)
 }

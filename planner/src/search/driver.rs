@@ -30,6 +30,19 @@ pub fn solve(table: &Table, effort: &Effort, watch: &dyn Watch) -> Solution {
     run.improve()
 }
 
+/// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
+fn standing(table: &Table) -> f64 {
+    let w = &table.weights;
+    if [w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
+        return f64::NEG_INFINITY;
+    }
+    let least = |d: &crate::table::Device| {
+        let idle = d.modes.clone().map(|m| table.modes[m as usize].power_w(0.0)).fold(f64::INFINITY, f64::min);
+        if d.may_sleep { idle.min(d.sleep_w) } else { idle }
+    };
+    w.power * table.devices.iter().map(least).sum::<f64>()
+}
+
 /// A search under way.
 struct Run<'a> {
     table: &'a Table,
@@ -142,6 +155,7 @@ impl<'a> Run<'a> {
     }
 
     fn end(mut self, bound: f64, status: Status) -> Solution {
+        let bound = bound.max(standing(self.table));
         // A point of the front may happen to be better.
         for point in &self.seen {
             if point.1.objective < self.value() {

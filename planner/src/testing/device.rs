@@ -46,6 +46,7 @@ fn processor(id: &str, kind: ProcessorKind, memory: &str, bandwidth: f64, peak: 
         bandwidth_efficiency: measured(Ratio(0.5)),
         cache: Some(measured(Bytes(2e6))),
         joules_per_byte: assumed(JoulesPerByte(100e-12)),
+        clocked_share: (kind == ProcessorKind::Gpu).then(|| assumed(Ratio(0.5))),
         kernels: kernels(peak, j_per_op),
         launch: assumed(Seconds(20e-6)),
         pass_overhead: assumed(Seconds(200e-6)),
@@ -60,7 +61,9 @@ fn mode(id: &str, idle: f64, cap: Option<f64>, clocks: &[(&str, f64, f64)]) -> P
         cap: cap.map(|c| sourced(Watts(c), Quality::Datasheet)),
         clocks: clocks
             .iter()
-            .map(|&(p, c, m)| (p.to_owned(), ModeClock { compute: measured(Ratio(c)), memory: measured(Ratio(m)) }))
+            .map(|&(p, c, m)| {
+                (p.to_owned(), ModeClock { compute: measured(Ratio(c)), memory: measured(Ratio(m)), byte_energy: None })
+            })
             .collect(),
     }
 }

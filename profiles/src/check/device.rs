@@ -65,6 +65,9 @@ fn processor(d: &DeviceProfile, c: &Processor, at: &Path<'_>, p: &mut Problems) 
         p.positive(&at.key("cache"), cache);
     }
     p.not_negative(&at.key("joules_per_byte"), &c.joules_per_byte);
+    if let Some(share) = &c.clocked_share {
+        p.share(&at.key("clocked_share"), share);
+    }
     p.not_negative(&at.key("launch"), &c.launch);
     p.not_negative(&at.key("pass_overhead"), &c.pass_overhead);
     if !(c.overlap.value.is_finite() && c.overlap.value >= 1.0) {
@@ -120,6 +123,9 @@ fn mode(d: &DeviceProfile, mode: &PowerMode, at: &Path<'_>, p: &mut Problems) {
         }
         p.share(&at.key("compute"), &clock.compute);
         p.share(&at.key("memory"), &clock.memory);
+        if let Some(energy) = &clock.byte_energy {
+            p.positive(&at.key("byte_energy"), energy);
+        }
     }
 }
 

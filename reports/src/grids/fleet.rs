@@ -86,6 +86,7 @@ fn state(d: &Device) -> String {
     match (d.awake, d.throttled) {
         (false, _) => "asleep".to_owned(),
         (true, true) => format!("awake, throttled to {}", format::percent(d.clock)),
+        (true, false) if d.clock < 1.0 => format!("awake, clock {}", format::percent(d.clock)),
         (true, false) => "awake".to_owned(),
     }
 }

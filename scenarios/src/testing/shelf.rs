@@ -100,6 +100,7 @@ fn device(id: &str, modes: &[&str], gigabytes: f64, idle: f64, pools: &[&str]) -
             bandwidth_efficiency: sourced(Ratio(0.7)),
             cache: None,
             joules_per_byte: sourced(JoulesPerByte(5e-11)),
+            clocked_share: None,
             kernels: BTreeMap::from([
                 (WeightFormat::W16, kernel(1e11)),
                 (WeightFormat::W8, kernel(2e11)),

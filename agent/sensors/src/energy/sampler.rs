@@ -2,13 +2,21 @@
 
 use super::{Account, Window};
 use crate::missing::Missing;
+use crate::reading::Reading;
 use crate::sensors::Sensors;
+use crate::source::Pace;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Asks for the window since the last lap; the sampler reads once more first, so that it ends now.
-type Ask = Sender<Window>;
+/// What the thread is asked for.
+#[derive(Debug)]
+enum Ask {
+    /// The window since the last lap; it reads once more first, so that the window ends now.
+    Lap(Sender<Window>),
+    /// Other readings, between two samples.
+    Read(Pace, Sender<Vec<Reading>>),
+}
 
 /// Reads power in the background; laps are exact to a read.
 #[derive(Debug)]
@@ -41,8 +49,18 @@ impl Sampler {
     /// When the thread has ended.
     pub fn lap(&self) -> Result<Window, Missing> {
         let (reply, window) = channel();
-        self.asks.send(reply).map_err(|_| ended())?;
+        self.asks.send(Ask::Lap(reply)).map_err(|_| ended())?;
         window.recv().map_err(|_| ended())
+    }
+
+    /// Readings of this pace and faster ones while the sampler runs, as temperatures and throttling.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn read(&self, pace: Pace) -> Result<Vec<Reading>, Missing> {
+        let (reply, readings) = channel();
+        self.asks.send(Ask::Read(pace, reply)).map_err(|_| ended())?;
+        readings.recv().map_err(|_| ended())
     }
 
     /// The last lap, and the sensors back.
@@ -74,16 +92,20 @@ fn sample(mut sensors: Sensors, interval: Duration, inbox: &Receiver<Ask>, ready
     loop {
         due.mono += interval;
         let wait = due.mono.saturating_sub(clock.now().mono);
-        let ask = match inbox.recv_timeout(wait) {
-            Ok(ask) => Some(ask),
+        let lap = match inbox.recv_timeout(wait) {
+            Ok(Ask::Lap(reply)) => Some(reply),
+            Ok(Ask::Read(pace, reply)) => {
+                // Nobody waits any more: then the readings are lost with their asker; so is a window below.
+                let _ = reply.send(sensors.read(pace));
+                None
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return sensors,
         };
         let (at, readings) = sensors.read_power();
         account.observe(at, &readings);
         due = at;
-        if let Some(reply) = ask {
-            // Nobody waits any more: then the window is lost with its asker.
+        if let Some(reply) = lap {
             let _ = reply.send(account.lap(at));
         }
     }

@@ -110,7 +110,7 @@ const EDITS: &[Edit] = &[
     ("mode-allowed", |p| p.devices[2].mode.as_mut().unwrap().id = "15W".into()),
     ("clock", |p| p.devices[2].mode.as_mut().unwrap().clock = 1.5),
     ("clock", |p| p.devices[2].mode.as_mut().unwrap().clock = f64::NAN),
-    ("throttled", |p| p.devices[2].mode.as_mut().unwrap().clock = 0.85),
+    ("busy", |p| p.devices[2].mode.as_mut().unwrap().clock = 0.85),
     ("throttled", |p| p.devices[2].mode.as_mut().unwrap().throttled = true),
     ("busy", |p| {
         let mode = p.devices[2].mode.as_mut().unwrap();

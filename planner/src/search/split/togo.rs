@@ -300,6 +300,46 @@ impl ToGo {
     }
 }
 
+/// Minima of windows that slide over a row: entry `b` is the least of `values[b + 1..=last(b)]`.
+#[derive(Default)]
+struct Sliding {
+    /// Positions whose value is below all later ones in the window.
+    queue: Vec<usize>,
+    least: Vec<f64>,
+}
+
+impl Sliding {
+    /// Linear where `last` does not fall, as it never does where longer stages need more.
+    fn fill(&mut self, values: &[f64], n: usize, last: impl Fn(usize) -> usize) {
+        self.queue.clear();
+        self.least.clear();
+        let (mut head, mut next, mut before) = (0, 1, 0);
+        for b in 0..n {
+            let end = last(b);
+            if end < before {
+                self.least.truncate(b);
+                self.least.extend((b..n).map(|b| {
+                    let end = last(b);
+                    values[(b + 1).min(end + 1)..=end].iter().copied().fold(f64::INFINITY, f64::min)
+                }));
+                return;
+            }
+            before = end;
+            while next <= end {
+                while self.queue.len() > head && self.queue.last().is_some_and(|&q| values[q] >= values[next]) {
+                    self.queue.pop();
+                }
+                self.queue.push(next);
+                next += 1;
+            }
+            while self.queue.get(head).is_some_and(|&q| q <= b) {
+                head += 1;
+            }
+            self.least.push(self.queue.get(head).map_or(f64::INFINITY, |&q| values[q]));
+        }
+    }
+}
+
 /// One layer: the stage at each node, then the end, or another device, or another place of the mode.
 /// `next` gives the layer after it, which may depend on the device.
 #[expect(clippy::needless_range_loop, reason = "the index is a block number in several arrays")]
@@ -315,6 +355,8 @@ fn layer<'a>(
     let masks = l.pins as usize + 1;
     let mut made = Layer { cost: vec![f64::INFINITY; masks * nb * np], ends: vec![f64::INFINITY; masks * np * (nb + 1)] };
     let mut out = vec![f64::INFINITY; nb + 1];
+    let mut best = vec![f64::INFINITY; nb];
+    let mut work = Stay::default();
     for p in 0..np {
         let d = l.device_of[p];
         let row = p * (nb + 1);
@@ -335,13 +377,13 @@ fn layer<'a>(
                     (f64::INFINITY, f64::INFINITY)
                 };
             }
+            work.sliding.fill(&out, nb, |b| l.reach(b, p));
+            best.copy_from_slice(&work.sliding.least);
+            if let Some(next) = next(d) {
+                work.stay(l, t, next, (after, p), (from, to), &mut best);
+            }
             for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
-                let reach = l.reach(b, p);
-                let mut best = out[(b + 1).min(reach + 1)..=reach].iter().copied().fold(f64::INFINITY, f64::min);
-                if let Some(next) = next(d) {
-                    best = best.min(stay(l, t, next, (after, b, p), (from, to.min(reach))));
-                }
-                let cost = best - t.prefix[row + b] + t.stage[p];
+                let cost = best[b] - t.prefix[row + b] + t.stage[p];
                 // Before this stage, any of the pins that its device meets may have been open.
                 for open in (0..=l.pins).filter(|open| open & !l.meets[d] == after) {
                     made.cost[l.open_node(open, b, p)] = cost;
@@ -352,41 +394,59 @@ fn layer<'a>(
     made
 }
 
-/// Least cost of a stage of blocks from `b` on place `p`, followed by one on another place of its mode,
-/// the two of them within what memory and cooling hold together.
-fn stay(l: &Lattice, t: &Tariff, next: &Layer, (after, b, p): (u32, usize, usize), (from, to): (usize, usize)) -> f64 {
-    let nb = l.blocks;
-    let (d, row) = (l.device_of[p], p * (nb + 1));
-    let mut best = f64::INFINITY;
-    for q in l.mode_run[p].clone().filter(|&q| q != p) {
-        let joint = l.joint(p, q);
-        for e in from.max(b + 1)..=to.min(nb - 1) {
-            let node = l.open_node(after, e, q);
-            let whole = next.cost[node];
-            // The unrestricted cost first: most are too dear for a closer look.
-            let here = t.prefix[row + e] + t.hop(l, d, d, e);
-            if here + whole >= best {
-                continue;
+/// Costs of a stage that is followed by one on another place of its mode, and room to work them out.
+#[derive(Default)]
+struct Stay {
+    sliding: Sliding,
+    /// By end of the first stage: its blocks from the first on, the hop, and what follows without other limits.
+    free: Vec<f64>,
+}
+
+impl Stay {
+    /// Lowers `best`, by start of the stage on `p`, where going on at another place of its mode is cheaper; the two
+    /// of them within what memory and cooling hold together.
+    #[expect(clippy::needless_range_loop, reason = "the index is a block number in several arrays")]
+    fn stay(
+        &mut self,
+        l: &Lattice,
+        t: &Tariff,
+        next: &Layer,
+        (after, p): (u32, usize),
+        (from, to): (usize, usize),
+        best: &mut [f64],
+    ) {
+        let nb = l.blocks;
+        let (d, row) = (l.device_of[p], p * (nb + 1));
+        for q in l.mode_run[p].clone().filter(|&q| q != p) {
+            self.free.clear();
+            self.free.resize(nb, f64::INFINITY);
+            for e in from..=to.min(nb - 1) {
+                self.free[e] = t.prefix[row + e] + t.hop(l, d, d, e) + next.cost[l.open_node(after, e, q)];
             }
-            let rest = match joint {
-                None => whole,
-                Some(joint) => {
+            self.sliding.fill(&self.free, nb, |b| l.reach(b, p).min(nb - 1));
+            let joint = l.joint(p, q);
+            let (at, window) = (l.ends(after, q), &t.windows[q]);
+            for b in 0..nb {
+                // The unrestricted cost first: most are too dear for a closer look.
+                if self.sliding.least[b] >= best[b] {
+                    continue;
+                }
+                let Some(joint) = joint else {
+                    best[b] = self.sliding.least[b];
+                    continue;
+                };
+                for e in b + 1..=l.reach(b, p).min(nb - 1) {
                     let last = joint[b * (nb + 1) + e] as usize;
-                    let at = l.ends(after, q);
-                    let window = &t.windows[q];
                     let starts = window.start.0 as usize <= e && e <= window.start.1 as usize;
-                    if !starts || last <= e {
-                        f64::INFINITY
-                    } else {
+                    if self.free[e] < best[b] && starts && last > e {
                         let end = next.ends[at + e + 1..=at + last].iter().copied().fold(f64::INFINITY, f64::min);
-                        end - t.prefix[q * (nb + 1) + e] + t.stage[q]
+                        let rest = end - t.prefix[q * (nb + 1) + e] + t.stage[q];
+                        best[b] = best[b].min(t.prefix[row + e] + t.hop(l, d, d, e) + rest);
                     }
                 }
-            };
-            best = best.min(here + rest);
+            }
         }
     }
-    best
 }
 
 impl Onward {
