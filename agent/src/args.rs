@@ -5,8 +5,7 @@ use engine::{Precision, Sampling};
 use kernels::{Format as Weights, Kernel, Wait};
 
 const AFTER: &str = "\
-Exit codes: 0 done · 1 a target missed (result still written) · 2 bad input · 4 the network or a package failed ·
-70 a bug · 130 interrupted";
+Exit codes: 0 done · 2 bad input · 4 the network or a package failed · 70 a bug · 130 interrupted";
 
 /// Runs and measures models on this device.
 #[derive(Debug, Parser)]
@@ -147,11 +146,13 @@ pub(crate) fn precisions(text: &str) -> Result<Precisions, String> {
 }
 
 pub(crate) fn precision(text: &str) -> Result<Precision, String> {
-    Precision::named(text).ok_or_else(|| format!("no such precision; there are stored, {}", names(Weights::ALL.map(Weights::name))))
+    Precision::named(text)
+        .ok_or_else(|| format!("no such precision; there are stored, {}", names(Weights::ALL.map(Weights::name))))
 }
 
 fn kernel(text: &str) -> Result<Kernel, String> {
-    let kernel = Kernel::named(text).ok_or_else(|| format!("no such kernel; there are {}", names(Kernel::ALL.map(Kernel::name))))?;
+    let kernel =
+        Kernel::named(text).ok_or_else(|| format!("no such kernel; there are {}", names(Kernel::ALL.map(Kernel::name))))?;
     let can = || names(Kernel::available().iter().map(|k| k.name()));
     if kernel.is_available() { Ok(kernel) } else { Err(format!("this machine cannot run it; it can run {}", can())) }
 }

@@ -117,13 +117,8 @@ pub(crate) fn run(args: &Bench) -> Outcome {
 
 /// Limits first and last, prompt and decoding between them, each with its own energy.
 fn measure(args: &Bench, name: &str, stage: &Stage) -> Result<Row, Failure> {
-    let both = Plan {
-        prompt: args.prompt,
-        new: args.new,
-        depth: args.depth,
-        repetitions: args.repetitions,
-        kv_bits: args.machine.kv,
-    };
+    let both =
+        Plan { prompt: args.prompt, new: args.new, depth: args.depth, repetitions: args.repetitions, kv_bits: args.machine.kv };
     let before = Limits::measure(stage);
     let meter = Meter::start(&args.machine);
     meter.lap();
@@ -151,7 +146,11 @@ fn human(row: &Row, first: bool) -> String {
             if row.threads == 1 { "" } else { "s" },
             row.kv_bits
         );
-        text += &format!("read bandwidth {} GB/s, integer peak {} Gop/s, both of this run\n", giga(row.read_bandwidth), giga(row.int8_peak));
+        text += &format!(
+            "read bandwidth {} GB/s, integer peak {} Gop/s, both of this run\n",
+            giga(row.read_bandwidth),
+            giga(row.int8_peak)
+        );
         if cfg!(debug_assertions) {
             text += "built without --release: slower than it can be\n";
         }
@@ -177,7 +176,11 @@ fn human(row: &Row, first: bool) -> String {
         row.kernel
     );
     if let Some(joules) = row.decode_j_per_token {
-        text += &format!("            {} J per new token, mean power of {}\n", short(joules), row.decode_energy.scope.as_deref().unwrap_or("the machine"));
+        text += &format!(
+            "            {} J per new token, mean power of {}\n",
+            short(joules),
+            row.decode_energy.scope.as_deref().unwrap_or("the machine")
+        );
     }
     text
 }

@@ -8,12 +8,12 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
-    /// Something is missing that `doctor` was to find; the result is written.
-    Missed = 1,
     /// Bad input or usage.
     Input = 2,
     /// The network or a package failed.
     Remote = 4,
+    /// A bug.
+    Bug = 70,
     Interrupted = 130,
 }
 
@@ -69,6 +69,14 @@ impl From<EngineError> for Failure {
             _ => text,
         })
     }
+}
+
+/// A panic is a bug of this program: it says so and leaves with [`Exit::Bug`], on whichever thread it happens.
+pub(crate) fn own_up() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("this is a bug in agent, not in your input: {panic}\nhelp: send the command and this line to the maintainers");
+        std::process::exit(Exit::Bug as i32);
+    }));
 }
 
 /// What every command returns.

@@ -21,7 +21,10 @@ impl Model {
     pub(crate) fn open(name: &str) -> Result<Self, Failure> {
         let path = Registry::read(None)?.locate(name)?;
         let wrong = |e: engine::EngineError| {
-            Failure::help(format!("{}: {}", path.display(), crate::exit::causes(&e)), "models that run: GGUF files of llama, qwen2, gemma3")
+            Failure::help(
+                format!("{}: {}", path.display(), crate::exit::causes(&e)),
+                "models that run: GGUF files of llama, qwen2, gemma3",
+            )
         };
         let file = File::open(&path).map_err(wrong)?;
         let tokenizer = Tokenizer::new(&file).map_err(wrong)?;
@@ -36,7 +39,10 @@ impl Model {
     /// Its chat template.
     pub(crate) fn template(&self) -> Result<Template, Failure> {
         Template::new(&self.file, &self.tokenizer)?.ok_or_else(|| {
-            Failure::help(format!("`{}` has no chat template: it is not tuned to chat", self.name), "agent generate continues a text with any model")
+            Failure::help(
+                format!("`{}` has no chat template: it is not tuned to chat", self.name),
+                "agent generate continues a text with any model",
+            )
         })
     }
 }

@@ -29,6 +29,7 @@ use exit::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    exit::own_up();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Pull(a) => pull::run(&a),

@@ -65,7 +65,12 @@ impl Joules {
             Energy::Unknown { why, .. } if why.contains(&Doubt::NoSensor) => Self::none(),
             Energy::Unknown { why, .. } => {
                 let why = why.iter().map(Doubt::to_string).collect::<Vec<_>>().join("; ");
-                Self { scope: Some(channel.scope.to_string()), sensor: Some(channel.name.clone()), why: Some(why), ..Self::none() }
+                Self {
+                    scope: Some(channel.scope.to_string()),
+                    sensor: Some(channel.name.clone()),
+                    why: Some(why),
+                    ..Self::none()
+                }
             }
         }
     }
@@ -74,7 +79,8 @@ impl Joules {
     pub(crate) fn line(&self, tokens: usize) -> String {
         match (self.joules, self.error_j) {
             (Some(joules), Some(error)) => {
-                let each = if tokens > 0 { format!(", {} J/token", crate::print::short(joules / tokens as f64)) } else { String::new() };
+                let each =
+                    if tokens > 0 { format!(", {} J/token", crate::print::short(joules / tokens as f64)) } else { String::new() };
                 let of = self.scope.as_deref().unwrap_or("machine");
                 format!("{joules:.2} J ± {error:.2} J, {} of {of}{each}", self.quality)
             }
@@ -93,7 +99,13 @@ mod tests {
     use sensors::{Interface, Quality, Scope};
 
     fn channel(energy: Energy) -> ChannelEnergy {
-        ChannelEnergy { energy, quality: Quality::Measured, interface: Interface::Rapl, scope: Scope::Package("0".into()), ..ChannelEnergy::modelled(5.0, 2.0) }
+        ChannelEnergy {
+            energy,
+            quality: Quality::Measured,
+            interface: Interface::Rapl,
+            scope: Scope::Package("0".into()),
+            ..ChannelEnergy::modelled(5.0, 2.0)
+        }
     }
 
     #[test]
@@ -108,7 +120,8 @@ mod tests {
         let known = Joules::of(&channel(Energy::Known { joules: 10.0, error_j: 0.05 }), 2.0);
         assert_eq!(known.watts, Some(5.0));
         assert_eq!(known.line(20), "10.00 J ± 0.05 J, measured of package:0, 0.500 J/token");
-        let doubted = Joules::of(&channel(Energy::Unknown { why: vec![Doubt::Brief { samples: 2 }], estimate_j: Some(9.0) }), 2.0);
+        let doubted =
+            Joules::of(&channel(Energy::Unknown { why: vec![Doubt::Brief { samples: 2 }], estimate_j: Some(9.0) }), 2.0);
         assert_eq!((doubted.joules, doubted.watts), (None, None));
         assert!(doubted.line(1).contains("too few"));
     }

@@ -29,7 +29,9 @@ pub(crate) fn file(path: &Path, text: &str) -> Result<(), Failure> {
     if done.is_err() {
         let _ = std::fs::remove_file(temporary);
     }
-    done.map_err(|e| Failure::help(format!("cannot write {}: {e}", path.display()), "name a file in a folder that can be written"))
+    done.map_err(|e| {
+        Failure::help(format!("cannot write {}: {e}", path.display()), "name a file in a folder that can be written")
+    })
 }
 
 /// Three significant digits, for people.

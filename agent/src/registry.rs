@@ -83,14 +83,16 @@ impl Registry {
     /// The built-in list, or a user's own.
     pub(crate) fn read(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Self::parse("models.yaml", BUILTIN) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Failure::help(format!("cannot read {}: {e}", path.display()), "name a list of models, or leave out --registry"))?;
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Failure::help(format!("cannot read {}: {e}", path.display()), "name a list of models, or leave out --registry")
+        })?;
         Self::parse(&path.display().to_string(), &text)
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::help(format!("{name}: {why}"), "agent/models.yaml shows the form");
-        let registry: Self = profiles::yaml::parse(name, text, 0).map_err(|f| Failure::help(f, "agent/models.yaml shows the form"))?;
+        let registry: Self =
+            profiles::yaml::parse(name, text, 0).map_err(|f| Failure::help(f, "agent/models.yaml shows the form"))?;
         registry.models.iter().try_for_each(Model::check).map_err(wrong)?;
         Ok(registry)
     }
@@ -113,7 +115,10 @@ impl Registry {
             return Err(Failure::help(format!("{model} is a folder"), "name a GGUF file in it"));
         }
         if model.contains('/') || model.ends_with(".gguf") {
-            return Err(Failure::help(format!("there is no file {model}"), "name a GGUF file, or a model of `agent pull --list`"));
+            return Err(Failure::help(
+                format!("there is no file {model}"),
+                "name a GGUF file, or a model of `agent pull --list`",
+            ));
         }
         let known = self.find(model)?;
         let cached = known.path();

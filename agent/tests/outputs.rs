@@ -51,7 +51,25 @@ fn bench_gives_medians_with_ranges() {
 fn generate_is_the_same_for_the_same_seed() {
     let folder = tempfile::tempdir().unwrap();
     let model = tiny(folder.path());
-    let run = |seed| json(&["generate", "-m", &model, "-p", "a b", "-n", "8", "-t", "1", "--temperature", "1", "--samples", "3", "--seed", seed]);
+    let run = |seed| {
+        json(&[
+            "generate",
+            "-m",
+            &model,
+            "-p",
+            "a b",
+            "-n",
+            "8",
+            "-t",
+            "1",
+            "--temperature",
+            "1",
+            "--samples",
+            "3",
+            "--seed",
+            seed,
+        ])
+    };
     let (one, same, other) = (run("1"), run("1"), run("2"));
     assert_eq!(one["answers"], same["answers"]);
     assert_ne!(one["answers"], other["answers"]);
@@ -72,7 +90,20 @@ fn evaluations_count_and_write_profiles() {
     let model = tiny(folder.path());
     let text = folder.path().join("text.txt");
     std::fs::write(&text, "a b c d ".repeat(40)).unwrap();
-    let found = json(&["eval", "perplexity", "-m", &model, "--text", &text.display().to_string(), "--window", "16", "--windows", "2", "-t", "1"]);
+    let found = json(&[
+        "eval",
+        "perplexity",
+        "-m",
+        &model,
+        "--text",
+        &text.display().to_string(),
+        "--window",
+        "16",
+        "--windows",
+        "2",
+        "-t",
+        "1",
+    ]);
     // Of 16 tokens, those after the middle but the first: 7.
     assert_eq!(found["tokens"].as_u64(), Some(2 * 7));
     assert!(number(&found, "perplexity") > 1.0 && number(&found, "stderr") > 0.0);
@@ -81,7 +112,8 @@ fn evaluations_count_and_write_profiles() {
     let line = r#"{"question": "a?", "choices": ["b", "c d"], "answer": "A"}"#;
     std::fs::write(&data, format!("{line}\n\n{line}\n")).unwrap();
     let (data, profile) = (data.display().to_string(), profile.display().to_string());
-    let found = json(&["eval", "arc-easy", "-m", &model, "--data", &data, "-t", "1", "--precision", "w8,w4", "--profile", &profile]);
+    let found =
+        json(&["eval", "arc-easy", "-m", &model, "--data", &data, "-t", "1", "--precision", "w8,w4", "--profile", &profile]);
     for row in found["results"].as_array().unwrap() {
         let a = &row["accuracy"];
         assert_eq!(a["of"].as_u64(), Some(2));
@@ -94,7 +126,23 @@ fn evaluations_count_and_write_profiles() {
     let problems = folder.path().join("problems.jsonl");
     std::fs::write(&problems, "{\"question\": \"a?\", \"final\": \"3\"}\n".repeat(2)).unwrap();
     let problems = problems.display().to_string();
-    let args = ["eval", "gsm8k", "-m", &model, "--data", &problems, "--samples", "3", "--temperature", "1", "-n", "6", "-t", "1", "--early"];
+    let args = [
+        "eval",
+        "gsm8k",
+        "-m",
+        &model,
+        "--data",
+        &problems,
+        "--samples",
+        "3",
+        "--temperature",
+        "1",
+        "-n",
+        "6",
+        "-t",
+        "1",
+        "--early",
+    ];
     let out = agent(&args).args(["--prompting", "chat", "--format", "json"]).output().unwrap();
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     let found: Value = serde_json::from_slice(&out.stdout).unwrap();
@@ -131,10 +179,7 @@ fn chat_remembers_what_was_said() {
     let out = child.wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(0));
     let said = String::from_utf8_lossy(&out.stderr);
-    let new: Vec<usize> = said
-        .lines()
-        .filter_map(|l| l.split("the prompt's ").nth(1)?.split(' ').next()?.parse().ok())
-        .collect();
+    let new: Vec<usize> = said.lines().filter_map(|l| l.split("the prompt's ").nth(1)?.split(' ').next()?.parse().ok()).collect();
     assert_eq!(new.len(), 3, "{said}");
     assert!(new[1] < new[0] + 24, "the first turn is not computed again: {said}");
     let text = String::from_utf8_lossy(&out.stdout);
@@ -147,7 +192,8 @@ fn perplexity_of_the_first_windows_is_llama_cpps() {
     let name = "perplexity";
     let (true, Some(folder)) = (smollm2(name), texts(name)) else { return };
     let text = folder.join("wikitext-2-raw-test.txt").display().to_string();
-    let found = json(&["eval", "perplexity", "-m", "smollm2-135m", "--text", &text, "--windows", "4", "--window", "512", "-t", "1"]);
+    let found =
+        json(&["eval", "perplexity", "-m", "smollm2-135m", "--text", &text, "--windows", "4", "--window", "512", "-t", "1"]);
     assert_eq!(found["tokens"].as_u64(), Some(4 * 255));
     // llama.cpp's tool on the same file and windows: 22.79.
     assert!((number(&found, "perplexity") / 22.79 - 1.0).abs() < 0.005, "{found}");

@@ -76,7 +76,13 @@ pub(crate) fn run(args: &Chat) -> Outcome {
         if !read {
             break;
         }
-        let how = if running.interrupted() { ", stopped" } else if reply.whole { "" } else { ", -n or the context was used up" };
+        let how = if running.interrupted() {
+            ", stopped"
+        } else if reply.whole {
+            ""
+        } else {
+            ", -n or the context was used up"
+        };
         eprintln!(
             "[{} tokens, {} tok/s with the prompt's {} new tokens{how}; {} CPU-s; energy {}]",
             reply.tokens,
@@ -122,7 +128,8 @@ mod tests {
     fn old_turns_are_forgotten_in_pairs() {
         let file = Tiny::new("llama").file().expect("fits");
         let tokenizer = Tokenizer::new(&file).expect("sound");
-        let template = Template::parse("{% for m in messages %}{{ m.role[0] }}{{ m.content }}{% endfor %}", "", "").expect("Jinja");
+        let template =
+            Template::parse("{% for m in messages %}{{ m.role[0] }}{{ m.content }}{% endfor %}", "", "").expect("Jinja");
         let all: Vec<Message> = ["s", "u", "a", "u", "a", "u"]
             .iter()
             .zip(["system", "user", "assistant", "user", "assistant", "user"])

@@ -72,10 +72,13 @@ pub(super) fn table(rows: &[Row], read: Option<f64>, threads: usize, model: Opti
     let of = model.map_or_else(|| format!("{ROWS} x {COLS} weights of each format"), |m| format!("tensor classes of {m}"));
     let bandwidth = read.map_or_else(|| "unknown".into(), |r| format!("{} GB/s", short(r * 1e-9)));
     let mut text = format!(
-        "speed of {of} times one token, {threads} thread{}; read bandwidth {bandwidth}\n",
+        "speed of {of} times one token, {threads} thread{}; read bandwidth {bandwidth} (what fits a cache may exceed it)\n",
         if threads == 1 { "" } else { "s" }
     );
-    text += &format!("  {:<22} {:<12} {:>6} {:>8} {:>8} {:>8} {:>11}\n", "", "kernel", "bits", "MB", "GB/s", "of read", "G weights/s");
+    text += &format!(
+        "  {:<22} {:<12} {:>6} {:>8} {:>8} {:>8} {:>11}\n",
+        "", "kernel", "bits", "MB", "GB/s", "of read", "G weights/s"
+    );
     for r in rows {
         let name = r.class.map_or_else(|| r.format.to_owned(), |c| format!("{c} {}", r.format));
         // Matrices that a cache holds may be read faster than memory.

@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Doctor) -> Outcome {
     };
     let sensors = crate::power::open(&args.machine.plug).inventory();
     let missing = missing(&system, &sensors);
-    let report = Report { version: env!("CARGO_PKG_VERSION"), system, read_bandwidth, threads: pool.threads(), kernels, sensors, missing };
+    let report =
+        Report { version: env!("CARGO_PKG_VERSION"), system, read_bandwidth, threads: pool.threads(), kernels, sensors, missing };
     match args.format {
         Format::Json => crate::print::json(&report)?,
         Format::Human => {
@@ -74,7 +75,9 @@ fn missing(system: &system::System, sensors: &Inventory) -> Vec<Missing> {
     let power_first = |e: &&sensors::Entry| !e.interface.gives_power();
     let mut entries: Vec<&sensors::Entry> = sensors.entries.iter().filter(|e| e.mend.is_some()).collect();
     entries.sort_by_key(power_first);
-    list.extend(entries.iter().filter_map(|e| Some(Missing { what: format!("{} ({})", e.what, e.interface), mend: e.mend.clone()? })));
+    list.extend(
+        entries.iter().filter_map(|e| Some(Missing { what: format!("{} ({})", e.what, e.interface), mend: e.mend.clone()? })),
+    );
     list
 }
 

@@ -78,7 +78,8 @@ fn features() -> Vec<&'static str> {
     macro_rules! found {
         ($($name:tt),+) => { [$(($name, is_x86_feature_detected!($name))),+] };
     }
-    let all = found!("avx2", "fma", "f16c", "avxvnni", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16");
+    let all =
+        found!("avx2", "fma", "f16c", "avxvnni", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16");
     all.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect()
 }
 

@@ -81,7 +81,13 @@ pub(super) fn run(args: &Questions, benchmark: &'static str) -> Outcome {
     let (path, questions) = lines::<Question>(args.data.as_deref(), file, args.questions, FORM)?;
     for (i, q) in questions.iter().enumerate() {
         if q.right().is_none() {
-            let what = format!("{}: question {}: answer `{}` names none of its {} choices", path.display(), i + 1, q.answer, q.choices.len());
+            let what = format!(
+                "{}: question {}: answer `{}` names none of its {} choices",
+                path.display(),
+                i + 1,
+                q.answer,
+                q.choices.len()
+            );
             return Err(Failure::help(what, format!("each line is {FORM}")));
         }
     }
@@ -94,7 +100,12 @@ pub(super) fn run(args: &Questions, benchmark: &'static str) -> Outcome {
         let (mut plain, mut per_byte) = (0, 0);
         for q in &questions {
             let choices: Vec<String> = q.choices.iter().map(|c| format!(" {c}")).collect();
-            let picked = pick(&stage, &model.tokenizer, &Choices { prompt: &question_prompt(&q.question), choices: &choices }, c.machine.kv)?;
+            let picked = pick(
+                &stage,
+                &model.tokenizer,
+                &Choices { prompt: &question_prompt(&q.question), choices: &choices },
+                c.machine.kv,
+            )?;
             plain += usize::from(Some(picked.likeliest) == q.right());
             per_byte += usize::from(Some(picked.likeliest_per_byte) == q.right());
         }
@@ -120,7 +131,12 @@ pub(super) fn run(args: &Questions, benchmark: &'static str) -> Outcome {
             print(&human(&row, rows.is_empty()));
         }
         if let Some(path) = &args.profile {
-            let source = format!("agent eval {benchmark} -m {} --precision {} --questions {n}, zero-shot likelihood per byte, {}", c.model, row.precision, crate::clock::today());
+            let source = format!(
+                "agent eval {benchmark} -m {} --precision {} --questions {n}, zero-shot likelihood per byte, {}",
+                c.model,
+                row.precision,
+                crate::clock::today()
+            );
             profile::add(path, &model, precision, benchmark, &source, row.accuracy_per_byte.share, None)?;
         }
         rows.push(row);
@@ -137,10 +153,18 @@ fn human(row: &Row, first: bool) -> String {
     let mut text = String::new();
     if first {
         text += &format!("{} on {}, {} questions of {}\n", row.model, row.benchmark, row.questions, row.data);
-        text += &format!("{:<11} {:>6}  {:<32} {:<32} {}\n", "precision", "bits", "right (95 % interval)", "right, likelihood per byte", "CPU-s a question");
+        text += &format!(
+            "{:<11} {:>6}  {:<32} {:<32} {}\n",
+            "precision", "bits", "right (95 % interval)", "right, likelihood per byte", "CPU-s a question"
+        );
     }
     let (a, b) = (row.accuracy.to_string(), row.accuracy_per_byte.to_string());
-    text + &format!("{:<11} {:>6.2}  {a:<32} {b:<32} {}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds_per_question))
+    text + &format!(
+        "{:<11} {:>6.2}  {a:<32} {b:<32} {}\n",
+        row.precision,
+        row.bits_per_weight,
+        short(row.cpu_seconds_per_question)
+    )
 }
 
 #[cfg(test)]
@@ -149,7 +173,8 @@ mod tests {
 
     #[test]
     fn answers_name_a_choice() {
-        let right = |answer: &str| Question { question: String::new(), choices: vec![String::new(); 3], answer: answer.into() }.right();
+        let right =
+            |answer: &str| Question { question: String::new(), choices: vec![String::new(); 3], answer: answer.into() }.right();
         assert_eq!((right("A"), right("C")), (Some(0), Some(2)));
         assert_eq!((right("D"), right(""), right("AB"), right("1")), (None, None, None, None));
     }

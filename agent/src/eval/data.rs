@@ -31,14 +31,19 @@ fn path(named: Option<&Path>, file: &str, option: &str) -> Result<PathBuf, Failu
     }
     let folder = std::env::var_os("WATTLINE_EVAL").filter(|v| !v.is_empty());
     folder.map(|f| PathBuf::from(f).join(file)).ok_or_else(|| {
-        Failure::help(format!("no {option}, and WATTLINE_EVAL is not set"), format!("{option} FILE, or WATTLINE_EVAL=FOLDER with {file} in it"))
+        Failure::help(
+            format!("no {option}, and WATTLINE_EVAL is not set"),
+            format!("{option} FILE, or WATTLINE_EVAL=FOLDER with {file} in it"),
+        )
     })
 }
 
 /// A whole text.
 pub(super) fn text(named: Option<&Path>, file: &str, option: &str) -> Result<(PathBuf, String), Failure> {
     let path = path(named, file, option)?;
-    let wrong = |e: std::io::Error| Failure::help(format!("cannot read {}: {e}", path.display()), format!("name a UTF-8 text with {option}"));
+    let wrong = |e: std::io::Error| {
+        Failure::help(format!("cannot read {}: {e}", path.display()), format!("name a UTF-8 text with {option}"))
+    };
     let length = std::fs::metadata(&path).map_err(wrong)?.len();
     if length > LARGEST {
         return Err(Failure::help(format!("{} has {length} bytes, at most {LARGEST} are read", path.display()), "cut it"));

@@ -110,6 +110,10 @@ fn human(row: &Row, first: bool) -> String {
         );
     }
     // A model that a precision destroys is shown as what it is.
-    let shown = if row.perplexity < 1e4 { format!("{:.3} ± {:.3}", row.perplexity, row.stderr) } else { format!("{:.3e} ± {:.1e}", row.perplexity, row.stderr) };
+    let shown = if row.perplexity < 1e4 {
+        format!("{:.3} ± {:.3}", row.perplexity, row.stderr)
+    } else {
+        format!("{:.3e} ± {:.1e}", row.perplexity, row.stderr)
+    };
     text + &format!("{:<11} {:>6.2}  {shown:>22}  {:>8}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds))
 }

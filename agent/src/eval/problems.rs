@@ -70,7 +70,10 @@ const FORM: &str = r#"{"question": "…", "final": "42"}"#;
 pub(super) fn run(args: &Problems) -> Outcome {
     let c = &args.common;
     if args.samples > 1 && args.draw.temperature == 0.0 {
-        return Err(Failure::help("several answers at temperature 0 are all the same", "--temperature 0.7 --top-p 0.95, or --samples 1"));
+        return Err(Failure::help(
+            "several answers at temperature 0 are all the same",
+            "--temperature 0.7 --top-p 0.95, or --samples 1",
+        ));
     }
     let (path, problems) = lines::<Problem>(args.data.as_deref(), "gsm8k-test.jsonl", args.questions, FORM)?;
     let model = Model::open(&c.model)?;
@@ -115,7 +118,14 @@ pub(super) fn run(args: &Problems) -> Outcome {
 }
 
 /// Adds accuracy and, where samples were repeated, the spread over questions to a profile.
-fn add(args: &Problems, path: &std::path::Path, model: &Model, precision: Precision, row: &Row, all: &[Solved]) -> Result<(), Failure> {
+fn add(
+    args: &Problems,
+    path: &std::path::Path,
+    model: &Model,
+    precision: Precision,
+    row: &Row,
+    all: &[Solved],
+) -> Result<(), Failure> {
     let put = if args.prompting == Put::Chat { "chat, zero-shot" } else { "3 examples" };
     let source = format!(
         "agent eval gsm8k -m {} --precision {} --questions {} --samples {} --temperature {} --top-p {} -n {} --seed {}, {put}, {}",

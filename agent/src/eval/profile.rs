@@ -76,9 +76,12 @@ struct File<'p> {
 /// Writes it, and reads it as the planner will before it takes the old file's place.
 fn write(path: &Path, profile: &ModelProfile) -> Result<(), Failure> {
     // JSON is YAML: one writer less, and the reader is the planner's own.
-    let text = serde_json::to_string_pretty(&File { model: profile }).map_err(|e| Failure::input(format!("error: cannot write the profile: {e}")))?;
+    let text = serde_json::to_string_pretty(&File { model: profile })
+        .map_err(|e| Failure::input(format!("error: cannot write the profile: {e}")))?;
     let name = path.display().to_string();
-    profiles::read_model(&name, &text).map_err(|e| Failure::help(crate::exit::causes(&e), "this file's numbers do not make a profile; name another file with --profile"))?;
+    profiles::read_model(&name, &text).map_err(|e| {
+        Failure::help(crate::exit::causes(&e), "this file's numbers do not make a profile; name another file with --profile")
+    })?;
     crate::print::file(path, &(text + "\n"))
 }
 

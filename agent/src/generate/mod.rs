@@ -63,7 +63,10 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     if let Some(budget) = args.budget
         && budget >= args.n
     {
-        return Err(Failure::help(format!("--budget {budget} leaves nothing of -n {}", args.n), format!("-n {} or more", budget + 16)));
+        return Err(Failure::help(
+            format!("--budget {budget} leaves nothing of -n {}", args.n),
+            format!("-n {} or more", budget + 16),
+        ));
     }
     if args.samples > 1 && args.draw.temperature == 0.0 {
         return Err(Failure::help("several answers at temperature 0 are all the same", "--temperature 0.7, or --samples 1"));

@@ -1,7 +1,7 @@
 //! What a generation cost.
 
-use super::choose::{Choice, Method};
 use super::Generate;
+use super::choose::{Choice, Method};
 use crate::exit::Failure;
 use crate::load::Model;
 use crate::power::Joules;
@@ -59,7 +59,8 @@ fn drawn(model: &Model, answer: &Answer) -> Option<Vec<Drawn>> {
     if answer.closed {
         return None;
     }
-    let one = |(token, logprob): (&u32, &f32)| Drawn { token: *token, text: model.tokenizer.decode(&[*token]), logprob: *logprob };
+    let one =
+        |(token, logprob): (&u32, &f32)| Drawn { token: *token, text: model.tokenizer.decode(&[*token]), logprob: *logprob };
     Some(answer.tokens.iter().zip(&answer.logprobs).map(one).collect())
 }
 

@@ -71,12 +71,16 @@ fn packages(model: &Model, work: &Path) -> Result<Vec<PathBuf>, Failure> {
             .stdin(Stdio::null())
             .output();
         if running.interrupted() {
-            return Err(Failure { exit: crate::exit::Exit::Interrupted, message: "stopped; the same command goes on from here".into() });
+            return Err(Failure {
+                exit: crate::exit::Exit::Interrupted,
+                message: "stopped; the same command goes on from here".into(),
+            });
         }
         let out = out.map_err(|e| Failure::remote(format!("error: python3: {e}")))?;
         if !out.status.success() {
             let said = String::from_utf8_lossy(&out.stderr);
-            let last = said.lines().rev().find(|l| l.contains("ERROR")).or_else(|| said.lines().last()).unwrap_or("no reason given");
+            let last =
+                said.lines().rev().find(|l| l.contains("ERROR")).or_else(|| said.lines().last()).unwrap_or("no reason given");
             return Err(Failure::remote(format!(
                 "error: pip could not fetch {requirement}: {}\n  help: what was fetched is kept; the same command goes on from there",
                 last.trim_start_matches("ERROR: ")

@@ -28,7 +28,14 @@ mod tests {
     use engine::generate::Finish;
 
     fn answer(sample: usize, text: &str, tokens: usize) -> Answer {
-        Answer { sample, text: text.into(), tokens: vec![0; tokens], logprobs: vec![-1.0; tokens], finish: Finish::End, closed: false }
+        Answer {
+            sample,
+            text: text.into(),
+            tokens: vec![0; tokens],
+            logprobs: vec![-1.0; tokens],
+            finish: Finish::End,
+            closed: false,
+        }
     }
 
     #[test]

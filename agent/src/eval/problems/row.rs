@@ -161,7 +161,12 @@ impl Row {
             text += &format!("  votes that stop when decided draw {} fewer tokens\n", percent(self.early_saves));
         }
         if let Some(e) = &self.early {
-            text += &format!("  measured: majority {}, {} CPU-s instead of {}\n", e.majority, short(e.cpu_seconds), short(self.cpu_seconds));
+            text += &format!(
+                "  measured: majority {}, {} CPU-s instead of {}\n",
+                e.majority,
+                short(e.cpu_seconds),
+                short(self.cpu_seconds)
+            );
         }
         text
     }
