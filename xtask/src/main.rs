@@ -3,6 +3,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod aarch64;
+mod asan;
 mod demo;
 mod model;
 mod packages;
@@ -18,6 +20,8 @@ cargo xtask TASK
   demo          install what is missing, build, plan scenarios/fleet.yaml, write reports/fleet/index.html
   test          install what is missing, then all checks and tests (what CI runs)
   examples      plan every example scenario and check that a seed gives the same bytes twice
+  aarch64       build for aarch64 and run the light crates' tests under emulation, kernels on three CPU models
+  asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         "demo" => demo::demo(),
         "test" => test::test(),
         "examples" => demo::examples(),
+        "aarch64" => aarch64::aarch64(),
+        "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
         "fetch-model" => model::fetch(),
         "setup" => packages::install(),

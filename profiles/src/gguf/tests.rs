@@ -164,7 +164,7 @@ fn the_real_smollm2_reads_as_published() {
     assert_eq!(m.block_count(), 32, "embedding, 30 layers, head");
     assert_eq!(m.tensors.iter().map(|t| t.parameters).sum::<u64>(), 134_515_008);
     // 210 tensors Q4_1 (5 bits with scales), the embedding Q8_0, norms F32.
-    let bits = |id: &str| m.tensors.iter().find(|t| t.id == id).map(|t| t.bits);
+    let bits = |id: &str| m.tensors.iter().find(|t| t.r#type == id).map(|t| t.bits);
     assert_eq!((bits("Q4_1"), bits("Q8_0"), bits("F32")), (Some(5.0), Some(8.5), Some(32.0)));
     let bytes: f64 = m.tensors.iter().map(|t| t.bits * t.parameters as f64 / 8.0).sum();
     assert!((0.95..=1.0).contains(&(bytes / 98_362_432.0)), "{bytes}");
