@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("profiles", &[]),
     ("scenarios", &["profiles"]),
     ("agent/protocol", &["profiles"]),
+    ("agent/kernels", &[]),
     ("reports", &[]),
     ("planner", &["profiles", "scenarios", "protocol", "reports"]),
     ("xtask", &[]),
