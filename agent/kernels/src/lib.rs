@@ -9,6 +9,8 @@ mod layout;
 mod matmul;
 mod matrix;
 mod memory;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod pool;
 mod quantize;

@@ -194,9 +194,14 @@ fn share(pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
 }
 
 /// Hands some tiles to the matrix's kernel.
-fn run(call: &Call<'_>, tiles: Range<usize>, _work: &mut Workspace) {
+fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     match call.matrix.kernel {
         Kernel::Scalar => crate::scalar::tiles(call, tiles),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => {
+            // SAFETY: `pack` refuses a kernel that the machine cannot run.
+            unsafe { crate::neon::tiles(call, tiles, work) }
+        }
         _ => crate::scalar::tiles(call, tiles),
     }
 }

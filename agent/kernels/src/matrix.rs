@@ -76,7 +76,13 @@ impl Matrix {
     ///
     /// If `row` or `out` does not fit.
     pub fn row(&self, row: usize, out: &mut [f32]) {
-        assert!(row < self.rows() && out.len() == self.cols(), "row {row} of {}, {} values for {}", self.rows(), out.len(), self.cols());
+        assert!(
+            row < self.rows() && out.len() == self.cols(),
+            "row {row} of {}, {} values for {}",
+            self.rows(),
+            out.len(),
+            self.cols()
+        );
         let layout = &self.layout;
         let (tile, r) = self.tile_of(row);
         let zero = f32::from(1_u16 << self.format.zero_log2());

@@ -17,7 +17,10 @@ pub(crate) struct Buffer {
 enum Held {
     Heap(Layout),
     #[cfg(unix)]
-    Map { base: NonNull<u8>, len: usize },
+    Map {
+        base: NonNull<u8>,
+        len: usize,
+    },
 }
 
 // SAFETY: the buffer owns its bytes; shared access is through `&self` to plain bytes.

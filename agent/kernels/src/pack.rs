@@ -104,7 +104,8 @@ fn survey(source: &dyn Source, stored: Affine, format: Format, pool: &Pool) -> R
             if let Some(&code) = row.codes.iter().find(|c| u16::from(**c) >= 1 << stored.bits) {
                 return first(&failed, r, PackError::Code { row: r, code, bits: stored.bits });
             }
-            here.symmetric &= row.scales.iter().zip(&row.mins).all(|(s, m)| m.to_bits() == (-zero * s).to_bits() || (*s == 0.0 && *m == 0.0));
+            here.symmetric &=
+                row.scales.iter().zip(&row.mins).all(|(s, m)| m.to_bits() == (-zero * s).to_bits() || (*s == 0.0 && *m == 0.0));
             let mut used = row.scales.iter().filter(|s| **s != 0.0);
             let scale = used.next();
             here.uniform &= used.all(|s| Some(s) == scale);

@@ -110,7 +110,8 @@ impl Pool {
         let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let job: NonNull<dyn Fn(usize) + Sync + '_> = NonNull::from(f);
         // SAFETY: only the lifetime is erased; this function returns or unwinds after every worker is done with it.
-        let job = unsafe { std::mem::transmute::<NonNull<dyn Fn(usize) + Sync + '_>, NonNull<dyn Fn(usize) + Sync + 'static>>(job) };
+        let job =
+            unsafe { std::mem::transmute::<NonNull<dyn Fn(usize) + Sync + '_>, NonNull<dyn Fn(usize) + Sync + 'static>>(job) };
         *self.shared.job.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(SendJob(job));
         for (slot, (thread, _)) in self.shared.slots.iter().zip(&self.workers) {
             slot.state.store(POSTED, Ordering::SeqCst);

@@ -78,7 +78,9 @@ pub enum PackError {
         value: f32,
     },
     /// Stored blocks of an unsupported shape.
-    #[error("stored blocks of {block} weights with {bits} bits over {cols} columns; expected blocks of 16 or 32 that divide the columns, 1 to 8 bits")]
+    #[error(
+        "stored blocks of {block} weights with {bits} bits over {cols} columns; expected blocks of 16 or 32 that divide the columns, 1 to 8 bits"
+    )]
     Blocks {
         /// Block length.
         block: usize,

@@ -1,0 +1,263 @@
+//! One token times two tiles: eight rows share each load of activations.
+
+use super::decode::{self, Tables, offset};
+use super::dot::Dot;
+use super::{View, convert, half4};
+use std::arch::aarch64::{
+    float32x4_t, int8x16_t, int32x4_t, uint8x16_t, vaddq_f32, vaddq_s32, vandq_u8, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s32,
+    vdupq_n_u8, vfmaq_laneq_f32, vfmaq_n_f32, vld1q_f32, vld1q_s8, vld1q_u8, vld4q_s8, vmulq_f32, vmulq_n_f32,
+    vreinterpretq_s8_u8, vshrq_n_u8, vsraq_n_s32,
+};
+
+/// One token's activations: pointers to its codes, scales, and negative sums over 16 columns.
+#[derive(Clone, Copy)]
+pub(super) struct Token {
+    pub(super) codes: *const i8,
+    pub(super) scales: *const f32,
+    pub(super) sums: *const i32,
+}
+
+/// Integer sums of two tiles of a row-scaled format.
+pub(super) type RowFn = unsafe fn(&View, [*const u8; 2], *const i8) -> [int32x4_t; 2];
+/// Outputs of two tiles of a block-scaled format.
+pub(super) type BlockFn = unsafe fn(&View, [*const u8; 2], Token) -> [float32x4_t; 2];
+
+/// Quads between two carries: 2¹⁵ over the largest product.
+const fn carry_every(main: usize, extra: usize) -> usize {
+    match main + extra {
+        8 => 2,
+        6 => 4,
+        _ => 8,
+    }
+}
+
+/// Adds four consecutive quads times 16 activations.
+#[inline(always)]
+unsafe fn quads<D: Dot, const CARRY: usize>(acc: D::Acc, w: [int8x16_t; 4], x: int8x16_t) -> D::Acc {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let acc = D::add::<0>(acc, w[0], x);
+        let acc = D::add::<1>(acc, w[1], x);
+        let acc = if CARRY == 2 { D::carry(acc) } else { acc };
+        let acc = D::add::<2>(acc, w[2], x);
+        let acc = D::add::<3>(acc, w[3], x);
+        if CARRY <= 4 { D::carry(acc) } else { acc }
+    }
+}
+
+/// Two-bit fields of a block of 32 columns, each with an accumulator of its own, so that the middle
+/// fields stay where they are: `acc[0]` holds fields 0 and 3, `acc[1]` four times field 1, `acc[2]`
+/// sixteen times field 2.
+#[inline(always)]
+unsafe fn fields<D: Dot>(acc: &mut [D::Acc; 3], p: *const u8, x: [int8x16_t; 2]) {
+    // SAFETY: two vectors at `p` by the callers' promise.
+    unsafe {
+        let v = [vld1q_u8(p), vld1q_u8(p.add(16))];
+        let at = |v: uint8x16_t, mask: u8| vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(mask)));
+        acc[0] = D::add::<0>(acc[0], at(v[0], 0x03), x[0]);
+        acc[0] = D::add::<1>(acc[0], at(v[1], 0x03), x[0]);
+        acc[1] = D::add::<2>(acc[1], at(v[0], 0x0c), x[0]);
+        acc[1] = D::add::<3>(acc[1], at(v[1], 0x0c), x[0]);
+        acc[2] = D::add::<0>(acc[2], at(v[0], 0x30), x[1]);
+        acc[2] = D::add::<1>(acc[2], at(v[1], 0x30), x[1]);
+        acc[0] = D::add::<2>(acc[0], vreinterpretq_s8_u8(vshrq_n_u8::<6>(v[0])), x[1]);
+        acc[0] = D::add::<3>(acc[0], vreinterpretq_s8_u8(vshrq_n_u8::<6>(v[1])), x[1]);
+    }
+}
+
+/// Sum of the fields' accumulators; exact, every term is a multiple of its power of two.
+#[inline(always)]
+unsafe fn fold<D: Dot>(acc: [D::Acc; 3]) -> int32x4_t {
+    // SAFETY: the caller's promise.
+    unsafe { vsraq_n_s32::<4>(vsraq_n_s32::<2>(D::sum(acc[0]), D::sum(acc[1])), D::sum(acc[2])) }
+}
+
+/// Eight-bit rows.
+///
+/// # Safety
+///
+/// As for [`super::tiles`]; so for every function here.
+pub(super) unsafe fn row8<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    // SAFETY: chunks of 64 columns lie in the tiles and in the padded activations.
+    unsafe {
+        let mut acc = [D::zero(); 2];
+        for c in 0..2 * view.chunks {
+            let x = [vld1q_s8(x.add(32 * c)), vld1q_s8(x.add(32 * c + 16))];
+            for (acc, tile) in acc.iter_mut().zip(tiles) {
+                let w = decode::block::<8, 0>(tile.add(128 * c));
+                *acc = quads::<D, 2>(*acc, [w[0], w[1], w[2], w[3]], x[0]);
+                *acc = quads::<D, 2>(*acc, [w[4], w[5], w[6], w[7]], x[1]);
+            }
+        }
+        acc.map(|a| D::sum(a))
+    }
+}
+
+/// Ternary rows in two bits.
+pub(super) unsafe fn row2<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    // SAFETY: chunks of 64 columns lie in the tiles and in the padded activations.
+    unsafe {
+        let mut acc = [[D::zero(); 3]; 2];
+        for c in 0..view.chunks {
+            for b in 0..2 {
+                let at = x.add(64 * c + 32 * b);
+                let x = [vld1q_s8(at), vld1q_s8(at.add(16))];
+                for (acc, tile) in acc.iter_mut().zip(tiles) {
+                    fields::<D>(acc, tile.add(64 * c + 32 * b), x);
+                }
+            }
+            for acc in &mut acc {
+                // Codes are 0, 1, 2: at most 4 · 32 · 127 < 2¹⁵ in field 2 since the last carry.
+                *acc = acc.map(|a| D::carry(a));
+            }
+        }
+        acc.map(|a| fold::<D>(a))
+    }
+}
+
+/// Ternary rows, five to a byte.
+pub(super) unsafe fn row3<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    // SAFETY: chunks of 20 columns lie in the tiles; activations are padded by more than 12 beyond them.
+    unsafe {
+        let mut acc = [D::zero(); 2];
+        for c in 0..view.chunks {
+            let x = [vld1q_s8(x.add(20 * c)), vld1q_s8(x.add(20 * c + 16))];
+            for (acc, tile) in acc.iter_mut().zip(tiles) {
+                let w = decode::base3(tile.add(16 * c));
+                *acc = quads::<D, 8>(*acc, [w[0], w[1], w[2], w[3]], x[0]);
+                *acc = D::carry(D::add::<0>(*acc, w[4], x[1]));
+            }
+        }
+        acc.map(|a| D::sum(a))
+    }
+}
+
+/// Sherry rows. A table look-up yields one place of sixteen patterns, so activations are loaded by
+/// place too: lane `i` of vector `p` has the activations at place `p` of quads `4i … 4i + 3`.
+pub(super) unsafe fn sherry<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    // SAFETY: chunks of 128 columns lie in the tiles and in the padded activations.
+    unsafe {
+        let tables = Tables::load();
+        let mut acc = [D::zero(); 2];
+        for c in 0..view.chunks {
+            let low = vld4q_s8(x.add(128 * c));
+            let high = vld4q_s8(x.add(128 * c + 64));
+            let (low, high) = ([low.0, low.1, low.2, low.3], [high.0, high.1, high.2, high.3]);
+            for (acc, tile) in acc.iter_mut().zip(tiles) {
+                let p = decode::sherry(tile.add(80 * c));
+                *acc = places::<D, 0>(*acc, tables.weights(p[0]), low);
+                *acc = places::<D, 1>(*acc, tables.weights(p[1]), low);
+                *acc = places::<D, 2>(*acc, tables.weights(p[2]), low);
+                *acc = places::<D, 3>(*acc, tables.weights(p[3]), low);
+                *acc = places::<D, 0>(*acc, tables.weights(p[4]), high);
+                *acc = places::<D, 1>(*acc, tables.weights(p[5]), high);
+                *acc = places::<D, 2>(*acc, tables.weights(p[6]), high);
+                *acc = D::carry(places::<D, 3>(*acc, tables.weights(p[7]), high));
+            }
+        }
+        acc.map(|a| D::sum(a))
+    }
+}
+
+/// Adds the four places of sixteen patterns.
+#[inline(always)]
+unsafe fn places<D: Dot, const LANE: i32>(acc: D::Acc, w: [int8x16_t; 4], x: [int8x16_t; 4]) -> D::Acc {
+    // SAFETY: the caller's promise.
+    unsafe { (0..4).fold(acc, |acc, p| D::add::<LANE>(acc, w[p], x[p])) }
+}
+
+/// Block scales: `MAIN + EXTRA` bits, `GROUPS` scales for 32 columns, with minima where `AFFINE`.
+pub(super) unsafe fn block<D: Dot, const MAIN: usize, const EXTRA: usize, const GROUPS: usize, const AFFINE: bool>(
+    view: &View,
+    tiles: [*const u8; 2],
+    token: Token,
+) -> [float32x4_t; 2] {
+    let zero = if AFFINE { 0 } else { view.zero } - offset(MAIN);
+    let bytes = (MAIN + EXTRA) * 16;
+    // SAFETY: chunks of 64 columns and their scales lie in the tiles and in the padded activations.
+    unsafe {
+        let mut y = [vdupq_n_f32(0.0); 2];
+        for b in 0..2 * view.chunks {
+            let (chunk, half) = (b / 2 * view.chunk, b % 2);
+            let at = token.codes.add(32 * b);
+            let x = [vld1q_s8(at), vld1q_s8(at.add(16))];
+            let sums = token.sums.add(2 * b);
+            // Minus the sum of the activations of each group.
+            let total: [i32; GROUPS] = std::array::from_fn(|g| if GROUPS == 1 { *sums + *sums.add(1) } else { *sums.add(g) });
+            let a = *token.scales.add(b);
+            for (y, tile) in y.iter_mut().zip(tiles) {
+                let tile = tile.add(chunk);
+                let dots = groups::<D, MAIN, EXTRA, GROUPS>(tile.add(half * bytes), x);
+                for g in 0..GROUPS {
+                    let at = tile.add(2 * bytes + (half * GROUPS + g) * 8);
+                    let sum = if zero == 0 { dots[g] } else { vaddq_s32(dots[g], vdupq_n_s32(zero * total[g])) };
+                    let mut part = vmulq_f32(vcvtq_f32_s32(sum), half4(at));
+                    if AFFINE {
+                        let min = half4(at.add(2 * GROUPS * 8));
+                        part = vaddq_f32(part, vmulq_n_f32(min, -convert(total[g])));
+                    }
+                    *y = vfmaq_n_f32(*y, part, a);
+                }
+            }
+        }
+        y
+    }
+}
+
+/// Integer sums of each group of a block.
+#[inline(always)]
+unsafe fn groups<D: Dot, const MAIN: usize, const EXTRA: usize, const GROUPS: usize>(
+    p: *const u8,
+    x: [int8x16_t; 2],
+) -> [int32x4_t; GROUPS] {
+    // SAFETY: a block at `p` by the caller's promise.
+    unsafe {
+        if MAIN == 2 && EXTRA == 0 && GROUPS == 1 {
+            let mut acc = [D::zero(); 3];
+            fields::<D>(&mut acc, p, x);
+            return [fold::<D>(acc); GROUPS];
+        }
+        let w = decode::block::<MAIN, EXTRA>(p);
+        let (low, high) = ([w[0], w[1], w[2], w[3]], [w[4], w[5], w[6], w[7]]);
+        let run = |acc, w, x| match carry_every(MAIN, EXTRA) {
+            2 => quads::<D, 2>(acc, w, x),
+            4 => quads::<D, 4>(acc, w, x),
+            _ => quads::<D, 8>(acc, w, x),
+        };
+        if GROUPS == 1 {
+            [D::sum(run(run(D::zero(), low, x[0]), high, x[1])); GROUPS]
+        } else {
+            let both = [D::sum(run(D::zero(), low, x[0])), D::sum(run(D::zero(), high, x[1]))];
+            std::array::from_fn(|g| both[g])
+        }
+    }
+}
+
+/// Half precision: `f32` products and sums of `T` tokens of `cols` values, two sums a row.
+pub(super) unsafe fn half<const T: usize>(x: [*const f32; T], cols: usize, tiles: [*const u8; 2]) -> [[float32x4_t; 2]; T] {
+    // SAFETY: a tile holds eight bytes for every column.
+    unsafe {
+        let mut y = [[[vdupq_n_f32(0.0); 2]; 2]; T];
+        let steps = cols / 4;
+        for s in 0..steps {
+            let x = x.map(|x| vld1q_f32(x.add(4 * s)));
+            for (i, tile) in tiles.into_iter().enumerate() {
+                let w: [float32x4_t; 4] = std::array::from_fn(|k| half4(tile.add((4 * s + k) * 8)));
+                for (y, x) in y.iter_mut().zip(x) {
+                    y[i][0] = vfmaq_laneq_f32::<0>(y[i][0], w[0], x);
+                    y[i][1] = vfmaq_laneq_f32::<1>(y[i][1], w[1], x);
+                    y[i][0] = vfmaq_laneq_f32::<2>(y[i][0], w[2], x);
+                    y[i][1] = vfmaq_laneq_f32::<3>(y[i][1], w[3], x);
+                }
+            }
+        }
+        for k in 4 * steps..cols {
+            for (i, tile) in tiles.into_iter().enumerate() {
+                for (y, x) in y.iter_mut().zip(x) {
+                    y[i][0] = vfmaq_n_f32(y[i][0], half4(tile.add(k * 8)), *x.add(k));
+                }
+            }
+        }
+        y.map(|y| y.map(|y| vaddq_f32(y[0], y[1])))
+    }
+}
