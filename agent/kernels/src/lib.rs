@@ -3,22 +3,36 @@
 #![expect(unsafe_code, reason = "vector instructions, huge pages and threads that share disjoint rows")]
 
 mod activations;
+mod attention;
+mod elementwise;
 mod format;
 mod kernel;
+mod kv;
+mod lanes;
 mod layout;
+pub mod limits;
+mod lowrank;
 mod matmul;
 mod matrix;
+mod measure;
 mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod plain;
 mod pool;
 mod quantize;
 mod scalar;
 mod source;
 
+pub use attention::{Query, Span, attention, attention_with};
+pub use elementwise::{
+    RopeLayout, Rotation, add, gelu_mul, rms_norm, rms_norm_in_place, rope, rope_frequencies, scale, silu_mul, soft_cap, softmax,
+};
 pub use format::Format;
 pub use kernel::Kernel;
+pub use kv::KvLayer;
+pub use lowrank::{Corrected, ShapeError};
 pub use matmul::{Scratch, matmul};
 pub use matrix::Matrix;
 pub use pool::{Pool, Wait};
