@@ -21,7 +21,9 @@ use crate::matmul::{Call, Workspace};
 use dot::{Sdot, Smlal};
 use matrix::{ByElement, Mmla, Product};
 use panel::Fill;
-use std::arch::aarch64::{float32x4_t, uint16x4_t, vcvtq_f32_s32, vld1_u16, vld1q_f32, vmulq_f32, vmulq_n_f32, vst1q_f32};
+use std::arch::aarch64::{
+    float32x4_t, uint16x4_t, vaddq_s32, vcvtq_f32_s32, vdupq_n_s32, vld1_u16, vld1q_f32, vmulq_f32, vmulq_n_f32, vst1q_f32,
+};
 use std::arch::asm;
 use std::ops::Range;
 use vector::{BlockFn, RowFn, Token};
@@ -119,17 +121,18 @@ impl Pair {
 #[derive(Clone, Copy)]
 enum Chosen {
     Half,
-    Row(RowFn, Fill),
+    /// One token with the code of zero that it leaves in, and the panel.
+    Row((RowFn, i32), Fill),
     Block(BlockFn, Fill, matrix::BlockFn),
 }
 
 fn kernel<K: Product>(coding: Coding, scaling: Scaling) -> Chosen {
     match (coding, scaling) {
         (Coding::Half, _) | (_, Scaling::Half) => Chosen::Half,
-        (Coding::Base3, _) => Chosen::Row(vector::row3::<K::D>, panel::base3::<K>),
-        (Coding::SherryTable | Coding::Sherry, _) => Chosen::Row(vector::sherry::<K::D>, panel::sherry::<K>),
-        (Coding::Planes { main: 2, .. }, Scaling::Row) => Chosen::Row(vector::row2::<K::D>, panel::planes::<K, 2, 0>),
-        (Coding::Planes { .. }, Scaling::Row) => Chosen::Row(vector::row8::<K::D>, panel::planes::<K, 8, 0>),
+        (Coding::Base3, _) => Chosen::Row((vector::row3::<K::D>, 1), panel::base3::<K>),
+        (Coding::SherryTable | Coding::Sherry, _) => Chosen::Row((vector::sherry::<K::D>, 0), panel::sherry::<K>),
+        (Coding::Planes { main: 2, .. }, Scaling::Row) => Chosen::Row((vector::row2::<K::D>, 1), panel::planes::<K, 2, 0>),
+        (Coding::Planes { .. }, Scaling::Row) => Chosen::Row((vector::row8::<K::D>, 0), panel::planes::<K, 8, 0>),
         (Coding::Planes { main, extra }, Scaling::Block { group, affine }) => match (main, extra) {
             (8, _) => block::<K, 8, 0>(group, affine),
             (4, 2) => block::<K, 4, 2>(group, affine),
@@ -181,7 +184,7 @@ unsafe fn rows<K: Product>(
     view: &View,
     tiles: [*const u8; 2],
     pair: Pair,
-    (multiply, fill): (RowFn, Fill),
+    ((multiply, zero), fill): ((RowFn, i32), Fill),
     work: &mut Workspace,
 ) {
     let a = call.activations;
@@ -195,7 +198,9 @@ unsafe fn rows<K: Product>(
         };
         if call.n < PANEL_TOKENS {
             for t in 0..call.n {
-                put(t, multiply(view, tiles, a.codes[t * a.stride..].as_ptr()));
+                let sums = multiply(view, tiles, a.codes[t * a.stride..].as_ptr());
+                let missing = vdupq_n_s32(zero * a.sums[t]);
+                put(t, sums.map(|s| vaddq_s32(s, missing)));
             }
             return;
         }
