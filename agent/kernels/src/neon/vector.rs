@@ -22,15 +22,6 @@ pub(super) type RowFn = unsafe fn(&View, [*const u8; 2], *const i8) -> [int32x4_
 /// Outputs of two tiles of a block-scaled format.
 pub(super) type BlockFn = unsafe fn(&View, [*const u8; 2], Token) -> [float32x4_t; 2];
 
-/// Quads between two carries: 2¹⁵ over the largest product.
-const fn carry_every(main: usize, extra: usize) -> usize {
-    match main + extra {
-        8 => 2,
-        6 => 4,
-        _ => 8,
-    }
-}
-
 /// Adds four consecutive quads times 16 activations.
 #[inline(always)]
 unsafe fn quads<D: Dot, const CARRY: usize>(acc: D::Acc, w: [int8x16_t; 4], x: int8x16_t) -> D::Acc {
@@ -49,19 +40,16 @@ unsafe fn quads<D: Dot, const CARRY: usize>(acc: D::Acc, w: [int8x16_t; 4], x: i
 /// fields stay where they are: `acc[0]` holds fields 0 and 3, `acc[1]` four times field 1, `acc[2]`
 /// sixteen times field 2.
 #[inline(always)]
-unsafe fn fields<D: Dot>(acc: &mut [D::Acc; 3], p: *const u8, x: [int8x16_t; 2]) {
+unsafe fn fields<D: Dot>(acc: [D::Acc; 3], p: *const u8, x: [int8x16_t; 2]) -> [D::Acc; 3] {
     // SAFETY: two vectors at `p` by the callers' promise.
     unsafe {
         let v = [vld1q_u8(p), vld1q_u8(p.add(16))];
         let at = |v: uint8x16_t, mask: u8| vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(mask)));
-        acc[0] = D::add::<0>(acc[0], at(v[0], 0x03), x[0]);
-        acc[0] = D::add::<1>(acc[0], at(v[1], 0x03), x[0]);
-        acc[1] = D::add::<2>(acc[1], at(v[0], 0x0c), x[0]);
-        acc[1] = D::add::<3>(acc[1], at(v[1], 0x0c), x[0]);
-        acc[2] = D::add::<0>(acc[2], at(v[0], 0x30), x[1]);
-        acc[2] = D::add::<1>(acc[2], at(v[1], 0x30), x[1]);
-        acc[0] = D::add::<2>(acc[0], vreinterpretq_s8_u8(vshrq_n_u8::<6>(v[0])), x[1]);
-        acc[0] = D::add::<3>(acc[0], vreinterpretq_s8_u8(vshrq_n_u8::<6>(v[1])), x[1]);
+        let high = |v: uint8x16_t| vreinterpretq_s8_u8(vshrq_n_u8::<6>(v));
+        let ones = D::add::<1>(D::add::<0>(acc[0], at(v[0], 0x03), x[0]), at(v[1], 0x03), x[0]);
+        let fours = D::add::<3>(D::add::<2>(acc[1], at(v[0], 0x0c), x[0]), at(v[1], 0x0c), x[0]);
+        let sixteens = D::add::<1>(D::add::<0>(acc[2], at(v[0], 0x30), x[1]), at(v[1], 0x30), x[1]);
+        [D::add::<3>(D::add::<2>(ones, high(v[0]), x[1]), high(v[1]), x[1]), fours, sixteens]
     }
 }
 
@@ -78,63 +66,94 @@ unsafe fn fold<D: Dot>(acc: [D::Acc; 3]) -> int32x4_t {
 ///
 /// As for [`super::tiles`]; so for every function here.
 pub(super) unsafe fn row8<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    /// 32 columns of one tile.
+    #[inline(always)]
+    unsafe fn step<D: Dot>(acc: D::Acc, tile: *const u8, x: [int8x16_t; 2]) -> D::Acc {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = decode::block::<8, 0>(tile);
+            let acc = quads::<D, 2>(acc, [w[0], w[1], w[2], w[3]], x[0]);
+            quads::<D, 2>(acc, [w[4], w[5], w[6], w[7]], x[1])
+        }
+    }
     // SAFETY: chunks of 64 columns lie in the tiles and in the padded activations.
     unsafe {
         let mut acc = [D::zero(); 2];
         for c in 0..2 * view.chunks {
             let x = [vld1q_s8(x.add(32 * c)), vld1q_s8(x.add(32 * c + 16))];
-            for (acc, tile) in acc.iter_mut().zip(tiles) {
-                let w = decode::block::<8, 0>(tile.add(128 * c));
-                *acc = quads::<D, 2>(*acc, [w[0], w[1], w[2], w[3]], x[0]);
-                *acc = quads::<D, 2>(*acc, [w[4], w[5], w[6], w[7]], x[1]);
-            }
+            acc = [step::<D>(acc[0], tiles[0].add(128 * c), x), step::<D>(acc[1], tiles[1].add(128 * c), x)];
         }
-        acc.map(|a| D::sum(a))
+        [D::sum(acc[0]), D::sum(acc[1])]
     }
 }
 
 /// Ternary rows in two bits.
 pub(super) unsafe fn row2<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    /// 64 columns of one tile.
+    #[inline(always)]
+    unsafe fn step<D: Dot>(acc: [D::Acc; 3], tile: *const u8, x: [int8x16_t; 4]) -> [D::Acc; 3] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let acc = fields::<D>(acc, tile, [x[0], x[1]]);
+            let acc = fields::<D>(acc, tile.add(32), [x[2], x[3]]);
+            // Codes are 0, 1, 2: at most 4 · 32 · 127 < 2¹⁵ in `acc[2]` since the last carry.
+            [D::carry(acc[0]), D::carry(acc[1]), D::carry(acc[2])]
+        }
+    }
     // SAFETY: chunks of 64 columns lie in the tiles and in the padded activations.
     unsafe {
         let mut acc = [[D::zero(); 3]; 2];
         for c in 0..view.chunks {
-            for b in 0..2 {
-                let at = x.add(64 * c + 32 * b);
-                let x = [vld1q_s8(at), vld1q_s8(at.add(16))];
-                for (acc, tile) in acc.iter_mut().zip(tiles) {
-                    fields::<D>(acc, tile.add(64 * c + 32 * b), x);
-                }
-            }
-            for acc in &mut acc {
-                // Codes are 0, 1, 2: at most 4 · 32 · 127 < 2¹⁵ in field 2 since the last carry.
-                *acc = acc.map(|a| D::carry(a));
-            }
+            let at = x.add(64 * c);
+            let x = [vld1q_s8(at), vld1q_s8(at.add(16)), vld1q_s8(at.add(32)), vld1q_s8(at.add(48))];
+            acc = [step::<D>(acc[0], tiles[0].add(64 * c), x), step::<D>(acc[1], tiles[1].add(64 * c), x)];
         }
-        acc.map(|a| fold::<D>(a))
+        [fold::<D>(acc[0]), fold::<D>(acc[1])]
     }
 }
 
 /// Ternary rows, five to a byte.
 pub(super) unsafe fn row3<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    /// 20 columns of one tile.
+    #[inline(always)]
+    unsafe fn step<D: Dot>(acc: D::Acc, tile: *const u8, x: [int8x16_t; 2]) -> D::Acc {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = decode::base3(tile);
+            let acc = quads::<D, 8>(acc, [w[0], w[1], w[2], w[3]], x[0]);
+            D::carry(D::add::<0>(acc, w[4], x[1]))
+        }
+    }
     // SAFETY: chunks of 20 columns lie in the tiles; activations are padded by more than 12 beyond them.
     unsafe {
         let mut acc = [D::zero(); 2];
         for c in 0..view.chunks {
             let x = [vld1q_s8(x.add(20 * c)), vld1q_s8(x.add(20 * c + 16))];
-            for (acc, tile) in acc.iter_mut().zip(tiles) {
-                let w = decode::base3(tile.add(16 * c));
-                *acc = quads::<D, 8>(*acc, [w[0], w[1], w[2], w[3]], x[0]);
-                *acc = D::carry(D::add::<0>(*acc, w[4], x[1]));
-            }
+            acc = [step::<D>(acc[0], tiles[0].add(16 * c), x), step::<D>(acc[1], tiles[1].add(16 * c), x)];
         }
-        acc.map(|a| D::sum(a))
+        [D::sum(acc[0]), D::sum(acc[1])]
     }
 }
 
 /// Sherry rows. A table look-up yields one place of sixteen patterns, so activations are loaded by
 /// place too: lane `i` of vector `p` has the activations at place `p` of quads `4i … 4i + 3`.
 pub(super) unsafe fn sherry<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
+    /// 128 columns of one tile.
+    #[inline(always)]
+    unsafe fn step<D: Dot>(acc: D::Acc, tables: Tables, tile: *const u8, low: [int8x16_t; 4], high: [int8x16_t; 4]) -> D::Acc {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let p = decode::sherry(tile);
+            let acc = places::<D, 0>(acc, tables.weights(p[0]), low);
+            let acc = places::<D, 1>(acc, tables.weights(p[1]), low);
+            let acc = places::<D, 2>(acc, tables.weights(p[2]), low);
+            let acc = places::<D, 3>(acc, tables.weights(p[3]), low);
+            let acc = places::<D, 0>(acc, tables.weights(p[4]), high);
+            let acc = places::<D, 1>(acc, tables.weights(p[5]), high);
+            let acc = places::<D, 2>(acc, tables.weights(p[6]), high);
+            D::carry(places::<D, 3>(acc, tables.weights(p[7]), high))
+        }
+    }
     // SAFETY: chunks of 128 columns lie in the tiles and in the padded activations.
     unsafe {
         let tables = Tables::load();
@@ -143,19 +162,12 @@ pub(super) unsafe fn sherry<D: Dot>(view: &View, tiles: [*const u8; 2], x: *cons
             let low = vld4q_s8(x.add(128 * c));
             let high = vld4q_s8(x.add(128 * c + 64));
             let (low, high) = ([low.0, low.1, low.2, low.3], [high.0, high.1, high.2, high.3]);
-            for (acc, tile) in acc.iter_mut().zip(tiles) {
-                let p = decode::sherry(tile.add(80 * c));
-                *acc = places::<D, 0>(*acc, tables.weights(p[0]), low);
-                *acc = places::<D, 1>(*acc, tables.weights(p[1]), low);
-                *acc = places::<D, 2>(*acc, tables.weights(p[2]), low);
-                *acc = places::<D, 3>(*acc, tables.weights(p[3]), low);
-                *acc = places::<D, 0>(*acc, tables.weights(p[4]), high);
-                *acc = places::<D, 1>(*acc, tables.weights(p[5]), high);
-                *acc = places::<D, 2>(*acc, tables.weights(p[6]), high);
-                *acc = D::carry(places::<D, 3>(*acc, tables.weights(p[7]), high));
-            }
+            acc = [
+                step::<D>(acc[0], tables, tiles[0].add(80 * c), low, high),
+                step::<D>(acc[1], tables, tiles[1].add(80 * c), low, high),
+            ];
         }
-        acc.map(|a| D::sum(a))
+        [D::sum(acc[0]), D::sum(acc[1])]
     }
 }
 
@@ -163,7 +175,10 @@ pub(super) unsafe fn sherry<D: Dot>(view: &View, tiles: [*const u8; 2], x: *cons
 #[inline(always)]
 unsafe fn places<D: Dot, const LANE: i32>(acc: D::Acc, w: [int8x16_t; 4], x: [int8x16_t; 4]) -> D::Acc {
     // SAFETY: the caller's promise.
-    unsafe { (0..4).fold(acc, |acc, p| D::add::<LANE>(acc, w[p], x[p])) }
+    unsafe {
+        let acc = D::add::<LANE>(D::add::<LANE>(acc, w[0], x[0]), w[1], x[1]);
+        D::add::<LANE>(D::add::<LANE>(acc, w[2], x[2]), w[3], x[3])
+    }
 }
 
 /// Block scales: `MAIN + EXTRA` bits, `GROUPS` scales for 32 columns, with minima where `AFFINE`.
@@ -177,28 +192,53 @@ pub(super) unsafe fn block<D: Dot, const MAIN: usize, const EXTRA: usize, const 
     // SAFETY: chunks of 64 columns and their scales lie in the tiles and in the padded activations.
     unsafe {
         let mut y = [vdupq_n_f32(0.0); 2];
-        for b in 0..2 * view.chunks {
-            let (chunk, half) = (b / 2 * view.chunk, b % 2);
-            let at = token.codes.add(32 * b);
-            let x = [vld1q_s8(at), vld1q_s8(at.add(16))];
-            let sums = token.sums.add(2 * b);
-            // Minus the sum of the activations of each group.
-            let total: [i32; GROUPS] = std::array::from_fn(|g| if GROUPS == 1 { *sums + *sums.add(1) } else { *sums.add(g) });
-            let a = *token.scales.add(b);
-            for (y, tile) in y.iter_mut().zip(tiles) {
-                let tile = tile.add(chunk);
-                let dots = groups::<D, MAIN, EXTRA, GROUPS>(tile.add(half * bytes), x);
-                for g in 0..GROUPS {
-                    let at = tile.add(2 * bytes + (half * GROUPS + g) * 8);
-                    let sum = if zero == 0 { dots[g] } else { vaddq_s32(dots[g], vdupq_n_s32(zero * total[g])) };
-                    let mut part = vmulq_f32(vcvtq_f32_s32(sum), half4(at));
-                    if AFFINE {
-                        let min = half4(at.add(2 * GROUPS * 8));
-                        part = vaddq_f32(part, vmulq_n_f32(min, -convert(total[g])));
-                    }
-                    *y = vfmaq_n_f32(*y, part, a);
-                }
+        for c in 0..view.chunks {
+            for half in 0..2 {
+                let b = 2 * c + half;
+                let at = token.codes.add(32 * b);
+                let sums = token.sums.add(2 * b);
+                let total = if GROUPS == 1 { [*sums + *sums.add(1), 0] } else { [*sums, *sums.add(1)] };
+                let x = Block { codes: [vld1q_s8(at), vld1q_s8(at.add(16))], total, scale: *token.scales.add(b) };
+                let step = one::<D, MAIN, EXTRA, GROUPS, AFFINE>;
+                let (codes, scales) = (c * view.chunk + half * bytes, c * view.chunk + 2 * bytes + half * GROUPS * 8);
+                y = [
+                    step(y[0], tiles[0].add(codes), tiles[0].add(scales), zero, &x),
+                    step(y[1], tiles[1].add(codes), tiles[1].add(scales), zero, &x),
+                ];
             }
+        }
+        y
+    }
+}
+
+/// Activations of 32 columns.
+struct Block {
+    codes: [int8x16_t; 2],
+    /// Minus the sum of each group.
+    total: [i32; 2],
+    scale: f32,
+}
+
+/// One block of one tile.
+#[inline(always)]
+unsafe fn one<D: Dot, const MAIN: usize, const EXTRA: usize, const GROUPS: usize, const AFFINE: bool>(
+    mut y: float32x4_t,
+    codes: *const u8,
+    scales: *const u8,
+    zero: i32,
+    x: &Block,
+) -> float32x4_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let dots = groups::<D, MAIN, EXTRA, GROUPS>(codes, x.codes);
+        for g in 0..GROUPS {
+            let sum = if zero == 0 { dots[g] } else { vaddq_s32(dots[g], vdupq_n_s32(zero * x.total[g])) };
+            let mut part = vmulq_f32(vcvtq_f32_s32(sum), half4(scales.add(8 * g)));
+            if AFFINE {
+                // Minima follow the scales of both blocks of the chunk.
+                part = vaddq_f32(part, vmulq_n_f32(half4(scales.add(8 * (2 * GROUPS + g))), -convert(x.total[g])));
+            }
+            y = vfmaq_n_f32(y, part, x.scale);
         }
         y
     }
@@ -209,26 +249,29 @@ pub(super) unsafe fn block<D: Dot, const MAIN: usize, const EXTRA: usize, const 
 unsafe fn groups<D: Dot, const MAIN: usize, const EXTRA: usize, const GROUPS: usize>(
     p: *const u8,
     x: [int8x16_t; 2],
-) -> [int32x4_t; GROUPS] {
+) -> [int32x4_t; 2] {
     // SAFETY: a block at `p` by the caller's promise.
     unsafe {
         if MAIN == 2 && EXTRA == 0 && GROUPS == 1 {
-            let mut acc = [D::zero(); 3];
-            fields::<D>(&mut acc, p, x);
-            return [fold::<D>(acc); GROUPS];
+            return [fold::<D>(fields::<D>([D::zero(); 3], p, x)); 2];
         }
         let w = decode::block::<MAIN, EXTRA>(p);
-        let (low, high) = ([w[0], w[1], w[2], w[3]], [w[4], w[5], w[6], w[7]]);
-        let run = |acc, w, x| match carry_every(MAIN, EXTRA) {
-            2 => quads::<D, 2>(acc, w, x),
-            4 => quads::<D, 4>(acc, w, x),
+        let low = carried::<D, MAIN, EXTRA>(D::zero(), [w[0], w[1], w[2], w[3]], x[0]);
+        let start = if GROUPS == 1 { low } else { D::zero() };
+        let high = carried::<D, MAIN, EXTRA>(start, [w[4], w[5], w[6], w[7]], x[1]);
+        if GROUPS == 1 { [D::sum(high); 2] } else { [D::sum(low), D::sum(high)] }
+    }
+}
+
+/// Four quads, carried as often as the width of the codes demands: 2¹⁵ over the largest product.
+#[inline(always)]
+unsafe fn carried<D: Dot, const MAIN: usize, const EXTRA: usize>(acc: D::Acc, w: [int8x16_t; 4], x: int8x16_t) -> D::Acc {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match MAIN + EXTRA {
+            8 => quads::<D, 2>(acc, w, x),
+            6 => quads::<D, 4>(acc, w, x),
             _ => quads::<D, 8>(acc, w, x),
-        };
-        if GROUPS == 1 {
-            [D::sum(run(run(D::zero(), low, x[0]), high, x[1])); GROUPS]
-        } else {
-            let both = [D::sum(run(D::zero(), low, x[0])), D::sum(run(D::zero(), high, x[1]))];
-            std::array::from_fn(|g| both[g])
         }
     }
 }
