@@ -26,8 +26,8 @@
 //!
 //! `SherryTable`, a chunk of 128 columns and four rows, five vectors: index vector `i` has, at byte
 //! `4 · row + j`, the pattern of quad `4i + j`, so that a byte table yields one place of sixteen
-//! patterns. Index vectors 0 to 4 are the low five bits of the vectors, the three others share the high
-//! bits ([`sherry::table_pattern`]): two shifts each bring them together.
+//! patterns. Five index vectors are the low bits of the five vectors, the three others share the high
+//! bits ([`sherry::table_pattern`]): two shifts bring each together.
 
 use crate::Format;
 
@@ -280,8 +280,9 @@ pub(crate) mod sherry {
     /// Pattern of index vector `i` in the bytes at one place of the five vectors of `SherryTable`.
     pub(crate) fn table_pattern(v: [u8; 5], i: usize) -> u8 {
         match i {
-            0..5 => v[i] & 31,
-            5 => v[0] >> 5 << 2 | v[1] >> 6,
+            0 | 1 => v[i] & 31,
+            2 => v[0] >> 5 << 2 | v[1] >> 6,
+            3..6 => v[i - 1] & 31,
             6 => v[2] >> 5 << 2 | v[3] >> 6,
             _ => v[4] >> 5 << 2 | (v[1] >> 5 & 1) << 1 | v[3] >> 5 & 1,
         }
@@ -291,8 +292,9 @@ pub(crate) mod sherry {
     pub(crate) fn table_bits(pattern: u8, i: usize) -> [(usize, u8); 3] {
         let high = pattern >> 2 << 5;
         match i {
-            0..5 => [(i, pattern), (i, 0), (i, 0)],
-            5 => [(0, high), (1, (pattern & 3) << 6), (1, 0)],
+            0 | 1 => [(i, pattern), (i, 0), (i, 0)],
+            2 => [(0, high), (1, (pattern & 3) << 6), (1, 0)],
+            3..6 => [(i - 1, pattern), (i - 1, 0), (i - 1, 0)],
             6 => [(2, high), (3, (pattern & 3) << 6), (3, 0)],
             _ => [(4, high), (1, (pattern >> 1 & 1) << 5), (3, (pattern & 1) << 5)],
         }

@@ -3,9 +3,10 @@
 use crate::layout::sherry;
 use std::arch::aarch64::{
     int8x16_t, int8x16x2_t, uint8x16_t, vandq_u8, vdupq_n_u8, veorq_u8, vhaddq_u8, vld1q_s8, vld1q_u8, vmulq_u8, vorrq_u8,
-    vqtbl2q_s8, vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vshlq_n_u8, vshrq_n_u8, vsriq_n_u8, vtrn1q_s8,
-    vtrn1q_s16, vtrn2q_s8, vtrn2q_s16,
+    vqtbl2q_s8, vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vshlq_n_u8, vshrq_n_u8, vtrn1q_s8, vtrn1q_s16,
+    vtrn2q_s8, vtrn2q_s16,
 };
+use std::arch::asm;
 
 /// Field `f` of a plane of `BITS`-bit codes.
 #[inline(always)]
@@ -113,29 +114,53 @@ impl Tables {
     }
 }
 
-/// Patterns of a chunk of 128 columns: vector `i` has quads `4i … 4i + 3` of each row.
+/// Patterns of the first half of a chunk of 128 columns, and what the second half needs of it: vector
+/// `i` has quads `4i … 4i + 3` of each row.
 ///
 /// # Safety
 ///
 /// 80 readable bytes.
 #[inline(always)]
-pub(super) unsafe fn sherry(p: *const u8) -> [uint8x16_t; 8] {
-    // SAFETY: five vectors by the caller's promise; NEON is part of the target.
+pub(super) unsafe fn sherry_low(p: *const u8) -> ([uint8x16_t; 4], [uint8x16_t; 2]) {
+    // SAFETY: three of five vectors by the caller's promise; NEON is part of the target.
     unsafe {
-        let v: [uint8x16_t; 5] = std::array::from_fn(|i| vld1q_u8(p.add(16 * i)));
-        let low = |v| vandq_u8(v, vdupq_n_u8(31));
-        let spare = vsriq_n_u8::<1>(vshlq_n_u8::<2>(v[1]), vshlq_n_u8::<2>(v[3]));
-        [
-            low(v[0]),
-            low(v[1]),
-            low(v[2]),
-            low(v[3]),
-            low(v[4]),
-            vshrq_n_u8::<3>(vsriq_n_u8::<3>(v[0], v[1])),
-            vshrq_n_u8::<3>(vsriq_n_u8::<3>(v[2], v[3])),
-            vshrq_n_u8::<3>(vsriq_n_u8::<3>(v[4], spare)),
-        ]
+        let v = [vld1q_u8(p), vld1q_u8(p.add(16)), vld1q_u8(p.add(32))];
+        let high = vshrq_n_u8::<3>(join::<3>(v[0], v[1]));
+        ([low5(v[0]), low5(v[1]), high, low5(v[2])], [v[1], v[2]])
     }
+}
+
+/// Patterns of the second half.
+///
+/// # Safety
+///
+/// 80 readable bytes.
+#[inline(always)]
+pub(super) unsafe fn sherry_high(p: *const u8, kept: [uint8x16_t; 2]) -> [uint8x16_t; 4] {
+    // SAFETY: the last two vectors by the caller's promise; NEON is part of the target.
+    unsafe {
+        let v = [vld1q_u8(p.add(48)), vld1q_u8(p.add(64))];
+        let high = vshrq_n_u8::<3>(join::<3>(kept[1], v[0]));
+        let spare = join::<1>(vshlq_n_u8::<2>(kept[0]), vshlq_n_u8::<2>(v[0]));
+        [low5(v[0]), low5(v[1]), high, vshrq_n_u8::<3>(join::<3>(v[1], spare))]
+    }
+}
+
+#[inline(always)]
+fn low5(v: uint8x16_t) -> uint8x16_t {
+    // SAFETY: NEON is part of the target.
+    unsafe { vandq_u8(v, vdupq_n_u8(31)) }
+}
+
+/// The top `N` bits of `a` above those of `b`. The compiler takes the intrinsic of this one instruction
+/// apart into three, hence assembly.
+#[inline(always)]
+fn join<const N: usize>(mut a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+    // SAFETY: registers only; NEON is part of the target.
+    unsafe {
+        asm!("sri {a:v}.16b, {b:v}.16b, #{n}", a = inout(vreg) a, b = in(vreg) b, n = const N, options(pure, nomem, nostack, preserves_flags));
+    }
+    a
 }
 
 /// By place in the quad (byte = row, quad) to by quad (byte = row, place).

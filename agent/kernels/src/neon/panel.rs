@@ -86,11 +86,15 @@ pub(super) unsafe fn sherry<K: Product>(view: &View, tiles: [*const u8; 2], _: i
     unsafe {
         let tables = Tables::load();
         for c in 0..view.chunks {
-            let patterns = tiles.map(|tile| decode::sherry(tile.add(80 * c)));
-            for i in 0..8 {
-                let w = patterns.map(|p| by_quad(tables.weights(p[i])));
-                cursor.push::<K>(w.map(|w| [w[0], w[1]]));
-                cursor.push::<K>(w.map(|w| [w[2], w[3]]));
+            let at = tiles.map(|tile| tile.add(80 * c));
+            let low = at.map(|p| decode::sherry_low(p));
+            let high = [decode::sherry_high(at[0], low[0].1), decode::sherry_high(at[1], low[1].1)];
+            for patterns in [low.map(|l| l.0), high] {
+                for i in 0..4 {
+                    let w = patterns.map(|p| by_quad(tables.weights(p[i])));
+                    cursor.push::<K>(w.map(|w| [w[0], w[1]]));
+                    cursor.push::<K>(w.map(|w| [w[2], w[3]]));
+                }
             }
         }
     }

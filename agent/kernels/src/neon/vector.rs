@@ -4,8 +4,8 @@ use super::decode::{self, Tables, offset};
 use super::dot::Dot;
 use super::{View, convert, half4};
 use std::arch::aarch64::{
-    float32x4_t, int8x16_t, int32x4_t, uint8x16_t, vaddq_f32, vaddq_s32, vandq_u8, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s32,
-    vdupq_n_u8, vfmaq_laneq_f32, vfmaq_n_f32, vld1q_f32, vld1q_s8, vld1q_u8, vld4q_s8, vmulq_f32, vmulq_n_f32,
+    float32x4_t, int8x16_t, int8x16x4_t, int32x4_t, uint8x16_t, vaddq_f32, vaddq_s32, vandq_u8, vcvtq_f32_s32, vdupq_n_f32,
+    vdupq_n_s32, vdupq_n_u8, vfmaq_laneq_f32, vfmaq_n_f32, vld1q_f32, vld1q_s8, vld1q_u8, vld4q_s8, vmulq_f32, vmulq_n_f32,
     vreinterpretq_s8_u8, vshrq_n_u8, vsraq_n_s32,
 };
 
@@ -36,13 +36,18 @@ unsafe fn quads<D: Dot, const CARRY: usize>(acc: D::Acc, w: [int8x16_t; 4], x: i
     }
 }
 
-/// Two-bit fields of a block of 32 columns, each with an accumulator of its own, so that the middle
-/// fields stay where they are: `acc[0]` holds fields 0 and 3, `acc[1]` four times field 1, `acc[2]`
-/// sixteen times field 2.
+/// Two-bit fields of a block of 32 columns. Where an accumulator is one register, the middle fields
+/// stay where they are in the byte: `acc[0]` holds fields 0 and 3, `acc[1]` four times field 1, `acc[2]`
+/// sixteen times field 2. Otherwise all is in `acc[0]`.
 #[inline(always)]
 unsafe fn fields<D: Dot>(acc: [D::Acc; 3], p: *const u8, x: [int8x16_t; 2]) -> [D::Acc; 3] {
     // SAFETY: two vectors at `p` by the callers' promise.
     unsafe {
+        if !D::NARROW {
+            let w = decode::block::<2, 0>(p);
+            let low = quads::<D, 8>(acc[0], [w[0], w[1], w[2], w[3]], x[0]);
+            return [quads::<D, 8>(low, [w[4], w[5], w[6], w[7]], x[1]), acc[1], acc[2]];
+        }
         let v = [vld1q_u8(p), vld1q_u8(p.add(16))];
         let at = |v: uint8x16_t, mask: u8| vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(mask)));
         let high = |v: uint8x16_t| vreinterpretq_s8_u8(vshrq_n_u8::<6>(v));
@@ -96,8 +101,7 @@ pub(super) unsafe fn row2<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const 
         unsafe {
             let acc = fields::<D>(acc, tile, [x[0], x[1]]);
             let acc = fields::<D>(acc, tile.add(32), [x[2], x[3]]);
-            // Codes are 0, 1, 2: at most 4 · 32 · 127 < 2¹⁵ in `acc[2]` since the last carry.
-            [D::carry(acc[0]), D::carry(acc[1]), D::carry(acc[2])]
+            [D::carry(acc[0]), acc[1], acc[2]]
         }
     }
     // SAFETY: chunks of 64 columns lie in the tiles and in the padded activations.
@@ -138,46 +142,55 @@ pub(super) unsafe fn row3<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const 
 /// Sherry rows. A table look-up yields one place of sixteen patterns, so activations are loaded by
 /// place too: lane `i` of vector `p` has the activations at place `p` of quads `4i … 4i + 3`.
 pub(super) unsafe fn sherry<D: Dot>(view: &View, tiles: [*const u8; 2], x: *const i8) -> [int32x4_t; 2] {
-    /// 128 columns of one tile.
-    #[inline(always)]
-    unsafe fn step<D: Dot>(acc: D::Acc, tables: Tables, tile: *const u8, low: [int8x16_t; 4], high: [int8x16_t; 4]) -> D::Acc {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let p = decode::sherry(tile);
-            let acc = places::<D, 0>(acc, tables.weights(p[0]), low);
-            let acc = places::<D, 1>(acc, tables.weights(p[1]), low);
-            let acc = places::<D, 2>(acc, tables.weights(p[2]), low);
-            let acc = places::<D, 3>(acc, tables.weights(p[3]), low);
-            let acc = places::<D, 0>(acc, tables.weights(p[4]), high);
-            let acc = places::<D, 1>(acc, tables.weights(p[5]), high);
-            let acc = places::<D, 2>(acc, tables.weights(p[6]), high);
-            D::carry(places::<D, 3>(acc, tables.weights(p[7]), high))
-        }
-    }
     // SAFETY: chunks of 128 columns lie in the tiles and in the padded activations.
     unsafe {
         let tables = Tables::load();
-        let mut acc = [D::zero(); 2];
+        let mut acc = [[D::zero(); 2]; 2];
         for c in 0..view.chunks {
-            let low = vld4q_s8(x.add(128 * c));
-            let high = vld4q_s8(x.add(128 * c + 64));
-            let (low, high) = ([low.0, low.1, low.2, low.3], [high.0, high.1, high.2, high.3]);
-            acc = [
-                step::<D>(acc[0], tables, tiles[0].add(80 * c), low, high),
-                step::<D>(acc[1], tables, tiles[1].add(80 * c), low, high),
-            ];
+            let at = tiles.map(|tile| tile.add(80 * c));
+            let place = vld4q_s8(x.add(128 * c));
+            let (p, kept0) = decode::sherry_low(at[0]);
+            acc[0] = places::<D>(acc[0], tables, p, place);
+            let (p, kept1) = decode::sherry_low(at[1]);
+            acc[1] = places::<D>(acc[1], tables, p, place);
+            let place = vld4q_s8(x.add(128 * c + 64));
+            acc[0] = places::<D>(acc[0], tables, decode::sherry_high(at[0], kept0), place);
+            acc[1] = places::<D>(acc[1], tables, decode::sherry_high(at[1], kept1), place);
+            // `map` on an array is not always inlined.
+            acc = [[D::carry(acc[0][0]), D::carry(acc[0][1])], [D::carry(acc[1][0]), D::carry(acc[1][1])]];
         }
-        [D::sum(acc[0]), D::sum(acc[1])]
+        acc.map(|a| vaddq_s32(D::sum(a[0]), D::sum(a[1])))
     }
 }
 
-/// Adds the four places of sixteen patterns.
+/// Adds the four places of 64 columns' patterns to two sums.
 #[inline(always)]
-unsafe fn places<D: Dot, const LANE: i32>(acc: D::Acc, w: [int8x16_t; 4], x: [int8x16_t; 4]) -> D::Acc {
+unsafe fn places<D: Dot>(acc: [D::Acc; 2], tables: Tables, patterns: [uint8x16_t; 4], x: int8x16x4_t) -> [D::Acc; 2] {
+    #[inline(always)]
+    unsafe fn one<D: Dot, const LANE: i32>(
+        acc: [D::Acc; 2],
+        tables: Tables,
+        patterns: uint8x16_t,
+        x: int8x16x4_t,
+    ) -> [D::Acc; 2] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = tables.weights(patterns);
+            if !D::NARROW {
+                let acc0 = D::add::<LANE>(D::add::<LANE>(acc[0], w[0], x.0), w[1], x.1);
+                return [D::add::<LANE>(D::add::<LANE>(acc0, w[2], x.2), w[3], x.3), acc[1]];
+            }
+            let even = D::add::<LANE>(D::add::<LANE>(acc[0], w[0], x.0), w[2], x.2);
+            let odd = D::add::<LANE>(D::add::<LANE>(acc[1], w[1], x.1), w[3], x.3);
+            [even, odd]
+        }
+    }
     // SAFETY: the caller's promise.
     unsafe {
-        let acc = D::add::<LANE>(D::add::<LANE>(acc, w[0], x[0]), w[1], x[1]);
-        D::add::<LANE>(D::add::<LANE>(acc, w[2], x[2]), w[3], x[3])
+        let acc = one::<D, 0>(acc, tables, patterns[0], x);
+        let acc = one::<D, 1>(acc, tables, patterns[1], x);
+        let acc = one::<D, 2>(acc, tables, patterns[2], x);
+        one::<D, 3>(acc, tables, patterns[3], x)
     }
 }
 
