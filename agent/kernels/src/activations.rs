@@ -1,5 +1,6 @@
 //! Activations in eight bits.
 
+use crate::elementwise::versions;
 use crate::layout::BLOCK;
 
 /// Columns that one activation scale covers.
@@ -58,26 +59,51 @@ pub(crate) struct Token<'a> {
 /// Quantises one token: `x.len()` codes, the rest of `out.codes` is zero already.
 pub(crate) fn quantize(x: &[f32], grain: Grain, out: Token<'_>) {
     match grain {
-        Grain::Block => {
-            for (b, block) in x.chunks(BLOCK).enumerate() {
-                let codes = &mut out.codes[b * BLOCK..][..BLOCK];
-                out.scales[b] = codes_of(block, codes);
-                for (half, codes) in codes.chunks_exact(16).enumerate() {
-                    out.sums[2 * b + half] = -codes.iter().map(|&c| i32::from(c)).sum::<i32>();
-                }
-            }
-        }
+        Grain::Block => quantize_blocks(x, out.codes, out.scales, out.sums),
         Grain::Token => {
-            out.scales[0] = codes_of(x, out.codes);
-            out.sums[0] = -out.codes[..x.len()].iter().map(|&c| i32::from(c)).sum::<i32>();
+            out.scales[0] = quantize_token(x, out.codes);
+            out.sums[0] = -sum(&out.codes[..x.len()]);
         }
     }
 }
 
+versions! {
+fn quantize_blocks(x: &[f32], codes: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    let blocks = x.chunks_exact(BLOCK);
+    let (whole, rest) = (blocks.len(), blocks.remainder());
+    for ((block, codes), (scale, sums)) in
+        blocks.zip(codes.chunks_exact_mut(BLOCK)).zip(scales.iter_mut().zip(sums.chunks_exact_mut(2)))
+    {
+        *scale = codes_of(block, codes);
+        sums[0] = -codes[..16].iter().map(|&c| i32::from(c)).sum::<i32>();
+        sums[1] = -codes[16..].iter().map(|&c| i32::from(c)).sum::<i32>();
+    }
+    if !rest.is_empty() {
+        let codes = &mut codes[whole * BLOCK..][..BLOCK];
+        scales[whole] = codes_of(rest, codes);
+        sums[2 * whole] = -sum(&codes[..16]);
+        sums[2 * whole + 1] = -sum(&codes[16..]);
+    }
+}
+}
+
+versions! {
+fn quantize_token(x: &[f32], codes: &mut [i8]) -> f32 {
+    codes_of(x, codes)
+}
+}
+
+versions! {
+fn sum(codes: &[i8]) -> i32 {
+    codes.iter().map(|&c| i32::from(c)).sum()
+}
+}
+
 /// Codes of values that share a scale; the scale.
+#[inline(always)]
 fn codes_of(x: &[f32], codes: &mut [i8]) -> f32 {
     // Bits of |x| order like the values, and NaN above infinity: one integer maximum sees them all.
-    let top = x.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+    let top = x.iter().fold(0, |top: u32, v| top.max(v.to_bits() & 0x7fff_ffff));
     let max = f32::from_bits(top);
     if !max.is_finite() {
         codes[..x.len()].fill(0);
@@ -90,8 +116,8 @@ fn codes_of(x: &[f32], codes: &mut [i8]) -> f32 {
     }
     let inverse = 127.0 / max;
     for (code, v) in codes.iter_mut().zip(x) {
-        // |v · inverse| ≤ 127 within rounding; ties to even, as the vector conversions round.
-        *code = (v * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
+        // |v · inverse| ≤ 127 within rounding. Adding 1.5 · 2²³ rounds to even and leaves the integer in the low byte.
+        *code = (v * inverse + 12_582_912.0).to_bits() as i8;
     }
     scale
 }

@@ -7,6 +7,8 @@
 
 mod inner;
 
+pub(crate) use inner::{Step, by_heads};
+
 use crate::kv::KvLayer;
 use crate::{Kernel, Pool};
 use std::sync::Mutex;

@@ -30,6 +30,8 @@ macro_rules! versions {
     };
 }
 
+pub(crate) use versions;
+
 const WIDE: usize = 16;
 
 /// Sum of 16 partial sums, halves first.

@@ -17,8 +17,9 @@
 //! `v + p · f` in bits `p · f ..` of every byte (`p = 8`: one quad a vector). `W6` is 4 + 2 bits,
 //! `W5` 4 + 1, `W3` 2 + 1: the extra plane holds the high bits.
 //!
-//! `Ternary167`, a chunk of 20 columns, one vector: byte = Σ 3^(4−i) · code(quad i), stretched to
-//! ⌈value · 256 / 243⌉, so that digit `i` is the carry of the `i`-th multiplication by three.
+//! `Ternary167`, a chunk of 20 columns, one vector: value = Σ 3^(4−i) · code(quad i), stretched to
+//! ⌈value · 256 / 243⌉, so that digit `i` is the carry of the `i`-th multiplication by three; the byte is
+//! its complement, because the instruction that averages bytes rounds up.
 //!
 //! `Sherry`, a chunk of 128 columns, five vectors of 32-bit words: word `w` holds the five-bit
 //! patterns of quads `6w … 6w + 5` from bit 0 up; the ten spare bits (31..30 of the five words,
@@ -161,7 +162,7 @@ impl Layout {
                 field(0, main) | if extra > 0 { field(main, extra) << main } else { 0 }
             }
             Coding::Base3 => {
-                let mut b = byte(0);
+                let mut b = !byte(0);
                 for _ in 0..k / 4 {
                     b = b.wrapping_mul(3);
                 }
@@ -212,7 +213,7 @@ impl Layout {
                 Coding::Base3 => {
                     for byte in 0..4 {
                         let value = (0..5).fold(0_u16, |acc, quad| acc * 3 + u16::from(codes[4 * quad + byte]));
-                        chunk[at(0, byte)] = (value * 256).div_ceil(243) as u8;
+                        chunk[at(0, byte)] = !((value * 256).div_ceil(243) as u8);
                     }
                 }
                 Coding::SherryTable => {

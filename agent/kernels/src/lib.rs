@@ -4,6 +4,10 @@
 
 mod activations;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod elementwise;
 mod format;
 mod kernel;
@@ -22,8 +26,10 @@ mod pack;
 mod plain;
 mod pool;
 mod quantize;
+mod random;
 mod scalar;
 mod source;
+mod tiled;
 
 pub use attention::{Query, Span, attention, attention_with};
 pub use elementwise::{

@@ -17,38 +17,75 @@ pub(crate) fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// How long `f` runs on this pool. With one thread this is the thread's own time on the CPU, so that busy
+/// neighbours do not count; with several it is the time on the wall.
+pub fn time(pool: &Pool, f: impl FnOnce()) -> Duration {
+    if pool.threads() == 1
+        && let Some(before) = thread_time()
+    {
+        f();
+        return thread_time().map_or(Duration::ZERO, |after| after.saturating_sub(before));
+    }
+    let began = now();
+    f();
+    began.elapsed()
+}
+
+#[cfg(unix)]
+fn thread_time() -> Option<Duration> {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock writes one timespec.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut t) } == 0;
+    (done && t.tv_sec >= 0).then(|| Duration::new(t.tv_sec as u64, t.tv_nsec as u32))
+}
+
+#[cfg(not(unix))]
+fn thread_time() -> Option<Duration> {
+    None
+}
+
 /// Median of some durations; zero for none.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+pub(crate) fn median(times: Vec<Duration>) -> Duration {
+    quantile(times, 1, 2)
+}
+
+/// The duration that `part / whole` of the others do not exceed; zero for none.
+fn quantile(mut times: Vec<Duration>, part: usize, whole: usize) -> Duration {
     times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    times.get(times.len() * part / whole).copied().unwrap_or_default()
 }
 
 /// Bytes per second that all threads of the pool read together from [`READ_BYTES`] of memory on huge
-/// pages, with the widest loads of this machine and the kernels' prefetch: median of 5 passes. None when
-/// the memory cannot be had.
+/// pages, with the widest loads of this machine and the kernels' prefetch. None when the memory cannot be had.
+///
+/// The memory is read twice in windows of 32 MiB; the rate is the fastest quarter's, because neighbours only
+/// ever take away.
 pub fn read_bandwidth(pool: &Pool) -> Option<f64> {
-    read_bandwidth_of(pool, READ_BYTES, 5)
+    read_bandwidth_of(pool, READ_BYTES, 2)
 }
 
 /// The same over `bytes` and `passes`.
 pub fn read_bandwidth_of(pool: &Pool, bytes: usize, passes: usize) -> Option<f64> {
-    const PART: usize = 256 << 10;
-    let parts = bytes / PART;
-    let mut buffer = Buffer::zeroed(parts * PART)?;
+    const PART: usize = 64 << 10;
+    let window = bytes.min(32 << 20) / PART * PART;
+    if window == 0 {
+        return None;
+    }
+    let windows = bytes / window;
+    let mut buffer = Buffer::zeroed(windows * window)?;
     // Touch every page: a page never written is the shared page of zeros.
     for page in buffer.bytes_mut().chunks_mut(4096) {
         page[0] = 1;
     }
     let start = Start(buffer.as_ptr());
     let kernel = Kernel::available().last().copied().unwrap_or(Kernel::Scalar);
-    let once = || {
-        let began = now();
-        pool.split(parts, 1, &|_, range| read(kernel, start, range.start * PART..range.end * PART));
-        began.elapsed()
-    };
-    once();
-    let time = median((0..passes).map(|_| once()).collect());
-    (time > Duration::ZERO).then(|| (parts * PART) as f64 / time.as_secs_f64())
+    let times = (0..passes.max(1) * windows).map(|i| {
+        let base = i % windows * window;
+        let parts = |_, range: Range<usize>| read(kernel, start, base + range.start * PART..base + range.end * PART);
+        time(pool, || pool.split(window / PART, 16, &parts))
+    });
+    let time = quantile(times.collect(), 1, 4);
+    (time > Duration::ZERO).then(|| window as f64 / time.as_secs_f64())
 }
 
 #[derive(Clone, Copy)]
@@ -59,9 +96,16 @@ unsafe impl Send for Start {}
 unsafe impl Sync for Start {}
 
 fn read(kernel: Kernel, start: Start, range: Range<usize>) {
+    let p = start.0.wrapping_add(range.start);
     match kernel {
-        // SAFETY: the range is whole parts of the buffer.
-        _ => unsafe { read_with::<Plain>(start.0.add(range.start), range.len()) },
+        // SAFETY: the kernel is available, and the range is whole parts of the buffer.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => unsafe { crate::avx512::read(p, range.len()) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 | Kernel::AvxVnni => unsafe { crate::avx2::plain::read(p, range.len()) },
+        // SAFETY: plain Rust runs everywhere; the range as above.
+        _ => unsafe { read_with::<Plain>(p, range.len()) },
     }
 }
 
@@ -79,7 +123,7 @@ pub(crate) unsafe fn read_with<L: Lanes>(p: *const u8, len: usize) {
         let mut at = 0;
         while at < len {
             for line in 0..8 * width / 64 {
-                L::prefetch(p.wrapping_add(at + AHEAD + 64 * line));
+                L::prefetch(p.wrapping_add(at + 64 * line));
             }
             for (i, acc) in acc.iter_mut().enumerate() {
                 *acc = L::or(*acc, L::load(p.add(at + i * width)));
@@ -92,23 +136,16 @@ pub(crate) unsafe fn read_with<L: Lanes>(p: *const u8, len: usize) {
     }
 }
 
-/// How far ahead kernels prefetch: past the page where hardware prefetchers stop (kernel-peers, section 4).
-pub(crate) const AHEAD: usize = 4096 + 512;
-
 /// Operations per second (a multiply-add is two) of `kernel`'s int8 dot product on all threads, from registers:
-/// the limit of a matrix product. Median of 5 runs of about 20 ms. `None` if this machine cannot run it.
+/// the limit of a matrix product. The fastest quarter of 8 runs of a few milliseconds. `None` if this machine cannot run it.
 pub fn int8_peak(pool: &Pool, kernel: Kernel) -> Option<f64> {
-    const ROUNDS: usize = 200_000;
+    const ROUNDS: usize = 50_000;
     if !kernel.is_available() {
         return None;
     }
-    let once = || {
-        let began = now();
-        pool.run(&|_| peak(kernel, ROUNDS));
-        began.elapsed()
-    };
+    let once = || time(pool, || pool.run(&|_| peak(kernel, ROUNDS)));
     once();
-    let time = median((0..5).map(|_| once()).collect());
+    let time = quantile((0..8).map(|_| once()).collect(), 1, 4);
     let lanes = if kernel == Kernel::Scalar { Plain::ROWS } else { kernel.lanes() };
     let operations = 2 * 4 * lanes * CHAINS * ROUNDS * pool.threads();
     (time > Duration::ZERO).then(|| operations as f64 / time.as_secs_f64())
@@ -119,6 +156,15 @@ const CHAINS: usize = 12;
 
 fn peak(kernel: Kernel, rounds: usize) {
     match kernel {
+        // SAFETY: `int8_peak` has asked whether the kernel is available.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => unsafe { crate::avx512::peak(rounds) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::peak(rounds) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::peak(rounds) },
         // SAFETY: plain Rust runs everywhere.
         _ => unsafe { peak_with::<Plain>(rounds) },
     }
@@ -131,11 +177,29 @@ fn peak(kernel: Kernel, rounds: usize) {
 pub(crate) unsafe fn peak_with<L: Lanes>(rounds: usize) {
     // SAFETY: the caller's.
     unsafe {
-        let (w, a) = (black_box(L::splat(0x0102_0304)), black_box(L::splat(0x0403_0201)));
+        if L::FULL_DOT {
+            // One instruction: operands may stay in registers.
+            let (w, a) = (black_box(L::splat(0x0102_0304)), black_box(L::splat(0x0403_0201)));
+            let mut acc = [L::splat(0); CHAINS];
+            for _ in 0..rounds {
+                for acc in &mut acc {
+                    *acc = L::dot(*acc, w, a);
+                }
+            }
+            for acc in acc {
+                black_box(acc);
+            }
+            return;
+        }
+        // Several: loaded anew in every round, no pair twice, so that none can be shared.
+        let (weights, activations) = (black_box([3_u8; 320]), black_box([2_i8; 64]));
         let mut acc = [L::splat(0); CHAINS];
-        for _ in 0..rounds {
-            for acc in &mut acc {
-                *acc = L::dot(*acc, w, a);
+        for round in 0..rounds {
+            let (w, a) = (weights.as_ptr().add(round % 2 * 64), activations.as_ptr().add(round % 8 * 4));
+            let w = [L::load(w), L::load(w.add(64)), L::load(w.add(128))];
+            let a = [L::quad(a), L::quad(a.add(4)), L::quad(a.add(8)), L::quad(a.add(12))];
+            for (i, acc) in acc.iter_mut().enumerate() {
+                *acc = L::dot(*acc, w[i % 3], a[i % 4]);
             }
         }
         for acc in acc {

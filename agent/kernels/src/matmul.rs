@@ -174,21 +174,22 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Tiles of all matrices as one list, in chunks that threads take and steal.
 fn share(pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
-    // Two tiles belong together: the matrix product works on pairs.
-    let pairs = |call: &Call<'_>| call.matrix.layout.tiles().div_ceil(2);
-    let items: usize = calls.iter().map(pairs).sum();
+    // The matrix product takes up to four tiles at once: do not part them.
+    let unit = if calls[0].n == 1 { 1 } else { 4 };
+    let units = |call: &Call<'_>| call.matrix.layout.tiles().div_ceil(unit);
+    let items: usize = calls.iter().map(units).sum();
     let bytes: usize = calls.iter().map(|c| c.matrix.bytes()).sum::<usize>() * calls[0].n;
     let chunk = (CHUNK_BYTES * items).div_ceil(bytes.max(1)).clamp(1, items.div_ceil(pool.threads() * 4).max(1));
     pool.split(items, chunk, &|thread, range| {
         let mut work = workspaces[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut first = 0;
         for call in calls {
-            let here = range.start.max(first)..range.end.min(first + pairs(call));
+            let here = range.start.max(first)..range.end.min(first + units(call));
             if here.start < here.end {
-                let tiles = 2 * (here.start - first)..(2 * (here.end - first)).min(call.matrix.layout.tiles());
+                let tiles = unit * (here.start - first)..(unit * (here.end - first)).min(call.matrix.layout.tiles());
                 run(call, tiles, &mut work);
             }
-            first += pairs(call);
+            first += units(call);
         }
     });
 }
@@ -198,10 +199,18 @@ fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     match call.matrix.kernel {
         Kernel::Scalar => crate::scalar::tiles(call, tiles),
         #[cfg(target_arch = "aarch64")]
-        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => {
-            // SAFETY: `pack` refuses a kernel that the machine cannot run.
-            unsafe { crate::neon::tiles(call, tiles, work) }
-        }
-        _ => crate::scalar::tiles(call, tiles),
+        // SAFETY: `Matrix::pack` refuses kernels that this machine cannot run and packs for their lanes; threads have disjoint tiles.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx512Vnni => unsafe { crate::avx512::tiles(call, tiles, work) },
+        // Kernels of other processors.
+        _ => unreachable!("no matrix is packed for {}", call.matrix.kernel),
     }
 }

@@ -23,7 +23,8 @@ impl Lanes for Plain {
     const ROWS: usize = N;
     const FULL_DOT: bool = true;
     const DOT8_ZERO: i32 = 0;
-    const TOKENS: usize = 4;
+    const PANEL: usize = 2;
+    const TOKENS: usize = 2;
     type I = [u32; N];
     type F = [f32; N];
 
@@ -57,6 +58,14 @@ impl Lanes for Plain {
     #[inline(always)]
     unsafe fn add(a: Self::I, b: Self::I) -> Self::I {
         std::array::from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+    #[inline(always)]
+    unsafe fn xor(a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i] ^ b[i])
     }
     #[inline(always)]
     unsafe fn add8(a: Self::I, b: Self::I) -> Self::I {

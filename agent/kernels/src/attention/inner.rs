@@ -51,14 +51,23 @@ pub(super) fn run(kernel: Kernel, piece: &Piece<'_>, buffers: &mut Buffers, part
 }
 
 #[derive(Clone, Copy)]
-enum Step {
+pub(crate) enum Step {
     Scores,
     Values,
 }
 
 fn dispatch(kernel: Kernel, step: Step, piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial, h: usize, heads: usize) {
     match kernel {
-        // SAFETY: plain Rust runs everywhere; `attention_with` has checked the shapes.
+        // SAFETY: `attention_with` has checked the kernel and the shapes.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Vnni => unsafe { crate::avx512::attend(step, piece, buffers, part, h, heads) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::attend(step, piece, buffers, part, h, heads) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::attend(step, piece, buffers, part, h, heads) },
+        // SAFETY: plain Rust runs everywhere; the shapes as above.
         _ => unsafe { by_heads::<Plain>(step, piece, buffers, part, h, heads) },
     }
 }
