@@ -41,6 +41,8 @@ impl Toolchain {
             ("CARGO_TARGET_DIR", "target/aarch64".to_owned()),
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", linker.clone()),
             ("CC_aarch64_unknown_linux_gnu", linker),
+            // A test that knows the core's instructions from elsewhere than detection reads it.
+            ("WATTLINE_CORE", core.to_owned()),
             (
                 "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
                 format!("qemu-aarch64-static -cpu {core} -L /usr/aarch64-linux-gnu"),

@@ -2,9 +2,9 @@
 
 use crate::layout::sherry;
 use std::arch::aarch64::{
-    int8x16_t, int8x16x2_t, uint8x16_t, vandq_u8, vdupq_n_u8, veorq_u8, vhaddq_u8, vld1q_s8, vld1q_u8, vmulq_u8, vorrq_u8,
-    vqtbl2q_s8, vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vshlq_n_u8, vshrq_n_u8, vtrn1q_s8, vtrn1q_s16,
-    vtrn2q_s8, vtrn2q_s16,
+    int8x16_t, int8x16x2_t, uint8x16_t, vandq_u8, vdupq_n_u8, veorq_u8, vhaddq_u8, vld1q_s8, vld1q_u8, vmulq_u8, vmvnq_u8,
+    vorrq_u8, vqtbl2q_s8, vreinterpretq_s8_s16, vreinterpretq_s8_u8, vreinterpretq_s16_s8, vshlq_n_u8, vshrq_n_u8, vtrn1q_s8,
+    vtrn1q_s16, vtrn2q_s8, vtrn2q_s16,
 };
 use std::arch::asm;
 
@@ -60,7 +60,7 @@ pub(super) unsafe fn block<const MAIN: usize, const EXTRA: usize>(p: *const u8) 
     })
 }
 
-/// Codes of a chunk of 20 columns in base 3: the digit is the carry of a multiplication by three.
+/// Codes of a chunk of 20 columns in base 3, stored as a complement: the digit is the carry of a multiplication by three.
 ///
 /// # Safety
 ///
@@ -69,7 +69,7 @@ pub(super) unsafe fn block<const MAIN: usize, const EXTRA: usize>(p: *const u8) 
 pub(super) unsafe fn base3(p: *const u8) -> [int8x16_t; 5] {
     // SAFETY: 16 bytes by the caller's promise; NEON is part of the target.
     unsafe {
-        let mut v = vld1q_u8(p);
+        let mut v = vmvnq_u8(vld1q_u8(p));
         std::array::from_fn(|_| {
             // ⌊3v / 256⌋ = ⌊(v + ⌊v/2⌋) / 128⌋, and a halving addition does not overflow.
             let digit = vshrq_n_u8::<6>(vhaddq_u8(v, vshrq_n_u8::<1>(v)));

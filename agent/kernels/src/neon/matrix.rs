@@ -6,13 +6,15 @@ use super::dot::{Dot, Sdot};
 use super::panel::OCT;
 use super::vector::Token;
 use super::{convert, half4};
+use crate::limits::CHAINS;
 use crate::matmul::Call;
 use std::arch::aarch64::{
-    float32x4_t, int8x16_t, int32x4_t, vaddq_f32, vaddq_s32, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s32, vfmaq_n_f32, vld1q_s8,
-    vmulq_f32, vmulq_n_f32, vreinterpretq_s8_s32, vreinterpretq_s8_s64, vreinterpretq_s32_s8, vreinterpretq_s32_s64,
+    float32x4_t, int8x16_t, int32x4_t, vaddq_f32, vaddq_s32, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s32, vfmaq_n_f32,
+    vld1q_s8, vmulq_f32, vmulq_n_f32, vreinterpretq_s8_s32, vreinterpretq_s8_s64, vreinterpretq_s32_s8, vreinterpretq_s32_s64,
     vreinterpretq_s64_s8, vreinterpretq_s64_s32, vst1q_s8, vtrn1q_s64, vtrn2q_s64, vzip1q_s32, vzip2q_s32,
 };
 use std::arch::asm;
+use std::hint::black_box;
 
 /// A matrix product in registers. All functions are `unsafe` for one reason: the caller must have
 /// checked that the core has the instructions, and pointers must be valid for what is read or written.
@@ -72,16 +74,24 @@ impl<D: Dot> Product for ByElement<D> {
                 step::<D, T, 0>(&mut acc, w(0), x);
                 step::<D, T, 1>(&mut acc, w(1), x);
                 if CARRY == 2 {
-                    acc = acc.map(|a| a.map(|a| D::carry(a)));
+                    carry::<D, T>(&mut acc);
                 }
                 step::<D, T, 2>(&mut acc, w(2), x);
                 step::<D, T, 3>(&mut acc, w(3), x);
                 if CARRY <= 4 || s % 2 == 1 {
-                    acc = acc.map(|a| a.map(|a| D::carry(a)));
+                    carry::<D, T>(&mut acc);
                 }
             }
             acc.map(|a| a.map(|a| D::sum(a)))
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn carry<D: Dot, const T: usize>(acc: &mut [[D::Acc; 2]; T]) {
+    for acc in acc {
+        // SAFETY: the caller's promise.
+        unsafe { *acc = [D::carry(acc[0]), D::carry(acc[1])] };
     }
 }
 
@@ -168,6 +178,25 @@ unsafe fn smmla(mut acc: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
         );
     }
     acc
+}
+
+/// Rounds of [`CHAINS`] independent `smmla`.
+///
+/// # Safety
+///
+/// The machine has i8mm.
+pub(super) unsafe fn peak(rounds: usize) {
+    // SAFETY: registers only.
+    unsafe {
+        let (a, b) = (black_box(vdupq_n_s8(3)), black_box(vdupq_n_s8(2)));
+        let mut acc = [vdupq_n_s32(0); CHAINS];
+        for _ in 0..rounds {
+            for acc in &mut acc {
+                *acc = smmla(*acc, a, b);
+            }
+        }
+        black_box(acc);
+    }
 }
 
 /// Integer sums of all tokens over whole rows.

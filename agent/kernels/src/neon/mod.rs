@@ -11,14 +11,18 @@
 
 mod decode;
 mod dot;
+mod lanes;
 mod matrix;
 mod panel;
 mod vector;
 
 use crate::Kernel;
+use crate::attention::{Buffers, Partial, Piece, Step, by_heads};
 use crate::layout::{Coding, Scaling};
+use crate::limits::{peak_with, read_with};
 use crate::matmul::{Call, Workspace};
 use dot::{Sdot, Smlal};
+use lanes::Four;
 use matrix::{ByElement, Mmla, Product};
 use panel::Fill;
 use std::arch::aarch64::{
@@ -56,6 +60,55 @@ pub(crate) unsafe fn tiles(call: &Call<'_>, range: Range<usize>, work: &mut Work
             Kernel::NeonI8mm => tiles_by::<Mmla>(call, range, work),
             Kernel::NeonDotprod => tiles_by::<ByElement<Sdot>>(call, range, work),
             _ => tiles_by::<ByElement<Smlal>>(call, range, work),
+        }
+    }
+}
+
+/// One step of attention to a piece.
+///
+/// # Safety
+///
+/// The machine has the instructions of `kernel`; the rest as for [`by_heads`].
+pub(crate) unsafe fn attend(
+    kernel: Kernel,
+    step: Step,
+    piece: &Piece<'_>,
+    buffers: &mut Buffers,
+    part: &mut Partial,
+    h: usize,
+    heads: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match kernel {
+            Kernel::Neon => by_heads::<Four<Smlal>>(step, piece, buffers, part, h, heads),
+            _ => by_heads::<Four<Sdot>>(step, piece, buffers, part, h, heads),
+        }
+    }
+}
+
+/// Reads `len` bytes.
+///
+/// # Safety
+///
+/// As for [`read_with`].
+pub(crate) unsafe fn read(p: *const u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { read_with::<Four<Smlal>>(p, len) }
+}
+
+/// Rounds of the kernel's fastest integer instruction.
+///
+/// # Safety
+///
+/// The machine has the instructions of `kernel`.
+pub(crate) unsafe fn peak(kernel: Kernel, rounds: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match kernel {
+            Kernel::NeonI8mm => matrix::peak(rounds),
+            Kernel::NeonDotprod => peak_with::<Four<Sdot>>(rounds),
+            _ => peak_with::<Four<Smlal>>(rounds),
         }
     }
 }
