@@ -5,7 +5,7 @@
 //! Emulation shows that results are right and that dispatch takes only what a CPU has. It says
 //! nothing about speed.
 
-mod toolchain;
+pub(crate) mod toolchain;
 
 use crate::run::{Done, cargo, cargo_with, members};
 use toolchain::Toolchain;

@@ -6,6 +6,7 @@
 mod aarch64;
 mod asan;
 mod demo;
+mod instructions;
 mod model;
 mod packages;
 mod run;
@@ -21,6 +22,7 @@ cargo xtask TASK
   test          install what is missing, then all checks and tests (what CI runs)
   examples      plan every example scenario and check that a seed gives the same bytes twice
   aarch64       build for aarch64 and run the light crates' tests under emulation, kernels on three CPU models
+  instructions  instructions per weight of the kernels, counted under emulation, as a table
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   fetch-model   the real model that tests read, checked by its digest
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "examples" => demo::examples(),
         "aarch64" => aarch64::aarch64(),
+        "instructions" => instructions::count(),
         "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
         "fetch-model" => model::fetch(),

@@ -2,7 +2,7 @@
 //!
 //! `multiply KERNEL FORMAT ROWS COLS TOKENS TIMES`
 
-use kernels::{Dense, Format, Kernel, Matrix, Pool, Scratch, Wait, matmul};
+use kernels::{Format, Kernel, Matrix, Pool, Scratch, Wait, matmul};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,11 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected four sizes: ROWS COLS TOKENS TIMES".into());
     };
     let value = |i: usize| (i * 37 % 101) as f32 - 50.0;
-    let weights: Vec<f32> = (0..rows * cols).map(value).collect();
     let x: Vec<f32> = (0..tokens * cols).map(value).collect();
     let pool = Pool::new(1, Wait::Park);
-    let source = Dense::new(&weights, rows, cols).ok_or("sizes do not agree")?;
-    let matrix = Matrix::pack(&source, format, kernel, &pool)?;
+    let matrix = Matrix::random(rows, cols, format, kernel, 1, &pool)?;
     let mut y = vec![0.0; tokens * rows];
     let mut scratch = Scratch::new();
     for _ in 0..times {

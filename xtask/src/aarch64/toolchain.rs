@@ -8,13 +8,13 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// Written last: a set-up that was cut off starts again.
 const STAMP: &str = "complete";
 
-pub(super) struct Toolchain {
+pub(crate) struct Toolchain {
     prefix: PathBuf,
 }
 
 impl Toolchain {
     /// Sets up what is missing and says which versions there are.
-    pub(super) fn provide() -> Result<Self, String> {
+    pub(crate) fn provide() -> Result<Self, String> {
         packages::install_aarch64()?;
         let tools = Self { prefix: cache().join("aarch64") };
         if !tools.prefix.join(STAMP).is_file() {
@@ -28,7 +28,7 @@ impl Toolchain {
     }
 
     /// What cargo needs to build for aarch64 and to run the result on an emulated core.
-    pub(super) fn env(&self, core: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn env(&self, core: &str) -> Vec<(&'static str, String)> {
         let program = |name: &str| self.root().join("usr/bin").join(name).display().to_string();
         let linker = "aarch64-linux-gnu-gcc".to_owned();
         vec![

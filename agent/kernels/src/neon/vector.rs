@@ -244,8 +244,8 @@ unsafe fn one<D: Dot, const MAIN: usize, const EXTRA: usize, const GROUPS: usize
     // SAFETY: the caller's promise.
     unsafe {
         let dots = groups::<D, MAIN, EXTRA, GROUPS>(codes, x.codes);
-        for g in 0..GROUPS {
-            let sum = if zero == 0 { dots[g] } else { vaddq_s32(dots[g], vdupq_n_s32(zero * x.total[g])) };
+        for (g, dots) in dots.into_iter().enumerate().take(GROUPS) {
+            let sum = if zero == 0 { dots } else { vaddq_s32(dots, vdupq_n_s32(zero * x.total[g])) };
             let mut part = vmulq_f32(vcvtq_f32_s32(sum), half4(scales.add(8 * g)));
             if AFFINE {
                 // Minima follow the scales of both blocks of the chunk.
