@@ -66,23 +66,31 @@ impl<D: Dot> Product for ByElement<D> {
         unsafe {
             let mut acc = [[D::zero(); 2]; T];
             for s in 0..columns / 16 {
-                let x = x.map(|x| vld1q_s8(x.add(16 * s)));
+                // Loops, not `map`: on arrays of vectors it is not always inlined.
+                let mut v = [vdupq_n_s8(0); T];
+                for (v, x) in v.iter_mut().zip(&x) {
+                    *v = vld1q_s8(x.add(16 * s));
+                }
                 let w = |quad: usize| {
                     let p = panel.add((4 * s + quad) * 32).cast::<i8>();
                     [vld1q_s8(p), vld1q_s8(p.add(16))]
                 };
-                step::<D, T, 0>(&mut acc, w(0), x);
-                step::<D, T, 1>(&mut acc, w(1), x);
+                step::<D, T, 0>(&mut acc, w(0), &v);
+                step::<D, T, 1>(&mut acc, w(1), &v);
                 if CARRY == 2 {
                     carry::<D, T>(&mut acc);
                 }
-                step::<D, T, 2>(&mut acc, w(2), x);
-                step::<D, T, 3>(&mut acc, w(3), x);
+                step::<D, T, 2>(&mut acc, w(2), &v);
+                step::<D, T, 3>(&mut acc, w(3), &v);
                 if CARRY <= 4 || s % 2 == 1 {
                     carry::<D, T>(&mut acc);
                 }
             }
-            acc.map(|a| a.map(|a| D::sum(a)))
+            let mut sums = [[vdupq_n_s32(0); 2]; T];
+            for (sums, acc) in sums.iter_mut().zip(acc) {
+                *sums = [D::sum(acc[0]), D::sum(acc[1])];
+            }
+            sums
         }
     }
 }
@@ -97,8 +105,8 @@ unsafe fn carry<D: Dot, const T: usize>(acc: &mut [[D::Acc; 2]; T]) {
 
 /// One quad of both tiles times all tokens.
 #[inline(always)]
-unsafe fn step<D: Dot, const T: usize, const LANE: i32>(acc: &mut [[D::Acc; 2]; T], w: [int8x16_t; 2], x: [int8x16_t; T]) {
-    for (acc, x) in acc.iter_mut().zip(x) {
+unsafe fn step<D: Dot, const T: usize, const LANE: i32>(acc: &mut [[D::Acc; 2]; T], w: [int8x16_t; 2], x: &[int8x16_t; T]) {
+    for (acc, &x) in acc.iter_mut().zip(x) {
         // SAFETY: the caller's promise.
         unsafe {
             acc[0] = D::add::<LANE>(acc[0], w[0], x);
@@ -138,11 +146,14 @@ impl Product for Mmla {
             // acc[t][p]: tokens t and t + 1 (t even in `T / 2` pairs) by the rows of pair p.
             let mut acc = [[vdupq_n_s32(0); 2]; T];
             for s in 0..columns / 16 {
-                let x = x.map(|x| vreinterpretq_s64_s8(vld1q_s8(x.add(16 * s))));
+                let mut v = [vreinterpretq_s64_s8(vdupq_n_s8(0)); T];
+                for (v, x) in v.iter_mut().zip(&x) {
+                    *v = vreinterpretq_s64_s8(vld1q_s8(x.add(16 * s)));
+                }
                 for oct in 0..2 {
                     let w: [int8x16_t; 4] = std::array::from_fn(|i| vld1q_s8(panel.add((2 * s + oct) * OCT + 16 * i).cast()));
                     for t in (0..T).step_by(2) {
-                        let tokens = if oct == 0 { vtrn1q_s64(x[t], x[t + 1]) } else { vtrn2q_s64(x[t], x[t + 1]) };
+                        let tokens = if oct == 0 { vtrn1q_s64(v[t], v[t + 1]) } else { vtrn2q_s64(v[t], v[t + 1]) };
                         let tokens = vreinterpretq_s8_s64(tokens);
                         acc[t][0] = smmla(acc[t][0], tokens, w[0]);
                         acc[t][1] = smmla(acc[t][1], tokens, w[1]);
@@ -152,13 +163,15 @@ impl Product for Mmla {
                 }
             }
             // From [token][row of a pair] to one token's four rows of each tile.
-            std::array::from_fn(|t| {
-                let tile = |i: usize| {
-                    let [a, b] = acc[t / 2 * 2 + i].map(|v| vreinterpretq_s64_s32(v));
-                    vreinterpretq_s32_s64(if t % 2 == 0 { vtrn1q_s64(a, b) } else { vtrn2q_s64(a, b) })
-                };
-                [tile(0), tile(1)]
-            })
+            let mut sums = [[vdupq_n_s32(0); 2]; T];
+            for t in (0..T).step_by(2) {
+                for i in 0..2 {
+                    let (a, b) = (vreinterpretq_s64_s32(acc[t + i][0]), vreinterpretq_s64_s32(acc[t + i][1]));
+                    sums[t][i] = vreinterpretq_s32_s64(vtrn1q_s64(a, b));
+                    sums[t + 1][i] = vreinterpretq_s32_s64(vtrn2q_s64(a, b));
+                }
+            }
+            sums
         }
     }
 }
@@ -269,15 +282,19 @@ unsafe fn block_by<K: Product, const MAIN: usize, const EXTRA: usize, const GROU
             let mut y = [[vdupq_n_f32(0.0); 2]; T];
             for g in 0..2 * view.chunks * GROUPS {
                 let (b, in_chunk) = (g / GROUPS, g % (2 * GROUPS));
-                let x = tokens.map(|t| t.codes.add(g * group));
+                let mut x = [tokens[0].codes; T];
+                for (x, token) in x.iter_mut().zip(&tokens) {
+                    *x = token.codes.add(g * group);
+                }
                 let sums = match MAIN + EXTRA {
                     8 => K::sums::<T, 2>(panel.add(8 * g * group), group, x),
                     6 => K::sums::<T, 4>(panel.add(8 * g * group), group, x),
                     _ => K::sums::<T, 8>(panel.add(8 * g * group), group, x),
                 };
-                let at = tiles.map(|tile| tile.add(b / 2 * view.chunk + 2 * bytes + in_chunk * 8));
-                let scale = at.map(|p| half4(p));
-                let min = if AFFINE { at.map(|p| half4(p.add(2 * GROUPS * 8))) } else { scale };
+                let offset = b / 2 * view.chunk + 2 * bytes + in_chunk * 8;
+                let at = [tiles[0].add(offset), tiles[1].add(offset)];
+                let scale = [half4(at[0]), half4(at[1])];
+                let min = if AFFINE { [half4(at[0].add(2 * GROUPS * 8)), half4(at[1].add(2 * GROUPS * 8))] } else { scale };
                 for t in 0..T {
                     let minus = tokens[t].sums.add(2 * b);
                     let total = if GROUPS == 1 { -(*minus + *minus.add(1)) } else { -*minus.add(g % 2) };
