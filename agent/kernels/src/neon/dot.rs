@@ -92,9 +92,11 @@ impl Dot for Smlal {
     }
 
     #[inline(always)]
-    unsafe fn add<const LANE: i32>(acc: Wide, w: int8x16_t, x: int8x16_t) -> Wide {
-        // SAFETY: NEON is part of the target.
+    unsafe fn add<const LANE: i32>(acc: Wide, mut w: int8x16_t, x: int8x16_t) -> Wide {
+        // SAFETY: NEON is part of the target. The empty assembly hides that codes are not negative: the
+        // compiler, where it sees that, makes three instructions of each of the two.
         unsafe {
+            asm!("/* {w:v} */", w = inout(vreg) w, options(pure, nomem, nostack, preserves_flags));
             let x = vreinterpretq_s8_s32(vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x)));
             let low = vmlal_s8(acc.short[0], vget_low_s8(w), vget_low_s8(x));
             Wide { short: [low, vmlal_high_s8(acc.short[1], w, x)], long: acc.long }
