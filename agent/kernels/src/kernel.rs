@@ -8,6 +8,12 @@ use std::fmt;
 pub enum Kernel {
     /// The specification; runs everywhere.
     Scalar,
+    /// aarch64 without extensions (Cortex-A72).
+    Neon,
+    /// aarch64 with `sdot` (Cortex-A76, Cortex-A78AE).
+    NeonDotprod,
+    /// aarch64 with `sdot` and `smmla`.
+    NeonI8mm,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
     /// The same registers with the 256-bit dot product.
@@ -18,12 +24,16 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel that this build knows, slowest first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
+    pub const ALL: [Self; 7] =
+        [Self::Scalar, Self::Neon, Self::NeonDotprod, Self::NeonI8mm, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
 
     /// Short name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            Self::Neon => "neon",
+            Self::NeonDotprod => "neon-dotprod",
+            Self::NeonI8mm => "neon-i8mm",
             Self::Avx2 => "avx2",
             Self::AvxVnni => "avx-vnni",
             Self::Avx512Vnni => "avx512-vnni",
@@ -51,6 +61,15 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
             }
+            // NEON is part of the target.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDotprod => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonI8mm => Self::NeonDotprod.is_available() && std::arch::is_aarch64_feature_detected!("i8mm"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon | Self::NeonDotprod | Self::NeonI8mm => false,
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => false,
         }
@@ -65,6 +84,7 @@ impl Kernel {
     pub(crate) const fn lanes(self) -> usize {
         match self {
             Self::Scalar => 1,
+            Self::Neon | Self::NeonDotprod | Self::NeonI8mm => 4,
             Self::Avx2 | Self::AvxVnni => 8,
             Self::Avx512Vnni => 16,
         }

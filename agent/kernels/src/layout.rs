@@ -24,6 +24,11 @@
 //! `Sherry`, a chunk of 128 columns, five vectors of 32-bit words: word `w` holds the five-bit
 //! patterns of quads `6w … 6w + 5` from bit 0 up; the ten spare bits (31..30 of the five words,
 //! word 0 lowest) hold quads 30 and 31. Exactly 1.25 bits a weight.
+//!
+//! `SherryTable`, a chunk of 128 columns and four rows, five vectors: index vector `i` has, at byte
+//! `4 · row + j`, the pattern of quad `4i + j`, so that a byte table yields one place of sixteen
+//! patterns. Five index vectors are the low bits of the five vectors, the three others share the high
+//! bits ([`sherry::table_pattern`]): two shifts bring each together.
 
 use crate::Format;
 
@@ -45,9 +50,14 @@ pub(crate) enum Scaling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
     Half,
-    Planes { main: usize, extra: usize },
+    Planes {
+        main: usize,
+        extra: usize,
+    },
     Base3,
     Sherry,
+    /// For byte tables of 32 entries, where no word table of 32 exists (four lanes).
+    SherryTable,
 }
 
 /// Byte positions inside a packed matrix.
@@ -78,6 +88,7 @@ impl Layout {
             Format::W3 => Coding::Planes { main: 2, extra: 1 },
             Format::W2 | Format::Ternary => Coding::Planes { main: 2, extra: 0 },
             Format::Ternary167 => Coding::Base3,
+            Format::Sherry if lanes == 4 => Coding::SherryTable,
             Format::Sherry => Coding::Sherry,
         };
         let vector = 4 * lanes;
@@ -85,7 +96,7 @@ impl Layout {
             Coding::Half => (1, 2 * lanes),
             Coding::Planes { main, extra } => (2 * BLOCK, 2 * (main + extra) * vector),
             Coding::Base3 => (20, vector),
-            Coding::Sherry => (128, 5 * vector),
+            Coding::Sherry | Coding::SherryTable => (128, 5 * vector),
         };
         let scales = match scaling {
             Scaling::Half | Scaling::Row => 0,
@@ -171,6 +182,11 @@ impl Layout {
                 };
                 sherry::trits(pattern as u8 & 31)[k % 4]
             }
+            Coding::SherryTable => {
+                let at = r * 4 + k / 4 % 4;
+                let bytes: [u8; 5] = std::array::from_fn(|v| chunk[v * 16 + at]);
+                sherry::trits(sherry::table_pattern(bytes, k / 16))[k % 4]
+            }
         }
     }
 
@@ -198,6 +214,15 @@ impl Layout {
                     for byte in 0..4 {
                         let value = (0..5).fold(0_u16, |acc, quad| acc * 3 + u16::from(codes[4 * quad + byte]));
                         chunk[at(0, byte)] = !((value * 256).div_ceil(243) as u8);
+                    }
+                }
+                Coding::SherryTable => {
+                    for (i, trits) in codes.chunks_exact(4).enumerate() {
+                        let pattern = sherry::pattern([trits[0], trits[1], trits[2], trits[3]]);
+                        let at = r * 4 + i % 4;
+                        for (vector, bits) in sherry::table_bits(pattern, i / 4) {
+                            chunk[vector * 16 + at] |= bits;
+                        }
                     }
                 }
                 Coding::Sherry => {
@@ -252,6 +277,29 @@ pub(crate) mod sherry {
         }
         words
     };
+
+    /// Pattern of index vector `i` in the bytes at one place of the five vectors of `SherryTable`.
+    pub(crate) fn table_pattern(v: [u8; 5], i: usize) -> u8 {
+        match i {
+            0 | 1 => v[i] & 31,
+            2 => v[0] >> 5 << 2 | v[1] >> 6,
+            3..6 => v[i - 1] & 31,
+            6 => v[2] >> 5 << 2 | v[3] >> 6,
+            _ => v[4] >> 5 << 2 | (v[1] >> 5 & 1) << 1 | v[3] >> 5 & 1,
+        }
+    }
+
+    /// Where [`table_pattern`] finds a pattern: vectors and the bits to set in them.
+    pub(crate) fn table_bits(pattern: u8, i: usize) -> [(usize, u8); 3] {
+        let high = pattern >> 2 << 5;
+        match i {
+            0 | 1 => [(i, pattern), (i, 0), (i, 0)],
+            2 => [(0, high), (1, (pattern & 3) << 6), (1, 0)],
+            3..6 => [(i - 1, pattern), (i - 1, 0), (i - 1, 0)],
+            6 => [(2, high), (3, (pattern & 3) << 6), (3, 0)],
+            _ => [(4, high), (1, (pattern >> 1 & 1) << 5), (3, (pattern & 1) << 5)],
+        }
+    }
 
     /// Pattern of four codes with exactly one zero weight (code 1).
     pub(crate) fn pattern(codes: [u8; 4]) -> u8 {

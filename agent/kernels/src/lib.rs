@@ -12,6 +12,7 @@ mod elementwise;
 mod format;
 mod kernel;
 mod kv;
+#[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
 mod lanes;
 mod layout;
 pub mod limits;
@@ -20,13 +21,17 @@ mod matmul;
 mod matrix;
 mod measure;
 mod memory;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
+#[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
 mod plain;
 mod pool;
 mod quantize;
 mod random;
 mod scalar;
 mod source;
+#[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
 mod tiled;
 
 pub use attention::{Query, Span, attention, attention_with};

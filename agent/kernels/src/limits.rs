@@ -104,6 +104,9 @@ fn read(kernel: Kernel, start: Start, range: Range<usize>) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx2 | Kernel::AvxVnni => unsafe { crate::avx2::plain::read(p, range.len()) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::read(p, range.len()) },
         // SAFETY: plain Rust runs everywhere; the range as above.
         _ => unsafe { read_with::<Plain>(p, range.len()) },
     }
@@ -147,12 +150,14 @@ pub fn int8_peak(pool: &Pool, kernel: Kernel) -> Option<f64> {
     once();
     let time = quantile((0..8).map(|_| once()).collect(), 1, 4);
     let lanes = if kernel == Kernel::Scalar { Plain::ROWS } else { kernel.lanes() };
-    let operations = 2 * 4 * lanes * CHAINS * ROUNDS * pool.threads();
+    // `smmla` sums eight products a lane, every other instruction four.
+    let products = if kernel == Kernel::NeonI8mm { 8 } else { 4 };
+    let operations = 2 * products * lanes * CHAINS * ROUNDS * pool.threads();
     (time > Duration::ZERO).then(|| operations as f64 / time.as_secs_f64())
 }
 
 /// Independent accumulators: more than latency times throughput of any dot product (5 cycles, 2 a cycle).
-const CHAINS: usize = 12;
+pub(crate) const CHAINS: usize = 12;
 
 fn peak(kernel: Kernel, rounds: usize) {
     match kernel {
@@ -165,6 +170,9 @@ fn peak(kernel: Kernel, rounds: usize) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx2 => unsafe { crate::avx2::plain::peak(rounds) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::peak(kernel, rounds) },
         // SAFETY: plain Rust runs everywhere.
         _ => unsafe { peak_with::<Plain>(rounds) },
     }

@@ -198,8 +198,11 @@ fn share(pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
 fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     match call.matrix.kernel {
         Kernel::Scalar => crate::scalar::tiles(call, tiles),
+        #[cfg(target_arch = "aarch64")]
         // SAFETY: `Matrix::pack` refuses kernels that this machine cannot run and packs for their lanes; threads have disjoint tiles.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::tiles(call, tiles, work) },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Kernel::Avx2 => unsafe { crate::avx2::plain::tiles(call, tiles, work) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
@@ -207,7 +210,7 @@ fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx512Vnni => unsafe { crate::avx512::tiles(call, tiles, work) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni => unreachable!("no matrix is packed for {}", call.matrix.kernel),
+        // Kernels of other processors.
+        _ => unreachable!("no matrix is packed for {}", call.matrix.kernel),
     }
 }

@@ -3,6 +3,7 @@
 //! `WATTLINE_CASES=100000` runs that many random cases for every kernel.
 
 mod attention;
+mod cores;
 mod exact;
 mod matmul;
 mod support;

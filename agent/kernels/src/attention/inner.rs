@@ -67,6 +67,11 @@ fn dispatch(kernel: Kernel, step: Step, piece: &Piece<'_>, buffers: &mut Buffers
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx2 => unsafe { crate::avx2::plain::attend(step, piece, buffers, part, h, heads) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe {
+            crate::neon::attend(kernel, step, piece, buffers, part, h, heads);
+        },
         // SAFETY: plain Rust runs everywhere; the shapes as above.
         _ => unsafe { by_heads::<Plain>(step, piece, buffers, part, h, heads) },
     }

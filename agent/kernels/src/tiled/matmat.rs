@@ -96,6 +96,8 @@ unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chun
                     (_, 1) => planes::<L, 2, 1>(p, to),
                     _ => planes::<L, 2, 0>(p, to),
                 },
+                // The layout of `neon`, which has products of its own.
+                Coding::SherryTable => {}
                 Coding::Base3 => {
                     let digits = codes::base3::<L>(p);
                     for (quad, code) in digits.into_iter().enumerate() {
