@@ -155,7 +155,7 @@ impl Layout {
                 for _ in 0..k / 4 {
                     b = b.wrapping_mul(3);
                 }
-                (u16::from(b) * 3 >> 8) as u8
+                ((u16::from(b) * 3) >> 8) as u8
             }
             Coding::Sherry => {
                 let word = |w: usize| {
@@ -261,5 +261,4 @@ pub(crate) mod sherry {
 }
 
 #[cfg(test)]
-#[path = "layout_tests.rs"]
 mod tests;
