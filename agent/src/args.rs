@@ -85,7 +85,7 @@ impl From<Waiting> for Wait {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Draw {
     /// 0: always the likeliest token
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) temperature: f32,
     /// Only so many of the likeliest; 0: all
     #[arg(long, default_value_t = 0)]

@@ -9,8 +9,19 @@ pub(crate) fn root() -> PathBuf {
 
 /// The program, run in the repository's root with one thread.
 pub(crate) fn agent(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+    let mut command = program();
     command.args(args).current_dir(root()).env("NO_COLOR", "1").env("COLUMNS", "100");
+    command
+}
+
+/// The program itself; under the emulator that runs these tests, where one does.
+fn program() -> Command {
+    let binary = env!("CARGO_BIN_EXE_agent");
+    let runner = std::env::var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER").ok().filter(|_| cfg!(target_arch = "aarch64"));
+    let Some(runner) = runner else { return Command::new(binary) };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or(binary));
+    command.args(words).arg(binary);
     command
 }
 

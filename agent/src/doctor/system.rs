@@ -59,7 +59,7 @@ impl System {
 /// Whether a file could be made in a folder, or in the one in which it would be made. Nothing is left there.
 fn writable(folder: &std::path::Path) -> bool {
     let Some(there) = folder.ancestors().find(|p| p.exists()) else { return false };
-    rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_ok()
+    there.is_dir() && rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// Name of the processor, as the system gives it.
@@ -127,6 +127,7 @@ mod tests {
     fn folders_that_cannot_be_are_not_writable() {
         let folder = tempfile::tempdir().expect("writable");
         assert!(writable(&folder.path().join("a/b")));
-        assert!(!writable(std::path::Path::new("/proc/a")));
+        std::fs::write(folder.path().join("file"), "").expect("writable");
+        assert!(!writable(&folder.path().join("file/below")));
     }
 }
