@@ -99,7 +99,7 @@ pub(crate) struct Draw {
     /// Logits of the last 64 tokens are divided by this
     #[arg(long, default_value_t = 1.0)]
     pub(crate) repeat_penalty: f32,
-    /// Same seed, same text
+    /// Same seed, same text, with the same kernel and batch (their sums round differently)
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
