@@ -40,7 +40,7 @@ struct Panel {
 pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     // SAFETY: the caller's.
     unsafe {
-        if L::PANEL == 4 && !matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+        if const { L::PANEL == 4 } && !matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
             panels::<L, 4>(call, tiles, work);
         } else {
             panels::<L, 2>(call, tiles, work);
@@ -195,20 +195,27 @@ struct At {
 #[inline(always)]
 unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
     let wide = matches!(call.matrix.layout.coding, Coding::Planes { main: 8, .. });
-    // SAFETY: the caller's; and `T` tokens are left.
+    // SAFETY: the caller's; and `T` tokens are left. What the constants rule out is not compiled.
     unsafe {
-        match (call.matrix.layout.scaling, wide) {
-            (Scaling::Half, _) => floats::<L, M, T>(call, panel, at),
-            (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
-            (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
-            (Scaling::Block { group: 16, affine: false }, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
-            (Scaling::Block { group: 16, affine: true }, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
-            (Scaling::Block { affine: false, .. }, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
-            (Scaling::Block { affine: true, .. }, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
-            (Scaling::Block { group: 16, affine: false }, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
-            (Scaling::Block { group: 16, affine: true }, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
-            (Scaling::Block { affine: false, .. }, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
-            (Scaling::Block { affine: true, .. }, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
+        if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
+            if const { M == 2 && T <= L::GROUP } {
+                match (group, affine, wide) {
+                    (16, false, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
+                    (16, true, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
+                    (_, false, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
+                    (_, true, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
+                    (16, false, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
+                    (16, true, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
+                    (_, false, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
+                    (_, true, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
+                }
+            }
+        } else if const { M == L::PANEL && T <= L::TOKENS } {
+            match (call.matrix.layout.scaling, wide) {
+                (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
+                (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
+                _ => floats::<L, M, T>(call, panel, at),
+            }
         }
     }
 }
