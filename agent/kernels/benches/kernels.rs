@@ -6,7 +6,9 @@
 //! before and after it, and weights per second; the fastest quarter of the runs, beside the median. Prefill: `tokens` tokens times 4096 × 2048, as operations per second
 //! and share of the kernel's int8 peak.
 
-use kernels::{Format, Kernel, Matrix, Pool, Scratch, Wait, limits, matmul};
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints its table")]
+
+use kernels::{Format, Kernel, KvLayer, Matrix, Pool, Query, Scratch, Span, Wait, attention_with, limits, matmul};
 use std::time::Duration;
 
 fn option(name: &str) -> Option<String> {
@@ -44,6 +46,31 @@ fn main() {
             line(&pool, format, *kernel, *peak, mib << 20, tokens, rounds);
         }
     }
+    println!("| attention, 32 heads over 8 of 128, 4096 positions | kernel | ms | GB/s of the cache |");
+    println!("| --- | --- | ---: | ---: |");
+    for bits in [16, 8, 4] {
+        for (kernel, _) in peaks.iter().filter(|(k, _)| option("kernel").map_or(*k != Kernel::Scalar, |n| n == k.name())) {
+            attend(&pool, *kernel, bits, rounds);
+        }
+    }
+}
+
+/// One token's attention in one layer of an 8B shape.
+fn attend(pool: &Pool, kernel: Kernel, bits: u8, rounds: usize) {
+    let (heads, kv_heads, dim, len) = (32, 8, 128, 4096);
+    let values: Vec<f32> = (0..len * kv_heads * dim).map(|i| (i as f32 * 0.37).sin()).collect();
+    let mut layer = KvLayer::new(kv_heads, dim, bits);
+    layer.append(&values, &values, len);
+    let spans = [Span { layer: &layer, start: 0, len }];
+    let q = &values[..heads * dim];
+    let mut out = vec![0.0; heads * dim];
+    let (_, best) =
+        time(pool, 4 * rounds, |_| attention_with(kernel, pool, &[Query { q, spans: &spans }], heads, 0.088, None, &mut out));
+    println!(
+        "| {bits} bits | {kernel} | {:.2} | {:.1} |",
+        best.as_secs_f64() * 1e3,
+        layer.bytes() as f64 / best.as_secs_f64() / 1e9
+    );
 }
 
 fn line(pool: &Pool, format: Format, kernel: Kernel, peak: f64, bytes: usize, tokens: usize, rounds: usize) {

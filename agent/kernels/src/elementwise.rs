@@ -301,5 +301,4 @@ pub fn softmax(x: &mut [f32]) {
 }
 
 #[cfg(test)]
-#[path = "elementwise_tests.rs"]
 mod tests;

@@ -5,14 +5,13 @@
 //! instruction set instantiates them inside functions that enable its features.
 
 /// A straight reader's first-level prefetch, bytes ahead.
-pub(crate) const NEAR: usize = 2048;
-/// Its second-level prefetch: past the end of the page, where hardware prefetchers stop. Both together read 19.4 GB/s
-/// on one core of a Xeon whose best single hint gives 17 and no hint 15.7; 3 to 5 KiB are alike.
+pub(crate) const NEAR: usize = 1024;
+/// Its second-level prefetch: past the end of the page, where hardware prefetchers stop. Both together read 19 GB/s on
+/// one core of a Xeon where the best single hint gives 17 and none 16; 1 to 2 KiB before 3 to 5 KiB are alike.
 pub(crate) const FAR: usize = 4096;
 
 /// One instruction set. All functions are `unsafe` for one reason: the caller must have checked that
 /// the machine has the instructions, and pointers must be valid for what is read or written.
-#[expect(clippy::missing_safety_doc, reason = "one contract for all, stated on the trait")]
 pub(crate) trait Lanes: Copy + 'static {
     /// 32-bit lanes of a register.
     const ROWS: usize;
@@ -20,10 +19,12 @@ pub(crate) trait Lanes: Copy + 'static {
     const FULL_DOT: bool;
     /// [`dot8`](Self::dot8) computes `Σ (w − DOT8_ZERO) · a`.
     const DOT8_ZERO: i32;
-    /// Tiles that the matrix product takes together: 2 or 4.
+    /// Tiles that the matrix product takes together under row scales: 2 or 4. (Under block scales 2.)
     const PANEL: usize;
-    /// Tokens whose sums with these tiles fit the registers: at most 6 beside 4 tiles, 5 beside 2.
+    /// Tokens whose sums with these tiles fit the registers, at most 6.
     const TOKENS: usize;
+    /// The same under block scales: integer sums and results of two tiles.
+    const GROUP: usize;
     /// Integers.
     type I: Copy;
     /// Floats.
@@ -81,6 +82,8 @@ pub(crate) trait Lanes: Copy + 'static {
     unsafe fn mul(a: Self::F, b: Self::F) -> Self::F;
     /// `a · b + c`, rounded once.
     unsafe fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// Asks for one line. A hint; never faults.
+    unsafe fn touch(p: *const u8);
     /// Asks for what a straight reader at `p` needs next: the line [`NEAR`] ahead into the first-level cache, the
     /// one [`FAR`] ahead into the second. A hint; never faults.
     unsafe fn prefetch(p: *const u8);

@@ -13,7 +13,7 @@ pub const READ_BYTES: usize = 512 << 20;
 
 /// Now, for measurements: the one place that reads a clock.
 #[expect(clippy::disallowed_methods, reason = "a rate is bytes over time")]
-pub(crate) fn now() -> std::time::Instant {
+fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
@@ -103,7 +103,10 @@ fn read(kernel: Kernel, start: Start, range: Range<usize>) {
         Kernel::Avx512Vnni => unsafe { crate::avx512::read(p, range.len()) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kernel::Avx2 | Kernel::AvxVnni => unsafe { crate::avx2::plain::read(p, range.len()) },
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::read(p, range.len()) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::read(p, range.len()) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::read(p, range.len()) },

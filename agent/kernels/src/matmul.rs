@@ -89,6 +89,22 @@ pub(crate) struct Call<'a> {
 ///
 /// If lengths do not agree. Never on values.
 pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
+    matmul_by(run, pool, x, n, weights, outs, scratch);
+}
+
+/// Multiplies some tiles.
+type Run = fn(&Call<'_>, Range<usize>, &mut Workspace);
+
+/// [`matmul`] with a given inner function.
+pub(crate) fn matmul_by(
+    run: Run,
+    pool: &Pool,
+    x: &[f32],
+    n: usize,
+    weights: &[&Matrix],
+    outs: &mut [&mut [f32]],
+    scratch: &mut Scratch,
+) {
     assert_eq!(weights.len(), outs.len(), "one output for each matrix");
     let Some(cols) = weights.first().map(|w| w.cols()) else { return };
     assert_eq!(x.len(), n * cols, "x must hold {n} tokens of {cols} values");
@@ -118,7 +134,7 @@ pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut 
             out: Out { start: out.as_mut_ptr(), rows: matrix.rows() },
         })
         .collect();
-    share(pool, &calls, &scratch.threads);
+    share(run, pool, &calls, &scratch.threads);
 }
 
 /// Below this many values one thread quantises faster than several meet.
@@ -173,7 +189,7 @@ impl Parts {
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Tiles of all matrices as one list, in chunks that threads take and steal.
-fn share(pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
+fn share(run: Run, pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
     // The matrix product takes up to four tiles at once: do not part them.
     let unit = if calls[0].n == 1 { 1 } else { 4 };
     let units = |call: &Call<'_>| call.matrix.layout.tiles().div_ceil(unit);

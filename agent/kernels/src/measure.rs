@@ -1,6 +1,6 @@
 //! Which kernel is fastest here: measured once, remembered.
 
-use crate::limits::{median, now};
+use crate::limits::{self, median};
 use crate::{Affine, Format, Kernel, Matrix, Pool, Scratch, Source, Wait, matmul};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
@@ -36,11 +36,11 @@ fn time(format: Format, kernel: Kernel, pool: &Pool) -> Option<Duration> {
     let mut y = vec![0.0; ROWS];
     let mut scratch = Scratch::new();
     let mut once = || {
-        let began = now();
-        for _ in 0..4 {
-            matmul(pool, &x, 1, &[&matrix], &mut [&mut y], &mut scratch);
-        }
-        began.elapsed()
+        limits::time(pool, || {
+            for _ in 0..4 {
+                matmul(pool, &x, 1, &[&matrix], &mut [&mut y], &mut scratch);
+            }
+        })
     };
     once();
     Some(median((0..7).map(|_| once()).collect()))

@@ -12,6 +12,17 @@ use std::sync::Mutex;
 pub(crate) const ROW_COLS_MAX: usize = 1 << 17;
 
 pub(crate) fn pack(source: &dyn Source, format: Format, kernel: Kernel, pool: &Pool) -> Result<Matrix, PackError> {
+    pack_lanes(source, format, kernel, kernel.lanes(), pool)
+}
+
+/// [`pack`] into tiles of any width.
+pub(crate) fn pack_lanes(
+    source: &dyn Source,
+    format: Format,
+    kernel: Kernel,
+    lanes: usize,
+    pool: &Pool,
+) -> Result<Matrix, PackError> {
     if !kernel.is_available() {
         return Err(PackError::Unavailable { kernel });
     }
@@ -26,7 +37,7 @@ pub(crate) fn pack(source: &dyn Source, format: Format, kernel: Kernel, pool: &P
     if plan.scaling == Scaling::Row && cols > ROW_COLS_MAX {
         return Err(PackError::TooWide { format, cols, max: ROW_COLS_MAX });
     }
-    let layout = Layout::new(format, plan.scaling, kernel.lanes(), rows, cols).ok_or(PackError::TooBig { rows, cols })?;
+    let layout = Layout::new(format, plan.scaling, lanes, rows, cols).ok_or(PackError::TooBig { rows, cols })?.for_kernel(kernel);
     let mut data = Buffer::zeroed(layout.bytes()).ok_or(PackError::TooBig { rows, cols })?;
     let scaled = if plan.scaling == Scaling::Row { layout.tiles() * layout.lanes } else { 0 };
     let mut row_scales = vec![0.0_f32; scaled];

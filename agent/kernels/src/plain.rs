@@ -18,13 +18,13 @@ fn bytes(v: [u32; N], w: [u32; N], f: impl Fn(u8, u8) -> u8) -> [u32; N] {
     })
 }
 
-#[expect(clippy::missing_safety_doc, reason = "see the trait")]
 impl Lanes for Plain {
     const ROWS: usize = N;
     const FULL_DOT: bool = true;
     const DOT8_ZERO: i32 = 0;
     const PANEL: usize = 2;
     const TOKENS: usize = 2;
+    const GROUP: usize = 2;
     type I = [u32; N];
     type F = [f32; N];
 
@@ -150,6 +150,8 @@ impl Lanes for Plain {
         // Rounded twice: without an instruction for it, one rounding is a library call.
         std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
+    #[inline(always)]
+    unsafe fn touch(_: *const u8) {}
     #[inline(always)]
     unsafe fn prefetch(_: *const u8) {}
 }

@@ -240,5 +240,4 @@ impl std::fmt::Debug for Pool {
 }
 
 #[cfg(test)]
-#[path = "pool_tests.rs"]
 mod tests;

@@ -218,5 +218,4 @@ pub(crate) fn row(row: usize, w: &[f32], format: Format, padded: usize, out: &mu
 }
 
 #[cfg(test)]
-#[path = "quantize_tests.rs"]
 mod tests;

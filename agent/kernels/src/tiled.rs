@@ -1,5 +1,10 @@
 //! The vector kernels, written once over [`Lanes`](crate::lanes::Lanes).
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of registers: an iterator's closure would not inherit the instruction set"
+)]
+
 pub(crate) mod codes;
 pub(crate) mod matmat;
 pub(crate) mod matvec;
@@ -61,5 +66,4 @@ pub(crate) unsafe fn put<L: Lanes>(call: &Call<'_>, t: usize, row: usize, y: L::
 }
 
 #[cfg(test)]
-#[path = "tiled/tests.rs"]
 mod tests;

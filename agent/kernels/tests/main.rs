@@ -2,6 +2,8 @@
 //!
 //! `WATTLINE_CASES=100000` runs that many random cases for every kernel.
 
+#![expect(clippy::unwrap_used, clippy::float_cmp, reason = "helpers of tests; sums that must be exact are compared exactly")]
+
 mod attention;
 mod cores;
 mod exact;

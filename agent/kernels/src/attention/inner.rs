@@ -1,5 +1,10 @@
 //! One piece: scores, exponentials, weighted values. Written once over [`Lanes`].
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of registers: an iterator's closure would not inherit the instruction set"
+)]
+
 use super::{Buffers, Partial, Piece};
 use crate::Kernel;
 use crate::activations::{Grain, Token, quantize};

@@ -15,7 +15,6 @@ static PATTERNS: Patterns = Patterns(sherry::WORDS);
 
 // SAFETY of every block below: the trait's contract, the machine has AVX2, FMA and F16C (AVX-VNNI too if `VNNI`), and
 // pointers are valid for the bytes that an operation names.
-#[expect(clippy::missing_safety_doc, reason = "see the trait")]
 impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     const ROWS: usize = 8;
     const FULL_DOT: bool = VNNI;
@@ -23,6 +22,7 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     // Of 16 registers: sums, 2 weights, an activation; without the instruction a dot needs two more.
     const PANEL: usize = 2;
     const TOKENS: usize = if VNNI { 5 } else { 4 };
+    const GROUP: usize = if VNNI { 3 } else { 2 };
     type I = __m256i;
     type F = __m256;
 
@@ -212,6 +212,11 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: as above.
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn touch(p: *const u8) {
+        // SAFETY: a hint never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {

@@ -15,7 +15,6 @@ static PATTERNS: Patterns = Patterns(sherry::WORDS);
 
 // SAFETY of every block below: the trait's contract, the machine has AVX-512 F, BW, VL and VNNI, and
 // pointers are valid for the bytes that an operation names.
-#[expect(clippy::missing_safety_doc, reason = "see the trait")]
 impl Lanes for Avx512 {
     const ROWS: usize = 16;
     const FULL_DOT: bool = true;
@@ -23,6 +22,8 @@ impl Lanes for Avx512 {
     // 24 sums, 4 weights and an activation of 32 registers.
     const PANEL: usize = 4;
     const TOKENS: usize = 6;
+    // 12 sums, 12 results, 2 weights, an activation.
+    const GROUP: usize = 6;
     type I = __m512i;
     type F = __m512;
 
@@ -168,6 +169,11 @@ impl Lanes for Avx512 {
     unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn touch(p: *const u8) {
+        // SAFETY: a hint never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {

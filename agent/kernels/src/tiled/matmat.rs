@@ -1,9 +1,10 @@
 //! Several tokens times a few tiles: limited by integer arithmetic.
 //!
-//! The codes of `M = PANEL` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
-//! first-level cache holds), then every group of tokens runs over it with its integer sums in registers.
-//! One loop serves every format. Four tiles by six tokens fill the 32 registers of AVX-512: a broadcast costs
-//! it more than a load, and the fewer there are for a dot the nearer the peak (two tiles reach 84 % of it, four 96 %).
+//! The codes of `M` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
+//! first-level cache holds), then every group of tokens runs over it with all sums in registers. One loop
+//! serves every format. Under row scales four tiles by six tokens fill the 32 registers of AVX-512 (a
+//! broadcast costs it more than a load: two tiles reach 84 % of its peak, four 96 %); under block scales
+//! the results need registers too, so two tiles.
 //!
 //! ```text
 //! panel:  bytes [quad][M][4 · ROWS], then f32 scales [group][M][ROWS], then f32 minima
@@ -37,8 +38,23 @@ struct Panel {
 /// As [`super::tiles`].
 #[inline(always)]
 pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
+    // SAFETY: the caller's.
+    unsafe {
+        if const { L::PANEL == 4 } && !matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+            panels::<L, 4>(call, tiles, work);
+        } else {
+            panels::<L, 2>(call, tiles, work);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`super::tiles`].
+#[inline(always)]
+unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     let layout = &call.matrix.layout;
-    let m = L::PANEL;
+    let m = M;
     let wide = if layout.scaling == Scaling::Half { 4 } else { 1 };
     let per_strip = (PANEL_BYTES / (m * L::ROWS * wide * layout.span)).max(1);
     let strip = per_strip * layout.span;
@@ -63,12 +79,12 @@ pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work:
                         // A short panel repeats its last tile; what that gives is not stored.
                         let tile = tile + i.min(count - 1);
                         let from = call.matrix.data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
-                        unpack::<L>(call, &panel, from, chunks, i);
+                        unpack::<L, M>(call, &panel, from, chunks, i);
                     }
-                    all_tokens::<L>(call, &panel, tokens.clone(), chunk * layout.span, chunks * layout.span);
+                    all_tokens::<L, M>(call, &panel, tokens.clone(), chunk * layout.span, chunks * layout.span);
                     chunk += chunks;
                 }
-                finish::<L>(call, &panel, tokens.clone(), tile, count);
+                finish::<L, M>(call, &panel, tokens.clone(), tile, count);
                 tile += count;
             }
         }
@@ -77,10 +93,10 @@ pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work:
 
 /// Unpacks `chunks` chunks into tile `i` of the panel.
 #[inline(always)]
-unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chunks: usize, i: usize) {
+unsafe fn unpack<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, from: *const u8, chunks: usize, i: usize) {
     let layout = &call.matrix.layout;
     let vector = 4 * L::ROWS;
-    let step = L::PANEL * vector;
+    let step = M * vector;
     // SAFETY: the caller's: whole chunks at `from`, a strip of room in the panel.
     unsafe {
         for c in 0..chunks {
@@ -89,12 +105,12 @@ unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chun
             match layout.coding {
                 Coding::Half => L::store_f32(panel.codes.add(c * step + i * vector).cast(), L::load_f16(p)),
                 Coding::Planes { main, extra } => match (main, extra) {
-                    (8, _) => planes::<L, 8, 0>(p, to),
-                    (4, 2) => planes::<L, 4, 2>(p, to),
-                    (4, 1) => planes::<L, 4, 1>(p, to),
-                    (4, _) => planes::<L, 4, 0>(p, to),
-                    (_, 1) => planes::<L, 2, 1>(p, to),
-                    _ => planes::<L, 2, 0>(p, to),
+                    (8, _) => planes::<L, M, 8, 0>(p, to),
+                    (4, 2) => planes::<L, M, 4, 2>(p, to),
+                    (4, 1) => planes::<L, M, 4, 1>(p, to),
+                    (4, _) => planes::<L, M, 4, 0>(p, to),
+                    (_, 1) => planes::<L, M, 2, 1>(p, to),
+                    _ => planes::<L, M, 2, 0>(p, to),
                 },
                 // The layout of `neon`, which has products of its own.
                 Coding::SherryTable => {}
@@ -117,7 +133,7 @@ unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chun
             let groups = layout.span / group;
             let scales = p.add(2 * layout.block_bytes());
             for g in 0..groups {
-                let at = ((c * groups + g) * L::PANEL + i) * L::ROWS;
+                let at = ((c * groups + g) * M + i) * L::ROWS;
                 L::store_f32(panel.scales.add(at), L::load_f16(scales.add(g * 2 * L::ROWS)));
                 if affine {
                     L::store_f32(panel.mins.add(at), L::load_f16(scales.add((groups + g) * 2 * L::ROWS)));
@@ -128,14 +144,14 @@ unsafe fn unpack<L: Lanes>(call: &Call<'_>, panel: &Panel, from: *const u8, chun
 }
 
 #[inline(always)]
-unsafe fn planes<L: Lanes, const MAIN: usize, const EXTRA: usize>(p: *const u8, to: *mut u8) {
+unsafe fn planes<L: Lanes, const M: usize, const MAIN: usize, const EXTRA: usize>(p: *const u8, to: *mut u8) {
     let vector = 4 * L::ROWS;
     // SAFETY: the caller's.
     unsafe {
         for b in 0..2 {
             let codes = codes::block::<L, MAIN, EXTRA>(p.add(b * (MAIN + EXTRA) * vector));
             for (quad, code) in codes.into_iter().enumerate() {
-                L::store(to.add((8 * b + quad) * L::PANEL * vector), code);
+                L::store(to.add((8 * b + quad) * M * vector), code);
             }
         }
     }
@@ -143,24 +159,23 @@ unsafe fn planes<L: Lanes, const MAIN: usize, const EXTRA: usize>(p: *const u8, 
 
 /// Adds the strip of `cols` columns from `col` on to the sums of some tokens.
 #[inline(always)]
-unsafe fn all_tokens<L: Lanes>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, col: usize, cols: usize) {
+unsafe fn all_tokens<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, col: usize, cols: usize) {
     let mut at = At { t: tokens.start, slot: 0, col, cols };
     // SAFETY: the caller's.
     unsafe {
         while at.t < tokens.end {
-            let count = (tokens.end - at.t).min(L::TOKENS);
-            match (L::PANEL, count) {
-                (4, 1) => some_tokens::<L, 4, 1>(call, panel, at),
-                (4, 2) => some_tokens::<L, 4, 2>(call, panel, at),
-                (4, 3) => some_tokens::<L, 4, 3>(call, panel, at),
-                (4, 4) => some_tokens::<L, 4, 4>(call, panel, at),
-                (4, 5) => some_tokens::<L, 4, 5>(call, panel, at),
-                (4, _) => some_tokens::<L, 4, 6>(call, panel, at),
-                (_, 1) => some_tokens::<L, 2, 1>(call, panel, at),
-                (_, 2) => some_tokens::<L, 2, 2>(call, panel, at),
-                (_, 3) => some_tokens::<L, 2, 3>(call, panel, at),
-                (_, 4) => some_tokens::<L, 2, 4>(call, panel, at),
-                _ => some_tokens::<L, 2, 5>(call, panel, at),
+            let count = (tokens.end - at.t).min(if matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+                L::GROUP
+            } else {
+                L::TOKENS
+            });
+            match count {
+                1 => some_tokens::<L, M, 1>(call, panel, at),
+                2 => some_tokens::<L, M, 2>(call, panel, at),
+                3 => some_tokens::<L, M, 3>(call, panel, at),
+                4 => some_tokens::<L, M, 4>(call, panel, at),
+                5 => some_tokens::<L, M, 5>(call, panel, at),
+                _ => some_tokens::<L, M, 6>(call, panel, at),
             }
             at.t += count;
             at.slot += count;
@@ -182,20 +197,27 @@ struct At {
 #[inline(always)]
 unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
     let wide = matches!(call.matrix.layout.coding, Coding::Planes { main: 8, .. });
-    // SAFETY: the caller's; M = PANEL, and `T <= TOKENS` tokens are left.
+    // SAFETY: the caller's; and `T` tokens are left. What the constants rule out is not compiled.
     unsafe {
-        match (call.matrix.layout.scaling, wide) {
-            (Scaling::Half, _) => floats::<L, M, T>(call, panel, at),
-            (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
-            (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
-            (Scaling::Block { group: 16, affine: false }, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
-            (Scaling::Block { group: 16, affine: true }, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
-            (Scaling::Block { affine: false, .. }, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
-            (Scaling::Block { affine: true, .. }, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
-            (Scaling::Block { group: 16, affine: false }, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
-            (Scaling::Block { group: 16, affine: true }, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
-            (Scaling::Block { affine: false, .. }, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
-            (Scaling::Block { affine: true, .. }, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
+        if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
+            if const { M == 2 && T <= L::GROUP } {
+                match (group, affine, wide) {
+                    (16, false, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
+                    (16, true, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
+                    (_, false, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
+                    (_, true, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
+                    (16, false, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
+                    (16, true, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
+                    (_, false, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
+                    (_, true, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
+                }
+            }
+        } else if const { M == L::PANEL && T <= L::TOKENS } {
+            match (call.matrix.layout.scaling, wide) {
+                (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
+                (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
+                _ => floats::<L, M, T>(call, panel, at),
+            }
         }
     }
 }
@@ -206,7 +228,7 @@ unsafe fn dot<L: Lanes, const WIDE: bool>(acc: L::I, w: L::I, a: L::I) -> L::I {
     unsafe { if WIDE { L::dot8(acc, w, a) } else { L::dot(acc, w, a) } }
 }
 
-/// Block scales: `QUADS` quads share a scale. Results stay in memory, registers are for the integers.
+/// Block scales: `QUADS` quads share a scale.
 #[inline(always)]
 unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, const QUADS: usize, const AFFINE: bool>(
     call: &Call<'_>,
@@ -218,25 +240,27 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
     let factor = start_factor::<L>(&call.matrix.layout, call.matrix.format.zero_log2());
     // SAFETY: the caller's: the strip's codes and scales are in the panel, activations cover it.
     unsafe {
-        let y = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
         let first = at.t * a.blocks + at.col / 32;
         let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
         let mut scales = [a.scales.as_ptr().add(first); T];
         let mut totals = [a.sums.as_ptr().add(2 * first); T];
+        let mut y = [[L::splat_f32(0.0); M]; T];
         for t in 0..T {
             q[t] = q[t].add(t * a.stride);
             scales[t] = scales[t].add(t * a.blocks);
             totals[t] = totals[t].add(2 * t * a.blocks);
+            for m in 0..M {
+                y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+            }
         }
         let mut w = panel.codes.cast_const();
-        // A count that the compiler cannot see: unrolled, this loop spills a third of its sums.
+        // A count that the compiler cannot see: unrolled, this loop spills its sums.
         let quads = std::hint::black_box(QUADS);
         for g in 0..at.cols / (4 * QUADS) {
             let mut acc = [[L::splat(0); M]; T];
-            let mut total = [0; T];
             for t in 0..T {
-                total[t] = if QUADS == 8 { *totals[t].add(2 * g) + *totals[t].add(2 * g + 1) } else { *totals[t].add(g) };
-                acc[t] = [L::splat(factor * total[t]); M];
+                acc[t] = [L::splat(factor * total::<QUADS>(totals[t], g)); M];
             }
             for quad in 0..quads {
                 let mut codes = [L::splat(0); M];
@@ -251,24 +275,33 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
                     }
                 }
             }
-            let mut scale = [L::splat_f32(0.0); M];
-            for m in 0..M {
-                scale[m] = L::load_f32(panel.scales.add((g * M + m) * L::ROWS));
-            }
             for t in 0..T {
                 let a = *scales[t].add(g * QUADS / 8);
-                let (at, total) = (L::splat_f32(a), L::splat_f32(-total[t] as f32 * a));
                 for m in 0..M {
-                    let y = y.add((t * M + m) * L::ROWS);
-                    let mut sum = L::mul_add(L::to_f32(acc[t][m]), L::mul(scale[m], at), L::load_f32(y));
-                    if AFFINE {
-                        sum = L::mul_add(L::load_f32(panel.mins.add((g * M + m) * L::ROWS)), total, sum);
+                    let scale = L::mul(L::load_f32(panel.scales.add((g * M + m) * L::ROWS)), L::splat_f32(a));
+                    y[t][m] = L::mul_add(L::to_f32(acc[t][m]), scale, y[t][m]);
+                }
+                if AFFINE {
+                    let total = L::splat_f32(-total::<QUADS>(totals[t], g) as f32 * a);
+                    for m in 0..M {
+                        y[t][m] = L::mul_add(L::load_f32(panel.mins.add((g * M + m) * L::ROWS)), total, y[t][m]);
                     }
-                    L::store_f32(y, sum);
                 }
             }
         }
+        for t in 0..T {
+            for m in 0..M {
+                L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
+            }
+        }
     }
+}
+
+/// Minus the sum of the activations of group `g`.
+#[inline(always)]
+unsafe fn total<const QUADS: usize>(totals: *const i32, g: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { if QUADS == 8 { *totals.add(2 * g) + *totals.add(2 * g + 1) } else { *totals.add(g) } }
 }
 
 /// Row scales: integers only.
@@ -348,14 +381,20 @@ unsafe fn floats<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, pane
 
 /// From sums to results of `count` tiles.
 #[inline(always)]
-unsafe fn finish<L: Lanes>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, tile: usize, count: usize) {
+unsafe fn finish<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, tile: usize, count: usize) {
     let matrix = call.matrix;
     let factor = start_factor::<L>(&matrix.layout, matrix.format.zero_log2());
     // SAFETY: the caller's.
     unsafe {
-        for (slot, t) in tokens.enumerate() {
+        let width = count * L::ROWS;
+        for (slot, t) in tokens.clone().enumerate() {
+            // Rows of `y` lie far apart: without this, every store waits for memory.
+            let next = call.out.start.wrapping_add((t + 12) * call.out.rows + tile * L::ROWS);
+            for line in (0..width).step_by(16) {
+                L::touch(next.wrapping_add(line).cast());
+            }
             for m in 0..count {
-                let at = panel.sums.add((slot * L::PANEL + m) * L::ROWS);
+                let at = panel.sums.add((slot * M + m) * L::ROWS);
                 let y = if matrix.layout.scaling == Scaling::Row {
                     let a = call.activations;
                     let scales = L::load_f32(matrix.row_scales.as_ptr().add((tile + m) * L::ROWS));

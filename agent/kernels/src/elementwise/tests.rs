@@ -69,9 +69,9 @@ fn rope_turns_pairs_and_keeps_the_rest() {
         let mut y = x.clone();
         rope(&mut y, 12, layout, &rotation);
         for head in [0, 12] {
-            for i in 0..4 {
+            for (i, frequency) in frequencies.iter().enumerate() {
                 let (a, b) = if layout == RopeLayout::Interleaved { (2 * i, 2 * i + 1) } else { (i, i + 4) };
-                let (s, c) = (11.0 * f64::from(frequencies[i])).sin_cos();
+                let (s, c) = (11.0 * f64::from(*frequency)).sin_cos();
                 let (xa, xb) = (f64::from(x[head + a]), f64::from(x[head + b]));
                 close(y[head + a], xa * c - xb * s, 1e-5);
                 close(y[head + b], xa * s + xb * c, 1e-5);
