@@ -23,7 +23,13 @@ pub(crate) fn asan() -> Done {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     runtime(&rustc)?;
     catches(&rustc)?;
-    let env = [("RUSTC_BOOTSTRAP", "1".to_owned()), ("RUSTFLAGS", FLAG.to_owned()), ("CARGO_TARGET_DIR", FOLDER.to_owned())];
+    let env = [
+        ("RUSTC_BOOTSTRAP", "1".to_owned()),
+        ("RUSTFLAGS", FLAG.to_owned()),
+        ("CARGO_TARGET_DIR", FOLDER.to_owned()),
+        // Checks around every access of the inlined kernels keep the optimiser busy for minutes.
+        ("CARGO_PROFILE_DEV_OPT_LEVEL", "1".to_owned()),
+    ];
     for (name, filter) in WATCHED {
         if members(&[name]).is_empty() {
             continue;

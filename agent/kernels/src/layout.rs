@@ -30,7 +30,7 @@
 //! patterns. Five index vectors are the low bits of the five vectors, the three others share the high
 //! bits ([`sherry::table_pattern`]): two shifts bring each together.
 
-use crate::Format;
+use crate::{Format, Kernel};
 
 /// Columns of a block: activations are quantised by these.
 pub(crate) const BLOCK: usize = 32;
@@ -56,7 +56,7 @@ pub(crate) enum Coding {
     },
     Base3,
     Sherry,
-    /// For byte tables of 32 entries, where no word table of 32 exists (four lanes).
+    /// For byte tables of 32 entries, where no word table of 32 exists (NEON, four lanes).
     SherryTable,
 }
 
@@ -88,7 +88,6 @@ impl Layout {
             Format::W3 => Coding::Planes { main: 2, extra: 1 },
             Format::W2 | Format::Ternary => Coding::Planes { main: 2, extra: 0 },
             Format::Ternary167 => Coding::Base3,
-            Format::Sherry if lanes == 4 => Coding::SherryTable,
             Format::Sherry => Coding::Sherry,
         };
         let vector = 4 * lanes;
@@ -105,6 +104,14 @@ impl Layout {
         let this = Self { coding, scaling, lanes, rows, cols, span, chunk: codes + scales, chunks: cols.div_ceil(span) };
         let bytes = rows.div_ceil(lanes).checked_mul(this.chunks)?.checked_mul(this.chunk)?;
         (bytes <= isize::MAX as usize / 2).then_some(this)
+    }
+
+    /// The same size in the order that a kernel wants.
+    pub(crate) fn for_kernel(mut self, kernel: Kernel) -> Self {
+        if self.coding == Coding::Sherry && matches!(kernel, Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm) {
+            self.coding = Coding::SherryTable;
+        }
+        self
     }
 
     pub(crate) fn tiles(&self) -> usize {

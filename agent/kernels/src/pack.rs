@@ -37,7 +37,7 @@ pub(crate) fn pack_lanes(
     if plan.scaling == Scaling::Row && cols > ROW_COLS_MAX {
         return Err(PackError::TooWide { format, cols, max: ROW_COLS_MAX });
     }
-    let layout = Layout::new(format, plan.scaling, lanes, rows, cols).ok_or(PackError::TooBig { rows, cols })?;
+    let layout = Layout::new(format, plan.scaling, lanes, rows, cols).ok_or(PackError::TooBig { rows, cols })?.for_kernel(kernel);
     let mut data = Buffer::zeroed(layout.bytes()).ok_or(PackError::TooBig { rows, cols })?;
     let scaled = if plan.scaling == Scaling::Row { layout.tiles() * layout.lanes } else { 0 };
     let mut row_scales = vec![0.0_f32; scaled];

@@ -27,7 +27,7 @@ impl Matrix {
             return Err(PackError::TooWide { format, cols, max });
         }
         let big = PackError::TooBig { rows, cols };
-        let layout = Layout::new(format, scaling, kernel.lanes(), rows, cols).ok_or(big)?;
+        let layout = Layout::new(format, scaling, kernel.lanes(), rows, cols).ok_or(big)?.for_kernel(kernel);
         let mut data = Buffer::zeroed(layout.bytes()).ok_or(big)?;
         // Root mean square of a weight at scale one, and the scale that makes Σ w² = 1 over a row.
         let levels = f32::from(format.code_bits().map_or(2, |b| if b == 8 { 255 } else { (1_u16 << b) - 1 }));

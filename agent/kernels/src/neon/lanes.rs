@@ -60,6 +60,7 @@ impl<D: Whole> Lanes for Four<D> {
     const DOT8_ZERO: i32 = 128;
     const PANEL: usize = 2;
     const TOKENS: usize = 4;
+    const GROUP: usize = 4;
     type I = int32x4_t;
     type F = float32x4_t;
 
@@ -209,6 +210,11 @@ impl<D: Whole> Lanes for Four<D> {
     unsafe fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         // SAFETY: registers only.
         unsafe { vfmaq_f32(c, a, b) }
+    }
+    #[inline(always)]
+    unsafe fn touch(p: *const u8) {
+        // SAFETY: a hint does not fault.
+        unsafe { asm!("prfm pldl1keep, [{p}]", p = in(reg) p, options(nostack, preserves_flags, readonly)) };
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
