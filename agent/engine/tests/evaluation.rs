@@ -12,13 +12,13 @@ use kernels::{Format, Pool, Wait};
 
 use crate::models::{SMOLLM2, open};
 
-/// WikiText-2's raw test split, where `WATTLINE_EVAL_DATA` says.
+/// WikiText-2's raw test split, where `WATTLINE_EVAL` says.
 fn wikitext() -> Option<String> {
     let name = "wikitext-2-raw-test.txt";
-    let folder = std::env::var_os("WATTLINE_EVAL_DATA").map(PathBuf::from);
+    let folder = std::env::var_os("WATTLINE_EVAL").map(PathBuf::from);
     let text = folder.and_then(|f| std::fs::read_to_string(f.join(name)).ok());
     if text.is_none() {
-        println!("SKIPPED: {name} is not in the folder WATTLINE_EVAL_DATA");
+        println!("SKIPPED: {name} is not in the folder WATTLINE_EVAL");
     }
     text
 }
@@ -56,10 +56,10 @@ struct Question {
 /// SmolLM2's makers publish 0.44 to 0.58 for ARC-Easy, by prompt; guessing gives 0.25. The first 40 questions.
 #[test]
 fn smollm2_picks_answers_better_than_chance() {
-    let folder = std::env::var_os("WATTLINE_EVAL_DATA").map(PathBuf::from);
+    let folder = std::env::var_os("WATTLINE_EVAL").map(PathBuf::from);
     let text = folder.and_then(|f| std::fs::read_to_string(f.join("arc-easy-test-500.jsonl")).ok());
     let Some(text) = text else {
-        println!("SKIPPED: arc-easy-test-500.jsonl is not in the folder WATTLINE_EVAL_DATA");
+        println!("SKIPPED: arc-easy-test-500.jsonl is not in the folder WATTLINE_EVAL");
         return;
     };
     let Some(file) = open(SMOLLM2) else { return };
