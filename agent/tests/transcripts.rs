@@ -41,9 +41,10 @@ fn words(line: &str) -> Vec<String> {
 fn everywhere(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines().filter(|l| !l.starts_with("built without")) {
-        let line = if line.starts_with("energy ") { "energy …" } else { line };
+        let hidden = ["energy ", "votes "].into_iter().find(|start| line.starts_with(start));
+        let line = hidden.map_or_else(|| line.to_owned(), |start| format!("{start}…"));
         let kernel = Kernel::ALL.iter().rev().find(|k| line.ends_with(k.name()));
-        let line = kernel.map_or_else(|| line.to_owned(), |k| line.replace(k.name(), "(kernel)"));
+        let line = kernel.map_or_else(|| line.clone(), |k| line.replace(k.name(), "(kernel)"));
         out += &format!("{}\n", without_numbers(&line));
     }
     out
