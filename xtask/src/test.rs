@@ -11,6 +11,8 @@ pub(crate) fn test() -> Done {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     cargo(&["test", "--workspace", "--locked"])?;
+    crate::asan::asan()?;
+    crate::aarch64::aarch64()?;
     // The tests have built the binary.
     crate::demo::same_bytes()
 }

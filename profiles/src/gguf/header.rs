@@ -20,7 +20,17 @@ const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
 /// Data begins at a multiple of this unless the file says otherwise.
 const DEFAULT_ALIGNMENT: u64 = 32;
 
-/// A metadata value. Arrays are kept only by kind and length: no profile needs their elements.
+/// Where an array's elements stand; [`Header::texts`] and its kin read them from the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Array {
+    /// Number of the element type.
+    pub kind: u32,
+    pub count: u64,
+    /// Byte of the first element.
+    pub at: u64,
+}
+
+/// A metadata value. Long arrays are kept by place and length only: a vocabulary stays where it is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Unsigned(u64),
@@ -28,8 +38,7 @@ pub enum Value {
     Float(f64),
     Bool(bool),
     Text(String),
-    /// Number of the element type, and how many.
-    Array(u32, u64),
+    Array(Array),
     /// Integers of a short array (up to 4096, one a layer).
     Integers(Vec<i64>),
 }
@@ -122,24 +131,6 @@ impl Header {
         }
         Ok(())
     }
-
-    /// A count from the metadata; integers of any width count, negative ones do not.
-    pub(super) fn count(&self, key: &str) -> Result<Option<u64>, GgufError> {
-        match self.values.get(key) {
-            None => Ok(None),
-            Some(Value::Unsigned(n)) => Ok(Some(*n)),
-            Some(Value::Signed(n)) if *n >= 0 => Ok(Some(n.unsigned_abs())),
-            Some(_) => Err(GgufError::Model(format!("`{key}` must be a count"))),
-        }
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<Option<&str>, GgufError> {
-        match self.values.get(key) {
-            None => Ok(None),
-            Some(Value::Text(t)) => Ok(Some(t)),
-            Some(_) => Err(GgufError::Model(format!("`{key}` must be a text"))),
-        }
-    }
 }
 
 fn alignment(values: &BTreeMap<String, Value>, at: u64) -> Result<u64, GgufError> {
@@ -173,7 +164,7 @@ fn value(c: &mut Cursor<'_>) -> Result<Value, GgufError> {
 }
 
 /// A value of fixed width; `None` where the type is not one.
-fn scalar(c: &mut Cursor<'_>, kind: u32) -> Option<Result<Value, GgufError>> {
+pub(super) fn scalar(c: &mut Cursor<'_>, kind: u32) -> Option<Result<Value, GgufError>> {
     Some(match kind {
         0 => c.u8().map(|v| Value::Unsigned(v.into())),
         1 => c.u8().map(|v| Value::Signed(v.cast_signed().into())),
@@ -205,17 +196,19 @@ fn array(c: &mut Cursor<'_>) -> Result<Value, GgufError> {
     if kind == 8 {
         // A text is at least its length; vocabularies need not be UTF-8.
         let count = c.count("array elements", MAX_ARRAY, 8)?;
+        let at = c.at();
         for _ in 0..count {
             c.raw_string()?;
         }
-        return Ok(Value::Array(kind, count));
+        return Ok(Value::Array(Array { kind, count, at }));
     }
     let width = width(kind).ok_or_else(|| Why::ValueType(kind).at(at))?;
     let count = c.count("array elements", MAX_ARRAY, width)?;
     // Kept only where a layer each could be meant, and where keeping at most doubles the bytes.
     if count > 4096 || !matches!(kind, 4 | 5 | 10 | 11) {
+        let at = c.at();
         c.take(count.saturating_mul(width))?;
-        return Ok(Value::Array(kind, count));
+        return Ok(Value::Array(Array { kind, count, at }));
     }
     let mut integers = Vec::new();
     for _ in 0..count {

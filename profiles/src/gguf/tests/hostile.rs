@@ -48,6 +48,32 @@ fn text_lengths_beyond_the_file() {
     assert!(matches!(why(&changed(|f| f.key("general.author", value))), Why::NoRoom { .. }));
 }
 
+/// GHSA-8wwf-w4qm-gpqr: lengths inside the token list.
+#[test]
+fn token_lengths_beyond_the_file() {
+    for n in [1 << 31, 1 << 32, u64::MAX] {
+        let tokens = [text(b"a"), n.to_le_bytes().to_vec(), b"b".to_vec()].concat();
+        let f = changed(|f| f.key("tokenizer.ggml.tokens", array_value(8, 2, &tokens)));
+        assert!(matches!(why(&f), Why::TooMany { .. }));
+    }
+    let tokens = [text(b"a"), 1_000_000u64.to_le_bytes().to_vec(), b"b".to_vec()].concat();
+    assert!(matches!(why(&changed(|f| f.key("tokenizer.ggml.tokens", array_value(8, 2, &tokens)))), Why::NoRoom { .. }));
+}
+
+/// llama.cpp #24759 and #26318: rounding a size up to the alignment wraps before it is compared.
+#[test]
+fn sizes_whose_padding_wraps() {
+    for alignment in [8, 32, 65_536] {
+        let f = changed(|f| {
+            f.key("general.alignment", u32_value(alignment));
+            f.tensors.truncate(1);
+            // 2^64 - 4 bytes.
+            (f.tensors[0].shape, f.tensors[0].kind, f.tensors[0].offset) = (vec![(1 << 62) - 1], 0, 0);
+        });
+        assert!(matches!(Header::parse(&f.header(), u64::MAX), Err(GgufError::Header { why: Why::PastEnd(_), .. })));
+    }
+}
+
 #[test]
 fn array_lengths_beyond_the_file() {
     for n in HUGE {

@@ -1,0 +1,24 @@
+//! The transformer: one set of blocks, of which each architecture is a short table.
+//!
+//! A [`Stage`] holds a range of layers, optionally the token table before them and the output matrix
+//! after them; a whole model is the stage of all. Stages chain: what one returns as hidden states the
+//! next takes. All of a batch's tokens, of however many sequences, go through the matrices together.
+
+mod architecture;
+mod config;
+mod forward;
+mod load;
+mod sequence;
+mod weights;
+mod workspace;
+
+#[cfg(test)]
+mod tests;
+
+pub use architecture::{ARCHITECTURES, Activation, Architecture};
+pub use config::{Config, Rope};
+pub use forward::{Chunk, Input, PREFILL, Want};
+pub use load::{Options, Part, Size, Stage};
+pub use sequence::{KvBits, Prefix, Sequence};
+pub use weights::Shape;
+pub use workspace::Workspace;

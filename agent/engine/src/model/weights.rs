@@ -1,0 +1,130 @@
+//! Where weights come from: a file, or a generator of random ones for a shape.
+
+use kernels::{Kernel, Matrix, Pool};
+use profiles::Role;
+use profiles::gguf::TensorType;
+
+use super::architecture::ARCHITECTURES;
+use super::config::{Config, Rope};
+use crate::dequant::Rows;
+use crate::error::EngineError;
+use crate::gguf::File;
+use crate::precision::Precision;
+
+/// Shape of a llama whose weights do not matter; its head is its token table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub layers: usize,
+    pub hidden: usize,
+    pub wide: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub vocab: usize,
+    pub context: usize,
+}
+
+impl Shape {
+    /// 1.07 billion weights, as in `kernel-peers` measurements: width 2048, 16 layers.
+    pub const LLAMA_1B: Self =
+        Self { layers: 16, hidden: 2048, wide: 8192, heads: 32, kv_heads: 8, vocab: 49_152, context: 8192 };
+    /// 2.97 billion weights: width 3072, 28 layers.
+    pub const LLAMA_3B: Self =
+        Self { layers: 28, hidden: 3072, wide: 8192, heads: 24, kv_heads: 8, vocab: 49_152, context: 8192 };
+
+    /// `1b` or `3b`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "1b" => Some(Self::LLAMA_1B),
+            "3b" => Some(Self::LLAMA_3B),
+            _ => None,
+        }
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let head_dim = self.hidden / self.heads;
+        Config {
+            architecture: ARCHITECTURES[0],
+            layers: self.layers,
+            hidden: self.hidden,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim,
+            vocab: self.vocab,
+            context: self.context,
+            eps: 1e-5,
+            rope: Rope { base: 10_000.0, scale: 1.0 },
+            window: None,
+            attention_scale: 1.0 / (head_dim as f32).sqrt(),
+        }
+    }
+}
+
+/// How matrices are packed.
+pub(super) struct Packing<'l> {
+    pub(super) precision: Precision,
+    pub(super) kernel: Option<Kernel>,
+    pub(super) pool: &'l Pool,
+}
+
+pub(super) enum Weights<'l> {
+    File(&'l File),
+    Noise { shape: &'l Shape, seed: u64 },
+}
+
+impl Weights<'_> {
+    pub(super) fn has(&self, name: &str) -> bool {
+        matches!(self, Self::File(file) if file.tensor(name).is_some())
+    }
+
+    /// Rows of a matrix whose shape only its tensor says.
+    pub(super) fn rows_of(&self, name: &str) -> Result<usize, EngineError> {
+        match self {
+            Self::Noise { shape, .. } => Ok(shape.wide),
+            Self::File(file) => {
+                let rows = file.tensor(name).and_then(|t| t.tensor.shape.get(1)).and_then(|n| usize::try_from(*n).ok());
+                rows.ok_or_else(|| EngineError::tensor(name, "missing, or no matrix"))
+            }
+        }
+    }
+
+    /// The matrix packed for this machine, in the format that `precision` gives it.
+    pub(super) fn matrix(
+        &self,
+        name: &str,
+        (rows, cols): (usize, usize),
+        role: Role,
+        how: &Packing<'_>,
+    ) -> Result<Matrix, EngineError> {
+        let kernel = |format| how.kernel.unwrap_or_else(|| Kernel::best_for(format));
+        let packed = match self {
+            Self::File(file) => {
+                let source = stored(file, name, &[cols, rows])?;
+                let format = how.precision.format(role, source.kind());
+                Matrix::pack(&source, format, kernel(format), how.pool)
+            }
+            Self::Noise { seed, .. } => {
+                let half = TensorType::of(1).ok_or_else(|| EngineError::tensor(name, "half precision is no type"))?;
+                let format = how.precision.format(role, half);
+                let seed = name.bytes().fold(*seed, |h, b| h.rotate_left(9).wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+                Matrix::random(rows, cols, format, kernel(format), seed, how.pool)
+            }
+        };
+        packed.map_err(|source| EngineError::Pack { name: name.into(), source })
+    }
+
+    pub(super) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
+        match self {
+            Self::File(file) => Ok(stored(file, name, &[len])?.to_vec()),
+            Self::Noise { .. } => Ok(vec![1.0; len]),
+        }
+    }
+}
+
+fn stored<'f>(file: &'f File, name: &str, wanted: &[usize]) -> Result<Rows<'f>, EngineError> {
+    let data = file.tensor(name).ok_or_else(|| EngineError::tensor(name, "is not in the file"))?;
+    if !data.tensor.shape.iter().map(|d| usize::try_from(*d).ok()).eq(wanted.iter().map(|d| Some(*d))) {
+        return Err(EngineError::tensor(name, format!("has shape {:?}, expected {wanted:?}", data.tensor.shape)));
+    }
+    Rows::new(data)
+}

@@ -1,0 +1,9 @@
+//! What needs whole models: real files where they have been fetched, tiny ones made here otherwise.
+#![expect(clippy::print_stdout, reason = "what was skipped and what was measured is said")]
+
+mod evaluation;
+mod fuzz;
+mod memory;
+mod models;
+mod peer;
+mod tokens;

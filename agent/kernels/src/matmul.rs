@@ -1,0 +1,232 @@
+//! Tokens times matrices: quantise once, split rows over threads.
+
+use crate::activations::{Activations, Grain, Token, quantize};
+use crate::layout::Scaling;
+use crate::memory::Buffer;
+use crate::{Kernel, Matrix, Pool};
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// Reusable memory of [`matmul`]: activation codes, and a panel and accumulators for each thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    block: Activations,
+    token: Activations,
+    threads: Vec<Mutex<Workspace>>,
+}
+
+impl Scratch {
+    /// Empty; grows to what is needed and stays.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// What one thread works in.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    panel: Option<Buffer>,
+    sums: Vec<u32>,
+}
+
+impl Workspace {
+    /// At least `bytes` for unpacked weights (64-byte aligned) and `sums` 32-bit accumulators.
+    pub(crate) fn reserve(&mut self, bytes: usize, sums: usize) -> (*mut u8, *mut u32) {
+        if self.panel.as_ref().is_none_or(|p| p.len() < bytes) {
+            self.panel = Buffer::zeroed(bytes.next_power_of_two());
+        }
+        if self.sums.len() < sums {
+            self.sums.resize(sums, 0);
+        }
+        let panel = self.panel.as_mut().map_or(std::ptr::null_mut(), Buffer::as_mut_ptr);
+        assert!(!panel.is_null(), "no memory for a panel of {bytes} bytes");
+        (panel, self.sums.as_mut_ptr())
+    }
+}
+
+/// Where `y` goes: `n × rows`, row-major.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out {
+    pub(crate) start: *mut f32,
+    pub(crate) rows: usize,
+}
+
+// SAFETY: threads write disjoint rows, and the exclusive borrow behind `start` outlives the parallel region.
+unsafe impl Send for Out {}
+// SAFETY: as above.
+unsafe impl Sync for Out {}
+
+impl Out {
+    /// Stores `y` of token `t`, row `row`.
+    ///
+    /// # Safety
+    ///
+    /// `t < n`, `row < rows`, and no other thread writes this row.
+    pub(crate) unsafe fn put(self, t: usize, row: usize, y: f32) {
+        // SAFETY: inside `n × rows` by the caller's promise.
+        unsafe { *self.start.add(t * self.rows + row) = y };
+    }
+}
+
+/// One matrix times all tokens.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) matrix: &'a Matrix,
+    pub(crate) x: &'a [f32],
+    pub(crate) n: usize,
+    pub(crate) activations: &'a Activations,
+    pub(crate) out: Out,
+}
+
+/// `outs[i][t][r] = Σ_c weights[i][r][c] · x[t][c]` for `n` tokens.
+///
+/// Matrices that share `x` (query, key and value; gate and up) go in one call: activations are
+/// quantised once and threads meet once. `x` is `n × cols`, `outs[i]` is `n × rows_i`, row-major. A
+/// value in `x` that is not finite makes its token's outputs NaN where its block is read. The same input
+/// gives the same bytes on any number of threads.
+///
+/// # Panics
+///
+/// If lengths do not agree. Never on values.
+pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
+    matmul_by(run, pool, x, n, weights, outs, scratch);
+}
+
+/// Multiplies some tiles.
+type Run = fn(&Call<'_>, Range<usize>, &mut Workspace);
+
+/// [`matmul`] with a given inner function.
+pub(crate) fn matmul_by(
+    run: Run,
+    pool: &Pool,
+    x: &[f32],
+    n: usize,
+    weights: &[&Matrix],
+    outs: &mut [&mut [f32]],
+    scratch: &mut Scratch,
+) {
+    assert_eq!(weights.len(), outs.len(), "one output for each matrix");
+    let Some(cols) = weights.first().map(|w| w.cols()) else { return };
+    assert_eq!(x.len(), n * cols, "x must hold {n} tokens of {cols} values");
+    for (w, out) in weights.iter().zip(outs.iter()) {
+        assert_eq!(w.cols(), cols, "matrices of one call have the same columns");
+        assert_eq!(out.len(), n * w.rows(), "an output must hold {n} tokens of {} values", w.rows());
+    }
+    if n == 0 {
+        return;
+    }
+    scratch.threads.resize_with(scratch.threads.len().max(pool.threads()), Mutex::default);
+    let wants = |scaling: fn(Scaling) -> bool| weights.iter().any(|w| scaling(w.layout.scaling));
+    if wants(|s| matches!(s, Scaling::Block { .. })) {
+        quantize_all(pool, x, n, cols, Grain::Block, &mut scratch.block);
+    }
+    if wants(|s| s == Scaling::Row) {
+        quantize_all(pool, x, n, cols, Grain::Token, &mut scratch.token);
+    }
+    let calls: Vec<Call<'_>> = weights
+        .iter()
+        .zip(outs.iter_mut())
+        .map(|(matrix, out)| Call {
+            matrix,
+            x,
+            n,
+            activations: if matrix.layout.scaling == Scaling::Row { &scratch.token } else { &scratch.block },
+            out: Out { start: out.as_mut_ptr(), rows: matrix.rows() },
+        })
+        .collect();
+    share(run, pool, &calls, &scratch.threads);
+}
+
+/// Below this many values one thread quantises faster than several meet.
+const QUANTIZE_ALONE: usize = 32 << 10;
+
+fn quantize_all(pool: &Pool, x: &[f32], n: usize, cols: usize, grain: Grain, a: &mut Activations) {
+    a.reset(n, cols, grain);
+    let sums = a.sums.len() / n;
+    let parts = Parts { codes: a.codes.as_mut_ptr(), scales: a.scales.as_mut_ptr(), sums: a.sums.as_mut_ptr() };
+    let (stride, blocks) = (a.stride, a.blocks);
+    let one = |t: usize| {
+        // SAFETY: token `t` alone has these ranges, all inside the vectors that `reset` sized, and each token is done once.
+        let token = unsafe {
+            Token {
+                codes: std::slice::from_raw_parts_mut(parts.codes().add(t * stride), stride),
+                scales: std::slice::from_raw_parts_mut(parts.scales().add(t * blocks), blocks),
+                sums: std::slice::from_raw_parts_mut(parts.sums().add(t * sums), sums),
+            }
+        };
+        quantize(&x[t * cols..][..cols], grain, token);
+    };
+    if n * cols <= QUANTIZE_ALONE {
+        (0..n).for_each(one);
+    } else {
+        pool.split(n, 4, &|_, range| range.for_each(&one));
+    }
+}
+
+/// Disjoint parts of the activation vectors, shared by threads.
+struct Parts {
+    codes: *mut i8,
+    scales: *mut f32,
+    sums: *mut i32,
+}
+
+// SAFETY: each token's part is written by one thread.
+unsafe impl Sync for Parts {}
+
+impl Parts {
+    fn codes(&self) -> *mut i8 {
+        self.codes
+    }
+    fn scales(&self) -> *mut f32 {
+        self.scales
+    }
+    fn sums(&self) -> *mut i32 {
+        self.sums
+    }
+}
+
+/// Bytes of weights that are worth a trip to the shared counter.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Tiles of all matrices as one list, in chunks that threads take and steal.
+fn share(run: Run, pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
+    // The matrix product takes up to four tiles at once: do not part them.
+    let unit = if calls[0].n == 1 { 1 } else { 4 };
+    let units = |call: &Call<'_>| call.matrix.layout.tiles().div_ceil(unit);
+    let items: usize = calls.iter().map(units).sum();
+    let bytes: usize = calls.iter().map(|c| c.matrix.bytes()).sum::<usize>() * calls[0].n;
+    let chunk = (CHUNK_BYTES * items).div_ceil(bytes.max(1)).clamp(1, items.div_ceil(pool.threads() * 4).max(1));
+    pool.split(items, chunk, &|thread, range| {
+        let mut work = workspaces[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut first = 0;
+        for call in calls {
+            let here = range.start.max(first)..range.end.min(first + units(call));
+            if here.start < here.end {
+                let tiles = unit * (here.start - first)..(unit * (here.end - first)).min(call.matrix.layout.tiles());
+                run(call, tiles, &mut work);
+            }
+            first += units(call);
+        }
+    });
+}
+
+/// Hands some tiles to the matrix's kernel.
+fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
+    match call.matrix.kernel {
+        Kernel::Scalar => crate::scalar::tiles(call, tiles),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: `Matrix::pack` refuses kernels that this machine cannot run and packs for their lanes; threads have disjoint tiles.
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx2 => unsafe { crate::avx2::plain::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::tiles(call, tiles, work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Avx512Vnni => unsafe { crate::avx512::tiles(call, tiles, work) },
+        // Kernels of other processors.
+        _ => unreachable!("no matrix is packed for {}", call.matrix.kernel),
+    }
+}

@@ -1,0 +1,410 @@
+//! Several tokens times a few tiles: limited by integer arithmetic.
+//!
+//! The codes of `M` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
+//! first-level cache holds), then every group of tokens runs over it with all sums in registers. One loop
+//! serves every format. Under row scales four tiles by six tokens fill the 32 registers of AVX-512 (a
+//! broadcast costs it more than a load: two tiles reach 84 % of its peak, four 96 %); under block scales
+//! the results need registers too, so two tiles.
+//!
+//! ```text
+//! panel:  bytes [quad][M][4 · ROWS], then f32 scales [group][M][ROWS], then f32 minima
+//! sums:   32-bit [token][M][ROWS]: floats under block scales, integers under row scales
+//! ```
+
+use super::codes::{self, six};
+use super::{put, start_factor};
+use crate::lanes::Lanes;
+use crate::layout::{Coding, Scaling};
+use crate::matmul::{Call, Workspace};
+use std::ops::Range;
+
+/// Bytes of a panel's codes: with activations and sums it fits a first-level cache of 48 KiB.
+const PANEL_BYTES: usize = 32 << 10;
+
+/// Tokens that go over a panel before the next: their activations stay in the second-level cache. A multiple of
+/// every kernel's `TOKENS`.
+const TOKENS: usize = 180;
+
+/// Where the parts of a workspace lie.
+struct Panel {
+    codes: *mut u8,
+    scales: *mut f32,
+    mins: *mut f32,
+    sums: *mut u32,
+}
+
+/// # Safety
+///
+/// As [`super::tiles`].
+#[inline(always)]
+pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
+    // SAFETY: the caller's.
+    unsafe {
+        if const { L::PANEL == 4 } && !matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+            panels::<L, 4>(call, tiles, work);
+        } else {
+            panels::<L, 2>(call, tiles, work);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`super::tiles`].
+#[inline(always)]
+unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
+    let layout = &call.matrix.layout;
+    let m = M;
+    let wide = if layout.scaling == Scaling::Half { 4 } else { 1 };
+    let per_strip = (PANEL_BYTES / (m * L::ROWS * wide * layout.span)).max(1);
+    let strip = per_strip * layout.span;
+    let group = if let Scaling::Block { group, .. } = layout.scaling { group } else { strip };
+    let code_bytes = strip * m * L::ROWS * wide;
+    let scale_count = strip / group * m * L::ROWS;
+    let (base, sums) = work.reserve(code_bytes + 2 * scale_count * 4, call.n.min(TOKENS) * m * L::ROWS);
+    // SAFETY: the workspace has room for all parts; the rest is the caller's.
+    unsafe {
+        let scales = base.add(code_bytes).cast::<f32>();
+        let panel = Panel { codes: base, scales, mins: scales.add(scale_count), sums };
+        for first in (0..call.n).step_by(TOKENS) {
+            let tokens = first..call.n.min(first + TOKENS);
+            let mut tile = tiles.start;
+            while tile < tiles.end {
+                let count = m.min(tiles.end - tile);
+                std::ptr::write_bytes(sums, 0, tokens.len() * m * L::ROWS);
+                let mut chunk = 0;
+                while chunk < layout.chunks {
+                    let chunks = per_strip.min(layout.chunks - chunk);
+                    for i in 0..m {
+                        // A short panel repeats its last tile; what that gives is not stored.
+                        let tile = tile + i.min(count - 1);
+                        let from = call.matrix.data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
+                        unpack::<L, M>(call, &panel, from, chunks, i);
+                    }
+                    all_tokens::<L, M>(call, &panel, tokens.clone(), chunk * layout.span, chunks * layout.span);
+                    chunk += chunks;
+                }
+                finish::<L, M>(call, &panel, tokens.clone(), tile, count);
+                tile += count;
+            }
+        }
+    }
+}
+
+/// Unpacks `chunks` chunks into tile `i` of the panel.
+#[inline(always)]
+unsafe fn unpack<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, from: *const u8, chunks: usize, i: usize) {
+    let layout = &call.matrix.layout;
+    let vector = 4 * L::ROWS;
+    let step = M * vector;
+    // SAFETY: the caller's: whole chunks at `from`, a strip of room in the panel.
+    unsafe {
+        for c in 0..chunks {
+            let p = from.add(c * layout.chunk);
+            let to = panel.codes.add(c * layout.span / 4 * step + i * vector);
+            match layout.coding {
+                Coding::Half => L::store_f32(panel.codes.add(c * step + i * vector).cast(), L::load_f16(p)),
+                Coding::Planes { main, extra } => match (main, extra) {
+                    (8, _) => planes::<L, M, 8, 0>(p, to),
+                    (4, 2) => planes::<L, M, 4, 2>(p, to),
+                    (4, 1) => planes::<L, M, 4, 1>(p, to),
+                    (4, _) => planes::<L, M, 4, 0>(p, to),
+                    (_, 1) => planes::<L, M, 2, 1>(p, to),
+                    _ => planes::<L, M, 2, 0>(p, to),
+                },
+                // The layout of `neon`, which has products of its own.
+                Coding::SherryTable => {}
+                Coding::Base3 => {
+                    let digits = codes::base3::<L>(p);
+                    for (quad, code) in digits.into_iter().enumerate() {
+                        L::store(to.add(quad * step), code);
+                    }
+                }
+                Coding::Sherry => {
+                    macro_rules! keep {
+                        ($quad:expr, $codes:expr) => {
+                            L::store(to.add(($quad) * step), $codes);
+                        };
+                    }
+                    codes::sherry_quads!(L, p, keep);
+                }
+            }
+            let Scaling::Block { group, affine } = layout.scaling else { continue };
+            let groups = layout.span / group;
+            let scales = p.add(2 * layout.block_bytes());
+            for g in 0..groups {
+                let at = ((c * groups + g) * M + i) * L::ROWS;
+                L::store_f32(panel.scales.add(at), L::load_f16(scales.add(g * 2 * L::ROWS)));
+                if affine {
+                    L::store_f32(panel.mins.add(at), L::load_f16(scales.add((groups + g) * 2 * L::ROWS)));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn planes<L: Lanes, const M: usize, const MAIN: usize, const EXTRA: usize>(p: *const u8, to: *mut u8) {
+    let vector = 4 * L::ROWS;
+    // SAFETY: the caller's.
+    unsafe {
+        for b in 0..2 {
+            let codes = codes::block::<L, MAIN, EXTRA>(p.add(b * (MAIN + EXTRA) * vector));
+            for (quad, code) in codes.into_iter().enumerate() {
+                L::store(to.add((8 * b + quad) * M * vector), code);
+            }
+        }
+    }
+}
+
+/// Adds the strip of `cols` columns from `col` on to the sums of some tokens.
+#[inline(always)]
+unsafe fn all_tokens<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, col: usize, cols: usize) {
+    let mut at = At { t: tokens.start, slot: 0, col, cols };
+    // SAFETY: the caller's.
+    unsafe {
+        while at.t < tokens.end {
+            let count = (tokens.end - at.t).min(if matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+                L::GROUP
+            } else {
+                L::TOKENS
+            });
+            match count {
+                1 => some_tokens::<L, M, 1>(call, panel, at),
+                2 => some_tokens::<L, M, 2>(call, panel, at),
+                3 => some_tokens::<L, M, 3>(call, panel, at),
+                4 => some_tokens::<L, M, 4>(call, panel, at),
+                5 => some_tokens::<L, M, 5>(call, panel, at),
+                _ => some_tokens::<L, M, 6>(call, panel, at),
+            }
+            at.t += count;
+            at.slot += count;
+        }
+    }
+}
+
+/// A group of tokens and a strip.
+#[derive(Clone, Copy)]
+struct At {
+    /// First token, and where its sums lie.
+    t: usize,
+    slot: usize,
+    /// First column, and how many.
+    col: usize,
+    cols: usize,
+}
+
+#[inline(always)]
+unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
+    let wide = matches!(call.matrix.layout.coding, Coding::Planes { main: 8, .. });
+    // SAFETY: the caller's; and `T` tokens are left. What the constants rule out is not compiled.
+    unsafe {
+        if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
+            if const { M == 2 && T <= L::GROUP } {
+                match (group, affine, wide) {
+                    (16, false, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
+                    (16, true, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
+                    (_, false, false) => groups::<L, M, T, false, 8, false>(call, panel, at),
+                    (_, true, false) => groups::<L, M, T, false, 8, true>(call, panel, at),
+                    (16, false, true) => groups::<L, M, T, true, 4, false>(call, panel, at),
+                    (16, true, true) => groups::<L, M, T, true, 4, true>(call, panel, at),
+                    (_, false, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
+                    (_, true, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
+                }
+            }
+        } else if const { M == L::PANEL && T <= L::TOKENS } {
+            match (call.matrix.layout.scaling, wide) {
+                (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
+                (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
+                _ => floats::<L, M, T>(call, panel, at),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn dot<L: Lanes, const WIDE: bool>(acc: L::I, w: L::I, a: L::I) -> L::I {
+    // SAFETY: the caller's.
+    unsafe { if WIDE { L::dot8(acc, w, a) } else { L::dot(acc, w, a) } }
+}
+
+/// Block scales: `QUADS` quads share a scale.
+#[inline(always)]
+unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, const QUADS: usize, const AFFINE: bool>(
+    call: &Call<'_>,
+    panel: &Panel,
+    at: At,
+) {
+    let a = call.activations;
+    let vector = 4 * L::ROWS;
+    let factor = start_factor::<L>(&call.matrix.layout, call.matrix.format.zero_log2());
+    // SAFETY: the caller's: the strip's codes and scales are in the panel, activations cover it.
+    unsafe {
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
+        let first = at.t * a.blocks + at.col / 32;
+        let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
+        let mut scales = [a.scales.as_ptr().add(first); T];
+        let mut totals = [a.sums.as_ptr().add(2 * first); T];
+        let mut y = [[L::splat_f32(0.0); M]; T];
+        for t in 0..T {
+            q[t] = q[t].add(t * a.stride);
+            scales[t] = scales[t].add(t * a.blocks);
+            totals[t] = totals[t].add(2 * t * a.blocks);
+            for m in 0..M {
+                y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+            }
+        }
+        let mut w = panel.codes.cast_const();
+        // A count that the compiler cannot see: unrolled, this loop spills its sums.
+        let quads = std::hint::black_box(QUADS);
+        for g in 0..at.cols / (4 * QUADS) {
+            let mut acc = [[L::splat(0); M]; T];
+            for t in 0..T {
+                acc[t] = [L::splat(factor * total::<QUADS>(totals[t], g)); M];
+            }
+            for quad in 0..quads {
+                let mut codes = [L::splat(0); M];
+                for m in 0..M {
+                    codes[m] = L::load(w.add(m * vector));
+                }
+                w = w.add(M * vector);
+                for t in 0..T {
+                    let a = L::quad(q[t].add((g * QUADS + quad) * 4));
+                    for m in 0..M {
+                        acc[t][m] = dot::<L, WIDE>(acc[t][m], codes[m], a);
+                    }
+                }
+            }
+            for t in 0..T {
+                let a = *scales[t].add(g * QUADS / 8);
+                for m in 0..M {
+                    let scale = L::mul(L::load_f32(panel.scales.add((g * M + m) * L::ROWS)), L::splat_f32(a));
+                    y[t][m] = L::mul_add(L::to_f32(acc[t][m]), scale, y[t][m]);
+                }
+                if AFFINE {
+                    let total = L::splat_f32(-total::<QUADS>(totals[t], g) as f32 * a);
+                    for m in 0..M {
+                        y[t][m] = L::mul_add(L::load_f32(panel.mins.add((g * M + m) * L::ROWS)), total, y[t][m]);
+                    }
+                }
+            }
+        }
+        for t in 0..T {
+            for m in 0..M {
+                L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
+            }
+        }
+    }
+}
+
+/// Minus the sum of the activations of group `g`.
+#[inline(always)]
+unsafe fn total<const QUADS: usize>(totals: *const i32, g: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { if QUADS == 8 { *totals.add(2 * g) + *totals.add(2 * g + 1) } else { *totals.add(g) } }
+}
+
+/// Row scales: integers only.
+#[inline(always)]
+unsafe fn integers<L: Lanes, const M: usize, const T: usize, const WIDE: bool>(call: &Call<'_>, panel: &Panel, at: At) {
+    let a = call.activations;
+    let vector = 4 * L::ROWS;
+    // SAFETY: the caller's.
+    unsafe {
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<u8>();
+        let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
+        let mut acc = [[L::splat(0); M]; T];
+        for t in 0..T {
+            q[t] = q[t].add(t * a.stride);
+            for m in 0..M {
+                acc[t][m] = L::load(sums.add((t * M + m) * vector));
+            }
+        }
+        let mut w = panel.codes.cast_const();
+        for quad in 0..at.cols / 4 {
+            let mut codes = [L::splat(0); M];
+            for m in 0..M {
+                codes[m] = L::load(w.add(m * vector));
+            }
+            w = w.add(M * vector);
+            for t in 0..T {
+                let a = L::quad(q[t].add(quad * 4));
+                for m in 0..M {
+                    acc[t][m] = dot::<L, WIDE>(acc[t][m], codes[m], a);
+                }
+            }
+        }
+        for t in 0..T {
+            for m in 0..M {
+                L::store(sums.add((t * M + m) * vector), acc[t][m]);
+            }
+        }
+    }
+}
+
+/// Half precision, unpacked to f32.
+#[inline(always)]
+unsafe fn floats<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, panel: &Panel, at: At) {
+    // SAFETY: the caller's.
+    unsafe {
+        let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
+        let width = call.matrix.layout.cols;
+        let mut x = [call.x.as_ptr().add(at.t * width + at.col); T];
+        let mut y = [[L::splat_f32(0.0); M]; T];
+        for t in 0..T {
+            x[t] = x[t].add(t * width);
+            for m in 0..M {
+                y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+            }
+        }
+        let mut w = panel.codes.cast_const().cast::<f32>();
+        for k in 0..at.cols {
+            let mut weights = [L::splat_f32(0.0); M];
+            for m in 0..M {
+                weights[m] = L::load_f32(w.add(m * L::ROWS));
+            }
+            w = w.add(M * L::ROWS);
+            for t in 0..T {
+                let x = L::splat_f32(*x[t].add(k));
+                for m in 0..M {
+                    y[t][m] = L::mul_add(weights[m], x, y[t][m]);
+                }
+            }
+        }
+        for t in 0..T {
+            for m in 0..M {
+                L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
+            }
+        }
+    }
+}
+
+/// From sums to results of `count` tiles.
+#[inline(always)]
+unsafe fn finish<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, tile: usize, count: usize) {
+    let matrix = call.matrix;
+    let factor = start_factor::<L>(&matrix.layout, matrix.format.zero_log2());
+    // SAFETY: the caller's.
+    unsafe {
+        let width = count * L::ROWS;
+        for (slot, t) in tokens.clone().enumerate() {
+            // Rows of `y` lie far apart: without this, every store waits for memory.
+            let next = call.out.start.wrapping_add((t + 12) * call.out.rows + tile * L::ROWS);
+            for line in (0..width).step_by(16) {
+                L::touch(next.wrapping_add(line).cast());
+            }
+            for m in 0..count {
+                let at = panel.sums.add((slot * M + m) * L::ROWS);
+                let y = if matrix.layout.scaling == Scaling::Row {
+                    let a = call.activations;
+                    let scales = L::load_f32(matrix.row_scales.as_ptr().add((tile + m) * L::ROWS));
+                    let sum = L::to_f32(L::add(L::splat(factor * a.sums[t]), L::load(at.cast())));
+                    L::mul(sum, L::mul(scales, L::splat_f32(a.scales[t])))
+                } else {
+                    L::load_f32(at.cast())
+                };
+                put::<L>(call, t, (tile + m) * L::ROWS, y);
+            }
+        }
+    }
+}

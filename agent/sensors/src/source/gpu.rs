@@ -1,0 +1,5 @@
+//! Discrete and integrated GPUs.
+
+pub(crate) mod amd;
+pub(crate) mod intel;
+pub(crate) mod nvml;

@@ -1,0 +1,190 @@
+//! `agent bench`: prompt and decoding speed as `llama-bench -p -n` measures them, each beside what this
+//! machine allows: its read bandwidth and its integer peak, measured in the same run.
+
+mod limits;
+mod row;
+
+use crate::args::{Format, Machine, Precisions, precisions};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::load::Model;
+use crate::power::Meter;
+use crate::print::{percent, print, short};
+use clap::Args;
+use engine::bench::{Plan, bench};
+use engine::model::Shape;
+use engine::{Options, Precision, Stage};
+use limits::Limits;
+use row::Row;
+use serde::Serialize;
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Model of `agent pull --list`, or a GGUF file
+    #[arg(short, long, required_unless_present = "shape", conflicts_with = "shape")]
+    model: Option<String>,
+    /// A llama of this shape with random weights: 1b, 3b, 8b-8l
+    #[arg(long)]
+    shape: Option<String>,
+    /// Bits of the weights, several with commas, or `all` [default: stored, or w4 for a shape]
+    #[arg(long, value_parser = precisions)]
+    precision: Option<Precisions>,
+    /// Tokens of the prompt; 0: none
+    #[arg(short, value_name = "TOKENS", default_value_t = 512)]
+    prompt: usize,
+    /// New tokens, one at a time; 0: none
+    #[arg(short, value_name = "TOKENS", default_value_t = 128)]
+    new: usize,
+    /// Tokens in the cache before the new ones
+    #[arg(short, long, value_name = "TOKENS", default_value_t = 0)]
+    depth: usize,
+    /// Repetitions: medians and ranges are over these
+    #[arg(short, value_name = "N", default_value = "5", value_parser = crate::args::some)]
+    repetitions: usize,
+    #[command(flatten)]
+    machine: Machine,
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+/// What is measured.
+enum Subject {
+    File(Box<Model>),
+    Shape(Shape),
+}
+
+impl Subject {
+    fn stage(&self, machine: &Machine, precision: Precision) -> Result<Stage, Failure> {
+        match self {
+            Self::File(model) => model.stage(machine, precision),
+            Self::Shape(shape) => {
+                let options: Options = machine.options(precision);
+                Ok(Stage::random(shape, 1, &options, machine.pool())?)
+            }
+        }
+    }
+}
+
+/// The shapes of the engine, and the one of Llama 3 8B with a quarter of its layers, which other engines were
+/// measured at (kernel-peers).
+fn shape(name: &str) -> Option<Shape> {
+    let eight = Shape { layers: 8, hidden: 4096, wide: 14_336, heads: 32, kv_heads: 8, vocab: 49_152, context: 8192 };
+    Shape::named(name).or_else(|| (name == "8b-8l").then_some(eight))
+}
+
+#[derive(Serialize)]
+struct Results<'r> {
+    results: &'r [Row],
+}
+
+pub(crate) fn run(args: &Bench) -> Outcome {
+    if args.prompt == 0 && args.new == 0 {
+        return Err(Failure::help("nothing to measure", "-p 512 for a prompt, -n 128 for new tokens"));
+    }
+    let (name, subject) = match (&args.model, &args.shape) {
+        (Some(model), _) => (model.clone(), Subject::File(Box::new(Model::open(model)?))),
+        (None, name) => {
+            let name = name.clone().unwrap_or_default();
+            let shape = shape(&name).ok_or_else(|| Failure::help(format!("no shape `{name}`"), "there are 1b, 3b, 8b-8l"))?;
+            (format!("random {name}"), Subject::Shape(shape))
+        }
+    };
+    let stored = matches!(subject, Subject::File(_));
+    let list = match &args.precision {
+        Some(precisions) => precisions.list(stored),
+        None if stored => vec![Precision::Stored],
+        None => vec![Precision::Format(kernels::Format::W4)],
+    };
+    if !stored && list.contains(&Precision::Stored) {
+        return Err(Failure::help("random weights have no stored precision", "--precision w4"));
+    }
+    crate::interrupt::catch();
+    let mut rows = Vec::new();
+    for precision in list {
+        let stage = subject.stage(&args.machine, precision)?;
+        let row = measure(args, &name, &stage)?;
+        if args.format == Format::Human {
+            print(&human(&row, rows.is_empty()));
+        }
+        rows.push(row);
+    }
+    match (args.format, &rows[..]) {
+        (Format::Human, _) => {}
+        (Format::Json, [one]) => crate::print::json(one)?,
+        (Format::Json, several) => crate::print::json(&Results { results: several })?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Limits first and last, prompt and decoding between them, each with its own energy.
+fn measure(args: &Bench, name: &str, stage: &Stage) -> Result<Row, Failure> {
+    let both =
+        Plan { prompt: args.prompt, new: args.new, depth: args.depth, repetitions: args.repetitions, kv_bits: args.machine.kv };
+    let before = Limits::measure(stage);
+    let meter = Meter::start(&args.machine);
+    meter.lap();
+    let prefill = bench(stage, Plan { new: 0, ..both })?;
+    let prefill_energy = meter.lap();
+    let decode = bench(stage, Plan { prompt: 0, ..both })?;
+    let decode_energy = meter.lap();
+    let limits = before.max(Limits::measure(stage));
+    let speed = engine::bench::Speed { prefill: prefill.prefill, plan: both, ..decode };
+    Ok(Row::new(name, stage, &speed, limits, prefill_energy, decode_energy))
+}
+
+fn human(row: &Row, first: bool) -> String {
+    let mut text = String::new();
+    if first {
+        text += &format!(
+            "{}: {} M weights, prompt {}, new {} at depth {}, {} repetitions, {} thread{}, KV cache {} bits\n",
+            row.model,
+            short(row.parameters as f64 * 1e-6),
+            row.prompt,
+            row.new,
+            row.depth,
+            row.repetitions,
+            row.threads,
+            if row.threads == 1 { "" } else { "s" },
+            row.kv_bits
+        );
+        text += &format!(
+            "read bandwidth {} GB/s, integer peak {} Gop/s, both of this run\n",
+            giga(row.read_bandwidth),
+            giga(row.int8_peak)
+        );
+        if cfg!(debug_assertions) {
+            text += "built without --release: slower than it can be\n";
+        }
+        text += &format!(
+            "{:<11} {:>6} {:>9}  {:>24} {:>8}  {:>24} {:>10}  {}\n",
+            "precision", "bits", "MB/token", "prompt tok/s (range)", "of peak", "decode tok/s (range)", "of reading", "kernel"
+        );
+    }
+    let range = |median: Option<f64>, min: Option<f64>, max: Option<f64>| match (median, min, max) {
+        (Some(median), Some(min), Some(max)) => format!("{} ({}–{})", short(median), short(min), short(max)),
+        _ => "–".into(),
+    };
+    let share = |x: Option<f64>| x.map_or_else(|| "–".into(), percent);
+    text += &format!(
+        "{:<11} {:>6.2} {:>9.1}  {:>24} {:>8}  {:>24} {:>10}  {}\n",
+        row.precision,
+        row.bits_per_weight,
+        row.bytes_per_token as f64 * 1e-6,
+        range(row.prefill_tok_s, row.prefill_tok_s_min, row.prefill_tok_s_max),
+        share(row.peak_share),
+        range(row.decode_tok_s, row.decode_tok_s_min, row.decode_tok_s_max),
+        share(row.bandwidth_share),
+        row.kernel
+    );
+    if let Some(joules) = row.decode_j_per_token {
+        text += &format!(
+            "            {} J per new token, mean power of {}\n",
+            short(joules),
+            row.decode_energy.scope.as_deref().unwrap_or("the machine")
+        );
+    }
+    text
+}
+
+fn giga(x: Option<f64>) -> String {
+    x.map_or_else(|| "unknown".into(), |x| short(x * 1e-9))
+}

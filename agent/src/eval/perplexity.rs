@@ -1,0 +1,119 @@
+//! `agent eval perplexity`.
+
+use super::data::{Common, short_name, text};
+use crate::args::{Format, some};
+use crate::clock::Watch;
+use crate::exit::{Exit, Outcome};
+use crate::load::Model;
+use crate::power::Meter;
+use crate::print::{print, short};
+use clap::Args;
+use engine::eval::perplexity;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Perplexity {
+    #[command(flatten)]
+    common: Common,
+    /// Text to score [default: wikitext-2-raw-test.txt in $WATTLINE_EVAL]
+    #[arg(long)]
+    text: Option<PathBuf>,
+    /// Windows to score, from the beginning [default: all]
+    #[arg(long, value_parser = some)]
+    windows: Option<usize>,
+    /// Tokens of a window; its second half is scored
+    #[arg(long, default_value_t = 512)]
+    window: usize,
+}
+
+/// One precision's result. Names stay; new ones may be added.
+#[derive(Serialize)]
+struct Row {
+    model: String,
+    precision: &'static str,
+    perplexity: f64,
+    /// One standard error.
+    stderr: f64,
+    mean_nll: f64,
+    /// Tokens scored.
+    tokens: usize,
+    windows: usize,
+    window: usize,
+    /// Running perplexity after each window.
+    after_window: Vec<f64>,
+    bits_per_weight: f64,
+    kv_bits: u8,
+    threads: usize,
+    text: String,
+    rule: &'static str,
+    seconds: f64,
+    cpu_seconds: f64,
+    energy: crate::power::Joules,
+}
+
+const RULE: &str = "llama.cpp's: windows that do not overlap, each computed alone, first token replaced by the one that begins a text where the model wants it, tokens after the middle scored";
+
+#[derive(Serialize)]
+struct Results<'r> {
+    results: &'r [Row],
+}
+
+pub(super) fn run(args: &Perplexity) -> Outcome {
+    let c = &args.common;
+    let (path, text) = text(args.text.as_deref(), "wikitext-2-raw-test.txt", "--text")?;
+    let model = Model::open(&c.model)?;
+    let mut rows = Vec::new();
+    for precision in c.precision.list(true) {
+        let stage = model.stage(&c.machine, precision)?;
+        let meter = Meter::start(&c.machine);
+        let watch = Watch::start();
+        let found = perplexity(&stage, &model.tokenizer, &text, args.window, args.windows, c.machine.kv)?;
+        let row = Row {
+            model: model.name.clone(),
+            precision: precision.name(),
+            perplexity: found.perplexity,
+            stderr: found.error,
+            mean_nll: found.mean_nll,
+            tokens: found.scored,
+            windows: found.windows,
+            window: found.context,
+            after_window: found.after_window,
+            bits_per_weight: stage.size().bits_per_weight,
+            kv_bits: c.machine.kv,
+            threads: stage.pool().threads(),
+            text: short_name(&path),
+            rule: RULE,
+            seconds: watch.wall(),
+            cpu_seconds: watch.cpu(),
+            energy: meter.lap(),
+        };
+        if c.format == Format::Human {
+            print(&human(&row, rows.is_empty()));
+        }
+        rows.push(row);
+    }
+    match (c.format, &rows[..]) {
+        (Format::Human, _) => {}
+        (Format::Json, [one]) => crate::print::json(one)?,
+        (Format::Json, several) => crate::print::json(&Results { results: several })?,
+    }
+    Ok(Exit::Done)
+}
+
+fn human(row: &Row, first: bool) -> String {
+    let mut text = String::new();
+    if first {
+        text += &format!(
+            "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<11} {:>6}  {:>22}  {:>8}\n",
+            row.model, row.tokens, row.windows, row.window, row.text, row.kv_bits, "precision", "bits", "perplexity", "CPU-s"
+        );
+    }
+    // A model that a precision destroys is shown as what it is.
+    let shown = if row.perplexity < 1e4 {
+        format!("{:.3} ± {:.3}", row.perplexity, row.stderr)
+    } else {
+        format!("{:.3e} ± {:.1e}", row.perplexity, row.stderr)
+    };
+    text + &format!("{:<11} {:>6.2}  {shown:>22}  {:>8}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds))
+}

@@ -1,0 +1,10 @@
+//! Tests of the agent as a whole: its commands as a user types them.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "what was skipped is said")]
+
+mod fetching;
+mod interrupt;
+mod models;
+mod outputs;
+mod transcripts;
