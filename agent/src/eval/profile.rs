@@ -59,6 +59,7 @@ pub(super) fn add(
         majority_ceiling: None,
         beta,
         budgets: Vec::new(),
+        votes: Vec::new(),
     };
     profile.quality.retain(|r| (r.benchmark.as_str(), r.weights) != (benchmark, weights));
     profile.quality.push(row);
