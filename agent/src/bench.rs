@@ -6,6 +6,7 @@ mod row;
 
 use crate::args::{Format, Machine, Precisions, precisions};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::{self, Running};
 use crate::load::Model;
 use crate::power::Meter;
 use crate::print::{percent, print, short};
@@ -97,9 +98,14 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     if !stored && list.contains(&Precision::Stored) {
         return Err(Failure::help("random weights have no stored precision", "--precision w4"));
     }
-    crate::interrupt::catch();
+    interrupt::catch();
+    let running = Running::begin();
     let mut rows = Vec::new();
     for precision in list {
+        // What was measured before Ctrl-C is kept.
+        if running.interrupted() {
+            break;
+        }
         let stage = subject.stage(&args.machine, precision)?;
         let row = measure(args, &name, &stage)?;
         if args.format == Format::Human {
@@ -112,7 +118,7 @@ pub(crate) fn run(args: &Bench) -> Outcome {
         (Format::Json, [one]) => crate::print::json(one)?,
         (Format::Json, several) => crate::print::json(&Results { results: several })?,
     }
-    Ok(Exit::Done)
+    Ok(if running.interrupted() { Exit::Interrupted } else { Exit::Done })
 }
 
 /// Limits first and last, prompt and decoding between them, each with its own energy.

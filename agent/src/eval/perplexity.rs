@@ -4,6 +4,7 @@ use super::data::{Common, short_name, text};
 use crate::args::{Format, some};
 use crate::clock::Watch;
 use crate::exit::{Exit, Outcome};
+use crate::interrupt::Running;
 use crate::load::Model;
 use crate::power::Meter;
 use crate::print::{print, short};
@@ -63,8 +64,13 @@ pub(super) fn run(args: &Perplexity) -> Outcome {
     let c = &args.common;
     let (path, text) = text(args.text.as_deref(), "wikitext-2-raw-test.txt", "--text")?;
     let model = Model::open(&c.model)?;
+    let running = Running::begin();
     let mut rows = Vec::new();
     for precision in c.precision.list(true) {
+        // What was scored before Ctrl-C is kept.
+        if running.interrupted() {
+            break;
+        }
         let stage = model.stage(&c.machine, precision)?;
         let meter = Meter::start(&c.machine);
         let watch = Watch::start();
@@ -98,7 +104,7 @@ pub(super) fn run(args: &Perplexity) -> Outcome {
         (Format::Json, [one]) => crate::print::json(one)?,
         (Format::Json, several) => crate::print::json(&Results { results: several })?,
     }
-    Ok(Exit::Done)
+    Ok(if running.interrupted() { Exit::Interrupted } else { Exit::Done })
 }
 
 fn human(row: &Row, first: bool) -> String {
