@@ -9,6 +9,8 @@ type Package = (&'static str, fn() -> bool);
 
 const NEEDED: &[Package] = &[
     ("cmake", || present("cmake")),
+    // cmake only recommends it.
+    ("make", || present("make")),
     ("g++", || present("g++")),
     ("clang", || present("clang")),
     ("libclang-dev", libclang),
