@@ -24,7 +24,7 @@ struct Groups {
 
 fn groups(case: &Case) -> Groups {
     let kind = format!("{:?}", case.kind).to_lowercase();
-    let unit = format!("{kind}{}", if case.matrix_units { "+" } else { "" });
+    let unit = format!("{kind}{}", if case.matrix_units { "+" } else { "-" });
     Groups {
         class: format!("{unit} {:?}", case.class),
         engine: format!("{unit} {}", case.engine),
