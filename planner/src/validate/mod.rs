@@ -43,8 +43,8 @@ pub const FEW: usize = 10;
 /// Of these, rows chosen first for what they tell about power.
 const FEW_POWER: usize = 2;
 /// Spread of repeated measurements around a law that fits, in logarithms: rates, and power.
-const NOISE_RATE: f64 = 0.12;
-const NOISE_POWER: f64 = 0.10;
+const NOISE_RATE: f64 = 0.18;
+const NOISE_POWER: f64 = 0.15;
 
 /// Quantities by the names of the groups.
 const DECODE: &str = "decode";
@@ -75,6 +75,12 @@ impl<L> Task<L> {
 /// Scores a table. Rows that are not marked calibratable, or cannot be predicted, are listed with the reason.
 #[must_use]
 pub fn validate(rows: &[Row]) -> Report {
+    let (scores, skipped) = scores(rows);
+    report(rows, skipped, &scores)
+}
+
+/// Every scored number, and the rows that cannot be predicted.
+fn scores(rows: &[Row]) -> (Vec<Score>, Vec<Skipped>) {
     let (cases, skipped) = cases(rows);
     let mut decode = Task::new(NOISE_RATE);
     let mut prefill = Task::new(NOISE_RATE);
@@ -106,7 +112,7 @@ pub fn validate(rows: &[Row]) -> Report {
     rates(DECODE, &decode, &decoded, &mut scores);
     rates(PREFILL, &prefill, &prefilled, &mut scores);
     powers(rows, &cases, &power, &power_out, &shown, [(&decode.cases, &decoded), (&prefill.cases, &prefilled)], &mut scores);
-    report(rows, skipped, &scores)
+    (scores, skipped)
 }
 
 /// Rows that can be predicted, and the others with reasons.

@@ -73,7 +73,7 @@ pub struct Report {
 
 /// `|predicted / measured - 1|`.
 #[must_use]
-pub fn relative(predicted: f64, measured: f64) -> f64 {
+pub(super) fn relative(predicted: f64, measured: f64) -> f64 {
     (predicted / measured - 1.0).abs()
 }
 
@@ -126,7 +126,7 @@ pub fn errors(pairs: &[(f64, f64)]) -> Errors {
 
 /// Errors of one quantity by kind.
 #[must_use]
-pub fn kinds(scores: &[Score], quantity: &str) -> Kinds {
+pub(super) fn kinds(scores: &[Score], quantity: &str) -> Kinds {
     let of = |predicted: &dyn Fn(&Score) -> Option<f64>| {
         let pairs: Vec<(f64, f64)> =
             scores.iter().filter(|s| s.quantity == quantity).filter_map(|s| Some((predicted(s)?, s.measured))).collect();

@@ -10,7 +10,7 @@ use super::regression::{HEADS, Observation, Terms, Writer};
 use profiles::ProcessorKind;
 
 /// Spread of a device's own terms against the levels above.
-const DEVICE: f64 = 0.7;
+const DEVICE: f64 = 1.0;
 
 /// Names of the groups that a case belongs to.
 struct Groups {
@@ -167,11 +167,11 @@ pub(super) fn of_prefill<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> O
     w.add(a, &case.engine, 0.3, 1.0);
     w.add(a, &engine, 0.3, 1.0);
     w.add(a, case.quant, 0.2, 1.0);
-    w.add(a, &quant, 0.4, 1.0);
+    w.add(a, &quant, 0.2, 1.0);
     w.add(a, &format!("{class} {quant}"), 0.2, 1.0);
     w.add(a, &format!("{unit} {}", case.backend), 0.3, flag(!case.backend.is_empty()));
     w.add(a, &format!("{class} {engine}"), 0.2, 1.0);
-    w.add(a, &format!("peak {unit}"), 0.3, (case.peak / 1e13).ln());
+    w.add(a, &format!("peak {unit}"), 0.15, (case.peak / 1e13).ln());
     w.add(a, &format!("size {kind}"), 0.15, size);
     w.add(a, &format!("active {kind}"), 0.15, (case.parameters / case.active).ln());
     w.add(a, &format!("model {}", case.model), 0.1, 1.0);
