@@ -20,4 +20,5 @@ pub mod search;
 pub mod table;
 #[doc(hidden)]
 pub mod testing;
+pub mod validate;
 pub mod whatif;

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Solve a changed scenario and compare it with the unchanged one
     WhatIf(WhatIf),
+    /// Predict a table of measurements, and print how far the predictions are off
+    Validate(Validate),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -145,6 +147,15 @@ pub(crate) struct WhatIf {
     pub(crate) add: Vec<String>,
     #[command(flatten)]
     pub(crate) search: Search,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// CSV with a row a measurement; columns as `docs/physics.md` lists them
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) measurements: PathBuf,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
 }

@@ -15,6 +15,7 @@ mod infeasible;
 mod optimize;
 mod schema;
 mod solve;
+mod validate;
 mod watch;
 mod whatif;
 
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::Explain(a) => explain::run(&a),
         Command::Diff(a) => diff::run(&a),
         Command::WhatIf(a) => whatif::run(&a),
+        Command::Validate(a) => validate::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

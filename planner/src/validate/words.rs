@@ -1,0 +1,126 @@
+//! What free text in a table says: engine, back end, quantisation, meter. Words that are not known stay a group of their own.
+
+/// Engines by a word of their names; the first that matches.
+const ENGINES: [&str; 16] = [
+    "ollama",
+    "t-mac",
+    "bitnet",
+    "mlc",
+    "vllm",
+    "tensorrt",
+    "mnn",
+    "genie",
+    "hailo",
+    "distributed",
+    "powerinfer",
+    "llamafile",
+    "transformers",
+    "litert",
+    "mlx",
+    "llama.cpp",
+];
+
+/// Engine family; an unknown engine is its first word.
+pub(super) fn engine(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let known = ENGINES.iter().find(|e| lower.contains(**e)).map(|e| (*e).to_owned());
+    known.unwrap_or_else(|| lower.split_whitespace().next().unwrap_or("unknown").to_owned())
+}
+
+/// Back end where the name of the engine says it.
+pub(super) fn backend(text: &str) -> &'static str {
+    let lower = text.to_lowercase();
+    ["vulkan", "opencl", "metal", "cuda"].into_iter().find(|b| lower.contains(b)).unwrap_or("")
+}
+
+/// Group of weight formats whose kernels are alike.
+pub(super) fn quantisation(text: &str, bits: f64) -> &'static str {
+    let lower = text.to_lowercase();
+    if lower.contains("tern") || lower.contains("q1_0") || bits < 1.9 {
+        "ternary"
+    } else if lower.contains("fp4") {
+        "fp4"
+    } else if bits >= 15.0 {
+        "16"
+    } else if bits >= 7.5 {
+        "8"
+    } else if bits >= 4.6 {
+        "4k"
+    } else if bits >= 3.6 {
+        "4"
+    } else if bits >= 2.6 {
+        "3"
+    } else {
+        "2"
+    }
+}
+
+/// Bits per weight of a format's name, block scales included, where a row gives none.
+pub(super) fn bits_of_name(text: &str) -> Option<f64> {
+    let known = [
+        ("mxfp4", 4.25),
+        ("nvfp4", 4.5),
+        ("q8_0", 8.5),
+        ("q6_k", 6.56),
+        ("q5_k_m", 5.68),
+        ("q4_k_m", 4.84),
+        ("q4_0", 4.5),
+        ("q3_k_m", 3.9),
+        ("q2_k", 3.35),
+        ("bf16", 16.0),
+        ("fp16", 16.0),
+        ("f16", 16.0),
+        ("f32", 32.0),
+        ("int8", 8.0),
+        ("int4", 4.5),
+        ("w4", 4.5),
+        ("w8", 8.0),
+    ];
+    let lower = text.to_lowercase();
+    known.iter().find(|(name, _)| lower.contains(name)).map(|k| k.1)
+}
+
+/// What the meter saw: a rail of the chip, the module, the wall, a battery less idle.
+pub(super) fn scope(text: &str) -> &'static str {
+    let lower = text.to_lowercase();
+    if lower.contains("net of idle") {
+        "net"
+    } else if lower.contains("rail") {
+        "rail"
+    } else if lower.contains("wall") {
+        "wall"
+    } else if lower.contains("module") {
+        "module"
+    } else {
+        "device"
+    }
+}
+
+/// Tokens in the cache before the run, where a note says `context depth N tokens`.
+pub(super) fn depth(notes: &str) -> f64 {
+    let number = notes.split("depth ").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    number.and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
+/// Whether a decode rate counts the time of the prompt too.
+pub(super) fn end_to_end(notes: &str) -> bool {
+    notes.contains("includes prefill")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found() {
+        assert_eq!(engine("Ollama 0.24.0 CUDA"), "ollama");
+        assert_eq!(engine("Ollama/llama.cpp"), "ollama");
+        assert_eq!(engine("SomeEngine 3"), "someengine");
+        assert_eq!(quantisation("Q4_K_M", 4.84), "4k");
+        assert_eq!(quantisation("Q2_0 ternary", 2.1), "ternary");
+        assert_eq!(scope("GPU rail (tegrastats)"), "rail");
+        assert!((depth("context depth 8192 tokens; flash attention on") - 8192.0).abs() < 1e-9);
+        assert!(depth("no number").abs() < 1e-9);
+        assert!(end_to_end("end-to-end, includes prefill of 2048-token prompt"));
+    }
+}
