@@ -161,7 +161,14 @@ pub(super) fn of(index: usize, row: &Row) -> Result<Case, String> {
     let step = Pass { tokens: 1.0, context: before + depth + answer / 2.0, batch };
     let decode = load(&shape, bits, step);
     let prefill = load(&shape, bits, Pass { tokens: prompt, context: depth, batch });
-    let caps = || device.modes.iter().filter_map(|m| m.cap.as_ref()).map(|c| c.value.get()).fold(None, |a: Option<f64>, c| Some(a.map_or(c, |a| a.max(c))));
+    let caps = || {
+        device
+            .modes
+            .iter()
+            .filter_map(|m| m.cap.as_ref())
+            .map(|c| c.value.get())
+            .fold(None, |a: Option<f64>, c| Some(a.map_or(c, |a| a.max(c))))
+    };
     Ok(Case {
         row: index,
         device: device.id.clone(),

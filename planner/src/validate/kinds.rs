@@ -85,7 +85,10 @@ pub(super) fn predict<L: Law + Sync>(
     let everything: Vec<usize> = (0..places.len()).collect();
     let fit = problem.fit(&everything, &problem.prior(), COLD);
     let mut out = Predicted { zero: vec![0.0; places.len()], few: vec![None; places.len()], fitted: Vec::new() };
-    out.fitted = everything.iter().map(|&i| laws.map_or_else(|| problem.predict(i, &fit), |l| problem.predict_as(i, &l.fitted[i], &fit))).collect();
+    out.fitted = everything
+        .iter()
+        .map(|&i| laws.map_or_else(|| problem.predict(i, &fit), |l| problem.predict_as(i, &l.fitted[i], &fit)))
+        .collect();
     let few: Vec<Vec<(usize, f64)>> = parts.par_iter().map(|left| few_shot(problem, places, left, shown, laws)).collect();
     for left in parts {
         for &i in &left.own {

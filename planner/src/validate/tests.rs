@@ -4,19 +4,27 @@ use super::*;
 use std::fmt::Write as _;
 
 /// Models of the table: name and billions of parameters.
-const MODELS: [(&str, f64); 6] =
-    [("Qwen2.5-0.5B", 0.494), ("Llama-3.2-1B", 1.236), ("Qwen2.5-1.5B", 1.544), ("Llama-3.2-3B", 3.213), ("Llama-2-7B", 6.74), ("Llama-2-13B", 13.0)];
+const MODELS: [(&str, f64); 6] = [
+    ("Qwen2.5-0.5B", 0.494),
+    ("Llama-3.2-1B", 1.236),
+    ("Qwen2.5-1.5B", 1.544),
+    ("Llama-3.2-3B", 3.213),
+    ("Llama-2-7B", 6.74),
+    ("Llama-2-13B", 13.0),
+];
 /// Devices and their datasheet bandwidths in GB/s.
 const DEVICES: [(&str, f64); 4] = [("rtx3090", 936.0), ("rtx4090", 1008.0), ("rtxa6000", 768.0), ("rtx6000ada", 960.0)];
 
 /// A table in which every device reads weights at `share` of its bandwidth, and the first at `factor` times that.
 fn table(share: f64, factor: f64) -> Vec<Row> {
-    let mut text = "row_id,device_id,calib_ok,phase,processor,engine,model,params_b,quant,bits_per_weight,batch,decode_tok_s\n".to_owned();
+    let mut text =
+        "row_id,device_id,calib_ok,phase,processor,engine,model,params_b,quant,bits_per_weight,batch,decode_tok_s\n".to_owned();
     for (d, (device, bandwidth)) in DEVICES.iter().enumerate() {
         for (model, billions) in MODELS {
             for bits in [4.5, 8.5] {
                 let rate = bandwidth * share / (billions * bits / 8.0) * if d == 0 { factor } else { 1.0 };
-                let _ = writeln!(text, "r{}-{model}-{bits},{device},1,decode,GPU,llama.cpp,{model},{billions},Q,{bits},1,{rate}", d);
+                let _ =
+                    writeln!(text, "r{}-{model}-{bits},{device},1,decode,GPU,llama.cpp,{model},{billions},Q,{bits},1,{rate}", d);
             }
         }
     }
