@@ -174,13 +174,11 @@ fn choose(
     for (profile, all) in rows {
         let budget = FEW.min(all.len() / 2);
         let mine = |places: &[Place]| places.iter().filter(|p| p.profile == profile).map(|p| p.row).collect::<BTreeSet<_>>();
-        let (with_decode, with_power) = (mine(&decode.places), mine(&power.places));
+        let with_decode = mine(&decode.places);
         let alone = mine(&prefill.places).difference(&with_decode).count();
         let for_decode = (budget as f64 * with_decode.len() as f64 / (with_decode.len() + alone) as f64).ceil() as usize;
         let mut seen = BTreeSet::new();
-        if !with_power.is_empty()
-            && let Some(left) = left_of(power_out, &power.places, profile)
-        {
+        if let Some(left) = left_of(power_out, &power.places, profile) {
             show(&power.problem, &power.places, left, profile, FEW_POWER.min(budget), &mut seen);
         }
         if let Some(left) = left_of(decode_out, &decode.places, profile) {
