@@ -40,7 +40,11 @@ pub(crate) fn aarch64() -> Done {
     let named = if asked.is_empty() { Vec::new() } else { pick(NAMED) };
     let (per_core, once) = (pick(PER_CORE), [pick(ONCE), named].concat());
     if per_core.is_empty() && once.is_empty() {
-        return Err(format!("none of {} is in the workspace; known: {}", asked.join(" "), [PER_CORE, ONCE, NAMED].concat().join(" ")));
+        return Err(format!(
+            "none of {} is in the workspace; known: {}",
+            asked.join(" "),
+            [PER_CORE, ONCE, NAMED].concat().join(" ")
+        ));
     }
     if cfg!(target_arch = "aarch64") {
         return [per_core, once].concat().into_iter().try_for_each(|name| cargo(&["test", "--locked", "-p", name]));
