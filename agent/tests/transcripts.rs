@@ -1,41 +1,12 @@
-//! Golden transcripts: each file in `tests/cli` is a script of commands; beneath each stands what it prints.
-//!
-//! A line `$ agent …` is run in the repository's root; what follows, up to the next command, is what must
-//! come out: exit code, stdout, stderr. `$ sh …` prepares files. `UPDATE_GOLDEN=1` rewrites the files.
-//! `{tmp}` is a folder of the script's own, and the cache is in it. A script that begins with `# needs
-//! smollm2-135m` uses the real cache, and is skipped where the model is not there. What differs between runs
-//! and machines is hidden in those: numbers, kernels, what is known of energy, and texts that hang on a
-//! near tie between two tokens (samples, chats).
+//! Golden transcripts of `tests/cli` (see the crate `transcripts`), run in the repository's root. The cache is in the
+//! script's folder. A script that begins with `# needs smollm2-135m` uses the real cache, and is skipped where
+//! the model is not there. What differs between runs and machines is hidden in those: numbers, kernels, what is
+//! known of energy, and texts that hang on a near tie between two tokens (samples, chats).
 
 use crate::models::{agent, root, smollm2};
 use kernels::Kernel;
-use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
-/// Words of a command line; single quotes hold words together.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
-    for c in line.chars() {
-        match c {
-            '\'' => {
-                quoted = !quoted;
-                any = true;
-            }
-            ' ' if !quoted => {
-                if any || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                    any = false;
-                }
-            }
-            c => word.push(c),
-        }
-    }
-    if any || !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
+use std::process::Stdio;
+use transcripts::{Call, Shown, check, transcript};
 
 /// Lines that every machine and build prints.
 fn everywhere(text: &str) -> String {
@@ -80,92 +51,40 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
-fn block(out: &mut String, name: &str, text: &str) {
-    if !text.is_empty() {
-        let _ = writeln!(out, "--- {name}");
-        for line in text.lines() {
-            let _ = writeln!(out, "{}", line.trim_end());
-        }
+/// Runs a command of a script; `real`: on the real cache, with what varies hidden.
+fn run(call: &Call<'_>, real: bool) -> Shown {
+    let mut process = call.shell().unwrap_or_else(|| {
+        assert_eq!(call.program, "agent", "a script runs `agent` or `sh`");
+        agent(&call.args.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    if !real {
+        process.env("WATTLINE_CACHE", call.tmp.join("cache"));
     }
-}
-
-/// Runs the commands of a script and writes the transcript anew; `None` where the script's model is missing.
-fn transcript(name: &str, script: &str) -> Option<String> {
-    let real = script.starts_with("# needs smollm2-135m");
-    if real && !smollm2(name) {
-        return None;
+    let done = process.current_dir(root()).env_remove("WATTLINE_EVAL").stdin(Stdio::null()).output().unwrap();
+    let shown = call.shown(&done);
+    if !real {
+        return shown;
     }
-    let tmp = tempfile::tempdir().unwrap();
-    let tmp_text = tmp.path().display().to_string();
-    let cache = tmp.path().join("cache").display().to_string();
-    let mut out = String::new();
-    for line in script.lines() {
-        if line.starts_with('#') {
-            let _ = writeln!(out, "{line}");
-        }
-        let Some(command) = line.strip_prefix("$ ") else { continue };
-        let _ = writeln!(out, "{line}");
-        let command = command.replace("{tmp}", &tmp_text);
-        let mut words = words(&command).into_iter();
-        let program = words.next().unwrap();
-        let rest: Vec<String> = words.collect();
-        let mut process = if program == "agent" {
-            agent(&rest.iter().map(String::as_str).collect::<Vec<_>>())
-        } else {
-            assert_eq!(program, "sh", "a script runs `agent` or `sh`");
-            let mut p = Command::new("sh");
-            p.arg("-c").arg(command.trim_start_matches("sh "));
-            p
-        };
-        if !real {
-            process.env("WATTLINE_CACHE", &cache);
-        }
-        let done = process.current_dir(root()).env_remove("WATTLINE_EVAL").stdin(Stdio::null()).output().unwrap();
-        let _ = writeln!(out, "exit {}", done.status.code().map_or("signal".into(), |c| c.to_string()));
-        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&tmp_text, "{tmp}");
-        let (stdout, stderr) = (shown(&done.stdout), shown(&done.stderr));
-        let text = real && rest.first().is_some_and(|c| c == "generate");
-        let varies = ["--samples", "--chat"].iter().any(|o| rest.iter().any(|r| r == o));
-        let stdout = match (text, varies && !stdout.is_empty()) {
-            (true, true) => "(some text)".into(),
-            (true, false) => stdout,
-            (false, _) if real => everywhere(&stdout),
-            _ => stdout,
-        };
-        block(&mut out, "stdout", &stdout);
-        block(&mut out, "stderr", &if real { everywhere(&stderr) } else { stderr });
-        out.push('\n');
-    }
-    Some(out)
+    let text = call.args.first().is_some_and(|c| c == "generate");
+    let varies = ["--samples", "--chat"].iter().any(|o| call.args.iter().any(|r| r == o));
+    let stdout = match (text, varies && !shown.stdout.is_empty()) {
+        (true, true) => "(some text)".into(),
+        (true, false) => shown.stdout,
+        (false, _) => everywhere(&shown.stdout),
+    };
+    Shown { exit: shown.exit, stdout, stderr: everywhere(&shown.stderr) }
 }
 
 #[test]
 fn transcripts_are_as_written() {
-    let folder = root().join("agent/tests/cli");
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
-        .collect();
-    scripts.sort();
-    assert!(!scripts.is_empty());
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut wrong = Vec::new();
-    for path in scripts {
-        let written = std::fs::read_to_string(&path).unwrap();
-        let Some(now) = transcript(&path.display().to_string(), &written) else { continue };
-        if now.trim_end() == written.trim_end() {
-            continue;
+    check(&root().join("agent/tests/cli"), |path, script| {
+        let real = script.starts_with("# needs smollm2-135m");
+        if real && !smollm2(&path.display().to_string()) {
+            return Ok(None);
         }
-        if update {
-            std::fs::write(&path, format!("{}\n", now.trim_end())).unwrap();
-        } else {
-            let first = now.lines().zip(written.lines()).position(|(a, b)| a != b).unwrap_or(0);
-            let line = |t: &str| t.lines().nth(first).unwrap_or("(end)").to_owned();
-            wrong.push(format!("{}:{}\n  written: {}\n  now:     {}", path.display(), first + 1, line(&written), line(&now)));
-        }
-    }
-    assert!(wrong.is_empty(), "transcripts differ; UPDATE_GOLDEN=1 rewrites them, then read the diff\n{}", wrong.join("\n"));
+        transcript(script, |call| run(call, real)).map(Some)
+    })
+    .unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", &["profiles", "protocol", "sensors", "kernels", "engine"]),
     ("reports", &[]),
     ("planner", &["profiles", "scenarios", "protocol", "reports"]),
+    ("transcripts", &[]),
     ("xtask", &[]),
 ];
 
