@@ -79,13 +79,13 @@ pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>,
     Solved { model, solution, plan }
 }
 
-/// Names the objective as a user reads it.
+/// Names the objective as a user reads it. Where fleet power breaks ties, bound and value contain that small term.
 pub(crate) fn objective(goal: Goal) -> &'static str {
     match goal {
         Goal::Power => "fleet power",
         Goal::EnergyPerRequest => "energy per request",
-        Goal::Latency => "latency score",
-        Goal::Accuracy => "inaccuracy",
+        Goal::Latency => "latency score with its tie-break",
+        Goal::Accuracy => "inaccuracy with its tie-break",
         Goal::AnswersPerJoule => "energy per right answer",
     }
 }

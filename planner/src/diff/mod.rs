@@ -8,7 +8,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-use protocol::{Plan, PlannedDevice, PlannedService};
+use protocol::{Certificate, Plan, PlannedDevice, PlannedService};
 use serde::Serialize;
 
 /// Relative change below which two metrics count as the same: numbers that differ by less differ
@@ -30,6 +30,8 @@ pub struct PlanDiff {
     pub id: Change<String>,
     /// True where the new plan names the old one as its parent.
     pub follows: bool,
+    /// What was minimised, where the two plans differ in that; their bounds are then not compared.
+    pub objective: Option<Change<String>>,
     /// Only services that differ, in the new plan's order, removed ones last.
     pub services: Vec<ServiceDiff>,
     /// Only devices that differ, in the new plan's order, removed ones last.
@@ -96,6 +98,7 @@ pub fn diff(old: &Plan, new: &Plan) -> PlanDiff {
     PlanDiff {
         id: Change { old: old.id.clone(), new: new.id.clone() },
         follows: new.parent.as_ref() == Some(&old.id),
+        objective: changed(Some(&old.certificate), Some(&new.certificate), |c| c.objective.clone()),
         services: pairs(&old.services, &new.services, |s| &s.name).into_iter().filter_map(service).collect(),
         devices: pairs(&old.devices, &new.devices, |d| &d.name).into_iter().filter_map(device).collect(),
         metrics: totals(old, new),
@@ -106,7 +109,7 @@ impl PlanDiff {
     /// True when no decision and no expected number differs; names, parents and hashes may.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.services.is_empty() && self.devices.is_empty() && self.metrics.is_empty()
+        self.services.is_empty() && self.devices.is_empty() && self.metrics.is_empty() && self.objective.is_none()
     }
 
     /// True when an agent would have to do something else: a placement, choice or mode differs.
@@ -209,12 +212,23 @@ fn totals(old: &Plan, new: &Plan) -> Vec<MetricDiff> {
         metric("latency score", "", both(o.latency_score, n.latency_score), true),
         metric("underutilisation", "", both(o.underutilisation, n.underutilisation), true),
         metric("throttled devices", "", both(o.throttled_devices.into(), n.throttled_devices.into()), true),
-        metric("lower bound", &new.certificate.unit, both(old.certificate.bound, new.certificate.bound), true),
-        metric("gap", "", both(old.certificate.gap, new.certificate.gap), true),
     ]
     .into_iter()
+    .chain(proofs(&old.certificate, &new.certificate))
     .flatten()
     .collect()
+}
+
+/// Bounds on one objective say nothing about another.
+fn proofs(old: &Certificate, new: &Certificate) -> [Option<MetricDiff>; 2] {
+    if old.objective != new.objective {
+        return [None, None];
+    }
+    let unit = if new.unit == "1" { "" } else { &new.unit };
+    [
+        metric("lower bound", unit, (Some(old.bound), Some(new.bound)), true),
+        metric("gap", "", (Some(old.gap), Some(new.gap)), true),
+    ]
 }
 
 fn metric(name: &str, unit: &str, (old, new): (Option<f64>, Option<f64>), less_is_better: bool) -> Option<MetricDiff> {

@@ -17,6 +17,9 @@ impl PlanDiff {
             out.push_str("no difference\n");
             return out;
         }
+        if let Some(o) = &self.objective {
+            let _ = writeln!(out, "\nobjective {} -> {}", o.old, o.new);
+        }
         if !self.services.is_empty() {
             out.push_str("\nservices\n");
             self.services.iter().for_each(|s| service(s, &mut out));

@@ -179,3 +179,14 @@ fn each_single_change_is_seen() {
         assert!(!diff(&plan(), &new).is_empty(), "{what}");
     }
 }
+
+#[test]
+fn bounds_on_different_objectives_are_not_compared() {
+    let mut new = plan();
+    new.certificate.bound = 0.1;
+    assert_eq!(diff(&plan(), &new).metrics[0].name, "lower bound");
+    new.certificate.objective = "latency".into();
+    let d = diff(&plan(), &new);
+    assert!(d.metrics.is_empty() && !d.is_empty(), "{d}");
+    assert!(d.render().contains("objective power -> latency"));
+}

@@ -187,8 +187,8 @@ fn certificate(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, own: &Recompu
     let (objective, unit, value) = match scenario.objective.goal {
         Goal::Power => ("fleet power", "W", own.power_w),
         Goal::EnergyPerRequest => ("energy per request", "J", if rate > 0.0 { own.power_w / rate } else { own.power_w }),
-        Goal::Latency => ("latency score", "1", own.latency_score + 10.0 * TIE * own.power_w / idle_w(r)),
-        Goal::Accuracy => ("inaccuracy", "1", inaccuracy(r) + TIE * own.power_w / idle_w(r)),
+        Goal::Latency => ("latency score with its tie-break", "1", own.latency_score + 10.0 * TIE * own.power_w / idle_w(r)),
+        Goal::Accuracy => ("inaccuracy with its tie-break", "1", inaccuracy(r) + TIE * own.power_w / idle_w(r)),
         Goal::AnswersPerJoule => ("energy per right answer", "J", right_per_s(r).map_or(f64::NAN, |a| own.power_w / a)),
     };
     notes.check(c.objective == objective, "objective", at, || {
