@@ -68,8 +68,8 @@ pub fn report() -> Result<Report, LiteratureError> {
     for system in &literature.systems {
         let mut figures = Vec::new();
         for figure in &system.figures {
-            let predicted = predict::predict(&figure.run)
-                .map_err(|what| LiteratureError::Figure { figure: figure.id.clone(), what })?;
+            let predicted =
+                predict::predict(&figure.run).map_err(|what| LiteratureError::Figure { figure: figure.id.clone(), what })?;
             figures.push(Compared::of(figure, predicted));
         }
         systems.push(SystemReport {

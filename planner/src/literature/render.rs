@@ -90,7 +90,8 @@ fn coefficients(page: &mut String, all: &[Coefficient]) {
     if all.is_empty() {
         return;
     }
-    let _ = writeln!(page, "\n<details><summary>Coefficients</summary>\n\n| | value | quality | source |\n| --- | --- | --- | --- |");
+    let _ =
+        writeln!(page, "\n<details><summary>Coefficients</summary>\n\n| | value | quality | source |\n| --- | --- | --- | --- |");
     for c in all {
         let _ = writeln!(page, "| {} | {} | {} | {} |", c.at, c.value, c.quality, c.source.replace('|', "/"));
     }
@@ -112,7 +113,8 @@ fn table_section(page: &mut String, t: &TableReport) {
             g.worst
         );
     }
-    let _ = writeln!(page, "\nEach model predicted by coefficients that were fitted to the other two, steady answers for energy:\n");
+    let _ =
+        writeln!(page, "\nEach model predicted by coefficients that were fitted to the other two, steady answers for energy:\n");
     let _ = writeln!(
         page,
         "| left out | memory share | launch | energy per byte | decode: median | largest | energy per token: median | largest |"
@@ -143,7 +145,15 @@ impl fmt::Display for Report {
             for c in &s.figures {
                 let least = if c.at_least { ">= " } else { "" };
                 let published = format!("{least}{} {}", number(c.published), c.unit);
-                writeln!(f, "  {:<64} {:>16}  {:>10}  {:<22} {}", c.what, published, number(c.predicted), verdict(c), c.standing)?;
+                writeln!(
+                    f,
+                    "  {:<64} {:>16}  {:>10}  {:<22} {}",
+                    c.what,
+                    published,
+                    number(c.predicted),
+                    verdict(c),
+                    c.standing
+                )?;
             }
         }
         for t in &self.tables {

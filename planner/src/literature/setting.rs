@@ -48,9 +48,7 @@ pub(super) fn processor<'d>(
 /// Rates in the device's first mode at its full clock.
 pub(super) fn rates(device: &DeviceProfile, processor: &str, format: WeightFormat) -> Result<Rates, Unpredictable> {
     let found = device.processors.iter().find(|p| p.id == processor).zip(device.modes.first());
-    found
-        .and_then(|(p, mode)| Rates::of(device, mode, p, format, 1.0))
-        .ok_or_else(|| no_processor(device, processor, format))
+    found.and_then(|(p, mode)| Rates::of(device, mode, p, format, 1.0)).ok_or_else(|| no_processor(device, processor, format))
 }
 
 /// Every model of a setting, ready to run.

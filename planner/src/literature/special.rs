@@ -44,7 +44,8 @@ pub(super) fn flash(ready: &Ready, array: &FlashArray, state: f64) -> Result<f64
     for group in ready.model.blocks.iter().filter(|g| work::in_decode(&g.block)) {
         let work = work::of_block(&group.block, ready.precision, pass, processor.cache_bytes);
         let products = 2.0 * group.block.active_parameters() as f64 * pass.tokens * pass.batch;
-        let spent = flash::run(&work, products, &array, &processor).ok_or_else(|| Unpredictable::Power(ready.device.id.clone()))?;
+        let spent =
+            flash::run(&work, products, &array, &processor).ok_or_else(|| Unpredictable::Power(ready.device.id.clone()))?;
         time_s += f64::from(group.count) * spent.time_s;
     }
     Ok(ready.request.samples / time_s)
@@ -70,8 +71,9 @@ pub(super) fn experts(ready: &Ready, cache: &ExpertCache) -> Result<f64, Unpredi
         let (block, count) = (&group.block, f64::from(group.count));
         let (each, experts, active) = experts_of(block, ready);
         let bits = block.bits_per_weight(format);
-        pinned += count * (block.parameters.saturating_sub(block.tied) as f64 * bits / 8.0
-            + work::state_resident_bytes(block, ready.precision, pass.batch, ready.request.held_tokens));
+        pinned += count
+            * (block.parameters.saturating_sub(block.tied) as f64 * bits / 8.0
+                + work::state_resident_bytes(block, ready.precision, pass.batch, ready.request.held_tokens));
         all += count * experts * each;
         used += count * active * each;
         layers += if experts > 0.0 { count } else { 0.0 };

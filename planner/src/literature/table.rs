@@ -106,7 +106,8 @@ pub(super) fn compare(table: &Table) -> Result<TableReport, LiteratureError> {
     let device = setting::device(&table.device).map_err(failed)?;
     let groups = groups(table, &runs, device).map_err(failed)?;
     let models: BTreeSet<&str> = runs.iter().map(|r| r.model).collect();
-    let crossed = models.iter().map(|out| cross(table, &runs, device, Some(*out))).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let crossed =
+        models.iter().map(|out| cross(table, &runs, device, Some(*out))).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let fitted = cross(table, &runs, device, None).map_err(failed)?;
     Ok(TableReport {
         id: table.id.clone(),
@@ -144,9 +145,11 @@ const PICKS: [Pick; 9] = [
     ("power while decoding", |r, _| r.kind == Kind::Decode && r.row.power_ok, watts),
     ("power while decoding, steady answers", |r, t| r.kind == Kind::Decode && r.steady(t), watts),
     ("prefill rate", |r, _| r.kind == Kind::Prefill, |p, row| row.prefill_tok_s.map(|m| (p.rate, m))),
-    ("prefill rate, from 256 tokens", |r, _| r.kind == Kind::Prefill && f64::from(r.prompt) >= FULL_PROMPT, |p, row| {
-        row.prefill_tok_s.map(|m| (p.rate, m))
-    }),
+    (
+        "prefill rate, from 256 tokens",
+        |r, _| r.kind == Kind::Prefill && f64::from(r.prompt) >= FULL_PROMPT,
+        |p, row| row.prefill_tok_s.map(|m| (p.rate, m)),
+    ),
     ("decode rate, batches", |r, _| r.kind == Kind::Batch, decode_rate),
     ("energy per token, batches", |r, _| r.kind == Kind::Batch, energy),
 ];
@@ -220,7 +223,8 @@ fn observe(run: &Run<'_>, device: &DeviceProfile, table: &Table) -> Result<Optio
     let byte_energy_j = match run.row.power_w {
         Some(rail_w) if run.steady(table) => {
             // The standing power at the measured one: what is left is the work's.
-            let standing_w = ready.standing_w(rail_w + table.unseen.get() - device.modes.first().map_or(0.0, |m| m.idle.value.get()))?;
+            let standing_w =
+                ready.standing_w(rail_w + table.unseen.get() - device.modes.first().map_or(0.0, |m| m.idle.value.get()))?;
             Some((rail_w + table.unseen.get() - standing_w) * time_s - ops * ready.rates.joules_per_op)
         }
         _ => None,

@@ -15,7 +15,9 @@ fn no_figure_leaves_its_bound() {
     let off: Vec<String> = all
         .iter()
         .filter(|f| !(f.predicted.is_finite() && f.error.abs() <= f.within))
-        .map(|f| format!("{}: predicted {}, published {}, off by {:.3}, at most {}", f.id, f.predicted, f.published, f.error, f.within))
+        .map(|f| {
+            format!("{}: predicted {}, published {}, off by {:.3}, at most {}", f.id, f.predicted, f.published, f.error, f.within)
+        })
         .collect();
     assert!(off.is_empty(), "{}", off.join("\n"));
 }
@@ -117,7 +119,10 @@ fn the_page_is_what_the_command_prints() {
         std::fs::write(&path, &now).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == now, "docs/literature.md differs from `planner literature --format md`; UPDATE_GOLDEN=1 rewrites it, then read the diff");
+    assert!(
+        written == now,
+        "docs/literature.md differs from `planner literature --format md`; UPDATE_GOLDEN=1 rewrites it, then read the diff"
+    );
 }
 
 /// Every row says where its number is from, and a figure fitted to itself is not counted.

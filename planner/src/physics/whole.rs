@@ -88,7 +88,8 @@ mod tests {
         let alone = run(&model, precision, &request, &rates).unwrap();
         let mut time = rates.pass_overhead_s;
         for block in model.chain() {
-            time += pass::run(&work::of_block(block, precision, request.decode, rates.cache_bytes), &rates, 0.0).unwrap().0.time_s;
+            time +=
+                pass::run(&work::of_block(block, precision, request.decode, rates.cache_bytes), &rates, 0.0).unwrap().0.time_s;
         }
         assert!((alone.decode.time_s - time).abs() < 1e-12);
         assert!((alone.decode_rate() - 2.0 / time).abs() < 1e-6);

@@ -23,7 +23,8 @@ fn every_figure_is_read_and_names_what_the_catalogue_has() {
         assert!(figure.published.is_finite() && figure.published > 0.0, "{}", figure.id);
         assert!(figure.within.get() > 0.0 && figure.source.contains(' '), "{}: {}", figure.id, figure.source);
         for setting in settings(&figure.run) {
-            let device = catalogue.device(&setting.device).unwrap_or_else(|| panic!("{}: no device {}", figure.id, setting.device));
+            let device =
+                catalogue.device(&setting.device).unwrap_or_else(|| panic!("{}: no device {}", figure.id, setting.device));
             let processor = device.processors.iter().find(|p| p.id == setting.processor);
             let processor = processor.unwrap_or_else(|| panic!("{}: no processor {}", figure.id, setting.processor));
             assert!(processor.kernels.contains_key(&setting.weights), "{}: no kernel", figure.id);
@@ -41,7 +42,11 @@ fn every_figure_is_read_and_names_what_the_catalogue_has() {
 
 #[test]
 fn a_source_must_be_known() {
-    let text = TEXT.replacen("\nsources:\n", "\nsources:\n  not-cited: a text\n", 1).replacen("source: vitallm-v2", "source: vitallm-v3", 1);
+    let text = TEXT.replacen("\nsources:\n", "\nsources:\n  not-cited: a text\n", 1).replacen(
+        "source: vitallm-v2",
+        "source: vitallm-v3",
+        1,
+    );
     let fault = read(FILE, &text).expect_err("no such key");
     assert!(fault.to_string().contains("`vitallm-v3` is not a key of `sources`"), "{fault}");
 }
