@@ -14,6 +14,7 @@ pub mod conflict;
 pub mod diff;
 pub mod explain;
 pub mod lint;
+pub mod literature;
 pub mod physics;
 pub mod present;
 pub mod search;

@@ -9,6 +9,7 @@ pub mod check;
 pub mod device;
 pub mod gguf;
 pub mod link;
+pub mod literature;
 pub mod model;
 pub mod path;
 mod places;
@@ -26,6 +27,7 @@ pub use device::{
     DeviceClass, DeviceProfile, Kernel, Memory, ModeClock, PowerMode, Processor, ProcessorKind, Sleep, Storage, Thermal,
 };
 pub use link::LinkProfile;
+pub use literature::Literature;
 pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, TensorClass};
 pub use precision::{FormatError, Precision, Role, WeightFormat};
 pub use provenance::{Quality, Sourced};

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     WhatIf(WhatIf),
     /// Predict a table of measurements, and print how far the predictions are off
     Validate(Validate),
+    /// Predict what papers published of their systems, and print how far the predictions are off
+    Literature(Literature),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -158,6 +160,23 @@ pub(crate) struct Validate {
     pub(crate) measurements: PathBuf,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Literature {
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Page,
+}
+
+/// Formats of a page that is part of the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// Tables for a terminal
+    Human,
+    /// One JSON document, stable
+    Json,
+    /// The page docs/literature.md
+    Md,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod files;
 mod infeasible;
+mod literature;
 mod optimize;
 mod schema;
 mod solve;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Diff(a) => diff::run(&a),
         Command::WhatIf(a) => whatif::run(&a),
         Command::Validate(a) => validate::run(&a),
+        Command::Literature(a) => literature::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

@@ -9,6 +9,8 @@
 //! - Power modes, lowered clocks and load levels are decisions; leakage makes device power a convex
 //!   function of mean dynamic power, stated as tangents ([`thermal`], [`curve`]).
 //! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
+//! - One request on one processor, without a fleet, is [`whole`]; weights that are read ahead, cached or multiplied in
+//!   flash, which plans do not offer yet, are [`stream`] and [`flash`].
 //! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
 //!
 //! [`build`] makes the table; [`Model`] says what its numbers mean.
@@ -18,6 +20,7 @@ mod build;
 mod choices;
 pub mod coverage;
 pub mod curve;
+pub mod flash;
 mod fleet;
 pub mod link;
 pub mod majority;
@@ -28,9 +31,11 @@ pub mod power;
 pub mod pressure;
 pub mod request;
 pub mod roofline;
+pub mod stream;
 pub mod thermal;
 pub mod waiting;
 mod ways;
+pub mod whole;
 pub mod work;
 
 pub use build::build;

@@ -19,9 +19,11 @@ pub(super) const DEVICES: &[File] = files![
     "devices/desktop-gpu.yaml",
     "devices/qeil.yaml",
     "devices/accelerator.yaml",
+    "devices/literature.yaml",
 ];
 
 pub(super) const MODELS: &[File] = files![
+    "models/literature.yaml",
     "models/llama.yaml",
     "models/qwen2.yaml",
     "models/qwen3.yaml",
