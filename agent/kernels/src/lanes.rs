@@ -23,6 +23,10 @@ pub(crate) trait Lanes: Copy + 'static {
     const PANEL: usize;
     /// Tokens whose sums with these tiles fit the registers, at most 6.
     const TOKENS: usize;
+    /// The same under block scales.
+    const GROUP: usize;
+    /// Whether the results of these tokens stay in registers too, from block to block.
+    const KEEP: bool;
     /// Rows that attention takes together: 8 with 32 registers, 4 with 16.
     const QUERIES: usize;
     /// Integers.

@@ -1,5 +1,10 @@
 //! [`Lanes`] in 256-bit registers, with or without the dot product instruction.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of registers: an iterator's closure would not inherit the instruction set"
+)]
+
 use crate::lanes::{FAR, Lanes, NEAR};
 use crate::layout::sherry;
 use std::arch::x86_64::*;
@@ -78,6 +83,8 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     // Of 16 registers: sums, 2 weights, an activation; without the instruction a dot needs two more.
     const PANEL: usize = 2;
     const TOKENS: usize = if VNNI { 5 } else { 4 };
+    const GROUP: usize = Self::TOKENS;
+    const KEEP: bool = false;
     const QUERIES: usize = 4;
     type I = __m256i;
     type F = __m256;

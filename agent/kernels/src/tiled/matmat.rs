@@ -3,8 +3,8 @@
 //! The codes of `M` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
 //! first-level cache holds), then every group of tokens runs over it with all integer sums in registers. One
 //! loop serves every format. Four tiles by six tokens fill the 32 registers of AVX-512 (a broadcast costs it
-//! more than a load: two tiles reach 84 % of its peak, four 96 %). Under block scales the results stay in the
-//! first-level cache: 24 sums of eight dot products each make one load and one store worth it.
+//! more than a load: two tiles reach 84 % of its peak, four 96 %); under block scales four by three, with
+//! their results.
 //!
 //! ```text
 //! panel:  bytes [quad][M][4 · ROWS], then f32 scales [group][M][ROWS], then f32 minima
@@ -91,9 +91,8 @@ unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>,
                         Ahead::new(layout, matrix_of::<M>(call, i).data.as_ptr(), next, per_strip, of)
                     });
                     let at = At { t: tokens.start, slot: 0, col: chunk * layout.span, cols: chunks * layout.span };
+                    all_tokens::<L, M>(call, &panel, at, tokens.end, ahead);
                     chunk += chunks;
-                    let done = (chunk == layout.chunks).then_some(tile * L::ROWS..(tile + own) * L::ROWS);
-                    all_tokens::<L, M>(call, &panel, at, tokens.end, ahead, done);
                 }
                 match call.up {
                     None => finish::<L, M>(call, &panel, tokens.clone(), tile, count),
@@ -234,18 +233,11 @@ unsafe fn planes<L: Lanes, const M: usize, const MAIN: usize, const EXTRA: usize
     }
 }
 
-/// Adds a strip of columns to the sums of the tokens from `at` to `end`. `done`: the panel's rows, where this
-/// is its last strip.
+/// Adds a strip of columns to the sums of the tokens from `at` to `end`.
 #[inline(always)]
-unsafe fn all_tokens<L: Lanes, const M: usize>(
-    call: &Call<'_>,
-    panel: &Panel,
-    mut at: At,
-    end: usize,
-    mut ahead: [Ahead; 2],
-    done: Option<Range<usize>>,
-) {
-    let groups = (end - at.t).div_ceil(L::TOKENS);
+unsafe fn all_tokens<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, mut at: At, end: usize, mut ahead: [Ahead; 2]) {
+    let most = if matches!(call.matrix.layout.scaling, Scaling::Block { .. }) { L::GROUP } else { L::TOKENS };
+    let groups = (end - at.t).div_ceil(most);
     let share = [ahead[0].lines().div_ceil(groups), ahead[1].lines().div_ceil(groups)];
     // SAFETY: the caller's.
     unsafe {
@@ -253,15 +245,7 @@ unsafe fn all_tokens<L: Lanes, const M: usize>(
             for i in 0..2 {
                 ahead[i].fetch::<L>(share[i]);
             }
-            let count = (end - at.t).min(L::TOKENS);
-            if let Some(rows) = &done {
-                // Rows of `y` lie far apart, and are soon written.
-                for t in at.t..at.t + count {
-                    for row in rows.clone().step_by(16) {
-                        L::fetch(call.out.start.wrapping_add(t * call.out.rows + row).cast());
-                    }
-                }
-            }
+            let count = (end - at.t).min(most);
             match count {
                 1 => some_tokens::<L, M, 1>(call, panel, at),
                 2 => some_tokens::<L, M, 2>(call, panel, at),
@@ -294,6 +278,9 @@ unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>,
     unsafe {
         if const { M == L::PANEL && T <= L::TOKENS } {
             if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
+                if const { T > L::GROUP } {
+                    return;
+                }
                 match (group, affine, wide) {
                     (16, false, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
                     (16, true, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
@@ -342,12 +329,20 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
         for t in 0..T {
             q[t] = q[t].add(t * a.stride);
         }
+        let mut y = [[L::splat_f32(0.0); M]; T];
+        if const { L::KEEP } {
+            for t in 0..T {
+                for m in 0..M {
+                    y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+                }
+            }
+        }
         let mut w = panel.codes.cast_const();
         // A count that the compiler cannot see: unrolled, this loop spills its sums.
         let quads = std::hint::black_box(QUADS);
         for g in 0..at.cols / (4 * QUADS) {
-            // Results stay in memory: kept in registers from group to group they would be spilled, and stored too.
-            let sums = std::hint::black_box(sums);
+            // Results that do not fit registers stay in memory: kept from group to group they would be spilled, and stored too.
+            let sums = if const { L::KEEP } { sums } else { std::hint::black_box(sums) };
             let mut acc = [[L::splat(0); M]; T];
             for t in 0..T {
                 acc[t] = [L::splat(factor * total::<QUADS>(totals.add(2 * t * blocks), g)); M];
@@ -370,13 +365,25 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
                 let a = *scales.add(t * blocks + g * QUADS / 8);
                 let total = if AFFINE { -total::<QUADS>(totals.add(2 * t * blocks), g) as f32 * a } else { 0.0 };
                 for m in 0..M {
-                    let y = sums.add((t * M + m) * L::ROWS);
+                    let at = sums.add((t * M + m) * L::ROWS);
+                    let before = if const { L::KEEP } { y[t][m] } else { L::load_f32(at) };
                     let scale = L::mul(L::load_f32(row_scales.add(m * L::ROWS)), L::splat_f32(a));
-                    let mut sum = L::mul_add(L::to_f32(acc[t][m]), scale, L::load_f32(y));
+                    let mut sum = L::mul_add(L::to_f32(acc[t][m]), scale, before);
                     if AFFINE {
                         sum = L::mul_add(L::load_f32(mins.add(m * L::ROWS)), L::splat_f32(total), sum);
                     }
-                    L::store_f32(y, sum);
+                    if const { L::KEEP } {
+                        y[t][m] = sum;
+                    } else {
+                        L::store_f32(at, sum);
+                    }
+                }
+            }
+        }
+        if const { L::KEEP } {
+            for t in 0..T {
+                for m in 0..M {
+                    L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
                 }
             }
         }
@@ -471,7 +478,7 @@ unsafe fn finish<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, token
     // SAFETY: the caller's.
     unsafe {
         for (slot, t) in tokens.clone().enumerate() {
-            touch_rows::<L>(call, t + 12, tile * L::ROWS, count * L::ROWS);
+            touch_rows::<L>(call, t + 8, tile * L::ROWS, count * L::ROWS);
             for m in 0..count {
                 put::<L>(call, t, (tile + m) * L::ROWS, result::<L, M>(call, panel, (slot, t), m, tile + m));
             }
@@ -495,7 +502,7 @@ unsafe fn finish_gated<L: Lanes, const M: usize>(
     // SAFETY: the caller's; at most four registers of sixteen.
     unsafe {
         for (slot, t) in tokens.clone().enumerate() {
-            touch_rows::<L>(call, t + 12, row, rows);
+            touch_rows::<L>(call, t + 8, row, rows);
             let (mut gate, mut up) = ([0.0_f32; 32], [0.0_f32; 32]);
             for m in 0..own {
                 let tile = tile + m.min(count - 1);
