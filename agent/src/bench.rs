@@ -11,7 +11,8 @@ use crate::load::Model;
 use crate::power::Meter;
 use crate::print::{percent, print, short};
 use clap::Args;
-use engine::bench::{Plan, bench};
+use engine::bench::{Plan, Profiles, bench, profile};
+use engine::model::Line;
 use engine::model::Shape;
 use engine::{Options, Precision, Stage};
 use limits::Limits;
@@ -41,6 +42,9 @@ pub(crate) struct Bench {
     /// Repetitions: medians and ranges are over these
     #[arg(short, value_name = "N", default_value = "5", value_parser = crate::args::some)]
     repetitions: usize,
+    /// Where the time goes, operation by operation, in one more run
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     machine: Machine,
     #[arg(long, value_enum, default_value = "human")]
@@ -134,7 +138,11 @@ fn measure(args: &Bench, name: &str, stage: &Stage) -> Result<Row, Failure> {
     let decode_energy = meter.lap();
     let limits = before.max(Limits::measure(stage));
     let speed = engine::bench::Speed { prefill: prefill.prefill, plan: both, ..decode };
-    Ok(Row::new(name, stage, &speed, limits, prefill_energy, decode_energy))
+    let mut row = Row::new(name, stage, &speed, limits, prefill_energy, decode_energy);
+    if args.profile {
+        row.profile = Some(profile(stage, both)?);
+    }
+    Ok(row)
 }
 
 fn human(row: &Row, first: bool) -> String {
@@ -181,6 +189,9 @@ fn human(row: &Row, first: bool) -> String {
         share(row.bandwidth_share),
         row.kernel
     );
+    if let Some(profiles) = &row.profile {
+        operations(profiles, &mut text);
+    }
     if let Some(joules) = row.decode_j_per_token {
         text += &format!(
             "            {} J per new token, mean power of {}\n",
@@ -189,6 +200,25 @@ fn human(row: &Row, first: bool) -> String {
         );
     }
     text
+}
+
+/// Microseconds a token of each operation; matrices of a new token with the rate at which they are read.
+fn operations(profiles: &Profiles, text: &mut String) {
+    let line = |l: &Line| format!("{:>10.1} {:>5.1} %", l.seconds * 1e6, l.share * 100.0);
+    *text += &format!("  {:<10} {:>18} {:>18} {:>8}\n", "µs a token", "prompt", "decode", "GB/s");
+    for op in engine::model::Op::ALL {
+        let find = |lines: &[Line]| lines.iter().find(|l| l.op == op).copied();
+        let (prompt, decode) = (find(&profiles.prefill), find(&profiles.decode));
+        let rate = decode.filter(|l| l.bytes > 0 && l.seconds > 0.0).map(|l| l.bytes as f64 / l.seconds);
+        let text_of = |l: Option<Line>| l.as_ref().map_or_else(|| "–".into(), line);
+        *text += &format!(
+            "  {:<10} {:>18} {:>18} {:>8}\n",
+            op.name(),
+            text_of(prompt),
+            text_of(decode),
+            rate.map_or_else(|| "–".into(), |r| short(r * 1e-9))
+        );
+    }
 }
 
 fn giga(x: Option<f64>) -> String {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
-use crate::model::{Chunk, Input, PREFILL, Stage, Want, Workspace};
+use crate::model::{Chunk, Input, Line, PREFILL, Stage, Want, Workspace};
 use crate::tokenizer::Token;
 use crate::usage::Meter;
 
@@ -119,6 +119,43 @@ pub fn bench(stage: &Stage, plan: Plan) -> Result<Speed, EngineError> {
     })
 }
 
+/// One prompt and one run of new tokens, each with the time of its operations. A first run of each warms up.
+///
+/// # Errors
+/// As [`bench`].
+pub fn profile(stage: &Stage, plan: Plan) -> Result<Profiles, EngineError> {
+    let threads = stage.pool().threads();
+    let token = |i: usize| (i.wrapping_mul(2_654_435_761) % stage.config().vocab) as Token;
+    let prompt: Vec<Token> = (0..plan.prompt).map(token).collect();
+    let mut work = Workspace::new();
+    let mut profiles = Profiles::default();
+    if !prompt.is_empty() {
+        stage.prefill(&mut stage.sequence(plan.kv_bits)?, &prompt[..prompt.len().min(PREFILL)], &mut work)?;
+        work = work.profiled(threads);
+        stage.prefill(&mut stage.sequence(plan.kv_bits)?, &prompt, &mut work)?;
+        profiles.prefill = work.profile().map(|p| p.lines(stage, prompt.len())).unwrap_or_default();
+    }
+    if plan.new > 0 {
+        let mut sequence = stage.sequence(plan.kv_bits)?;
+        let before: Vec<Token> = (0..=plan.depth).map(|i| token(i + 7)).collect();
+        stage.prefill(&mut sequence, &before, &mut work)?;
+        work = work.profiled(threads);
+        for i in 0..plan.new {
+            let chunk = Chunk { sequence: &mut sequence, input: Input::Tokens(&[token(i)]), want: Want::Last };
+            stage.forward(&mut [chunk], &mut work)?;
+        }
+        profiles.decode = work.profile().map(|p| p.lines(stage, plan.new)).unwrap_or_default();
+    }
+    Ok(profiles)
+}
+
+/// Time by operation, of a prompt's token and of a new one. Empty: not asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profiles {
+    pub prefill: Vec<Line>,
+    pub decode: Vec<Line>,
+}
+
 fn timed(timing: &mut Timing, f: impl FnOnce() -> Result<(), EngineError>) -> Result<(), EngineError> {
     let meter = Meter::start(None);
     f()?;
@@ -151,6 +188,26 @@ mod tests {
             let nothing = bench(&stage, Plan { prompt: 0, new: 0, ..plan }).expect("nothing");
             assert_eq!(nothing.decode.wall_seconds.len(), 0);
             assert!(nothing.prefill.tokens_per_second() < f64::MIN_POSITIVE);
+        }
+    }
+
+    #[test]
+    fn a_profile_has_all_the_time_and_all_the_bytes() {
+        let shape = Shape { layers: 2, hidden: 64, wide: 128, heads: 4, kv_heads: 2, vocab: 100, context: 64 };
+        let options = Options { precision: Precision::Format(Format::W4), ..Options::default() };
+        for threads in [1, 2] {
+            let stage = Stage::random(&shape, 1, &options, Arc::new(Pool::new(threads, Wait::Park))).expect("packs");
+            let plan = Plan { prompt: 20, new: 5, depth: 8, repetitions: 1, kv_bits: 8 };
+            let both = profile(&stage, plan).expect("fits");
+            for lines in [&both.prefill, &both.decode] {
+                assert!((lines.iter().map(|l| l.share).sum::<f64>() - 1.0).abs() < 1e-9);
+                assert!(lines.iter().all(|l| l.seconds >= 0.0));
+                let read: u64 = lines.iter().map(|l| l.bytes).sum();
+                // What a token reads besides: a row of the table, and norms.
+                assert!(read > 0 && read < stage.size().bytes_per_token && stage.size().bytes_per_token - read < 4096);
+            }
+            assert!(profile(&stage, Plan { prompt: 65, ..plan }).is_err());
+            assert_eq!(profile(&stage, Plan { prompt: 0, new: 0, ..plan }).expect("nothing"), Profiles::default());
         }
     }
 

@@ -38,6 +38,16 @@ fn seconds(clock: ClockId) -> f64 {
     t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
 }
 
+/// Time on the processor of the calling thread.
+pub(crate) fn thread_seconds() -> f64 {
+    seconds(ClockId::ThreadCPUTime)
+}
+
+/// Time on the wall, from any point.
+pub(crate) fn wall_seconds() -> f64 {
+    seconds(ClockId::Monotonic)
+}
+
 /// Runs from its making.
 pub(crate) struct Meter<'a> {
     wall: f64,

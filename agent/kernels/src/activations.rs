@@ -49,6 +49,28 @@ impl Activations {
     }
 }
 
+impl Activations {
+    /// Takes over `from` with the codes of every 16 columns place by place: column `4j + p` at `4p + j`, the order
+    /// of `SherryTable`.
+    pub(crate) fn turn(&mut self, from: &Self) {
+        self.codes.resize(from.codes.len(), 0);
+        turn(&from.codes, &mut self.codes);
+        self.scales.clone_from(&from.scales);
+        self.sums.clone_from(&from.sums);
+        (self.stride, self.blocks) = (from.stride, from.blocks);
+    }
+}
+
+versions! {
+fn turn(from: &[i8], to: &mut [i8]) {
+    for (x, y) in from.chunks_exact(16).zip(to.chunks_exact_mut(16)) {
+        y.copy_from_slice(&[
+            x[0], x[4], x[8], x[12], x[1], x[5], x[9], x[13], x[2], x[6], x[10], x[14], x[3], x[7], x[11], x[15],
+        ]);
+    }
+}
+}
+
 /// Where the codes of one token go.
 pub(crate) struct Token<'a> {
     pub(crate) codes: &'a mut [i8],

@@ -1,20 +1,29 @@
 //! Attention that streams over cached positions.
 //!
-//! Positions are taken in pieces of at most 512: scores of a piece, their exponentials, their share of
-//! the values. Pieces are merged by the running maximum and sum of online softmax (arXiv 1805.02867), in
-//! order, so that the result does not depend on the number of threads. Query heads that share a KV head
-//! go together: a key or value is loaded and converted once for all of them.
+//! What goes over the same positions goes together: the query heads that share a KV head, and tokens that
+//! follow each other in a text or stand on one prefix. Their rows (token, head) of a *block* share every
+//! load and conversion of a key or value. Positions are taken in pieces: scores of a piece, their
+//! exponentials, their share of the values; pieces are merged by the running maximum and sum of online
+//! softmax (arXiv 1805.02867), in order, so that the result does not depend on the number of threads.
 
 mod inner;
+mod partial;
 
-pub(crate) use inner::{Step, by_heads};
+pub(crate) use inner::piece_with;
+pub(crate) use partial::Partial;
 
 use crate::kv::KvLayer;
 use crate::{Kernel, Pool};
-use std::sync::Mutex;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Positions of a piece: its scores fit the first-level cache.
-const PIECE: usize = 512;
+/// Positions of a piece, for one token and for a block: its scores stay in the first-level cache.
+const PIECE: [usize; 2] = [512, 256];
+/// Rows of a block: three times what the registers of most instruction sets take at once.
+const ROWS: usize = 24;
+/// Spans of neighbours are one segment when their ends differ by no more positions than this.
+const RAGGED: usize = 32;
 
 /// A run of cached positions.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +36,12 @@ pub struct Span<'a> {
     pub len: usize,
 }
 
+impl Span<'_> {
+    fn end(&self) -> usize {
+        self.start + self.len
+    }
+}
+
 /// One token's queries and what they see, in order: a shared prefix first, own positions after.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -36,70 +51,34 @@ pub struct Query<'a> {
     pub spans: &'a [Span<'a>],
 }
 
-/// Attention of a group of query heads to some positions, before division by the sum.
-#[derive(Clone, Debug)]
-pub(crate) struct Partial {
-    /// Largest score, for each head.
-    pub(crate) max: Vec<f32>,
-    /// Σ e^(score − max), for each head.
-    pub(crate) sum: Vec<f32>,
-    /// Σ e^(score − max) · value: `heads × dim`.
-    pub(crate) values: Vec<f32>,
-}
-
-impl Partial {
-    fn new(group: usize, dim: usize) -> Self {
-        Self { max: vec![f32::NEG_INFINITY; group], sum: vec![0.0; group], values: vec![0.0; group * dim] }
-    }
-
-    /// Adds the positions that follow.
-    fn merge(&mut self, next: &Self) {
-        let dim = self.values.len() / self.max.len().max(1);
-        for h in 0..self.max.len() {
-            let max = self.max[h].max(next.max[h]);
-            // −∞ − −∞ is NaN: a side without positions weighs nothing.
-            let weight = |m: f32| if m == f32::NEG_INFINITY { 0.0 } else { (m - max).exp() };
-            let (a, b) = (weight(self.max[h]), weight(next.max[h]));
-            self.max[h] = max;
-            self.sum[h] = self.sum[h] * a + next.sum[h] * b;
-            for (v, n) in self.values[h * dim..][..dim].iter_mut().zip(&next.values[h * dim..][..dim]) {
-                *v = *v * a + n * b;
-            }
-        }
-    }
-
-    /// Divides by the sum into `heads × head_dim`; zeros where nothing was seen.
-    fn finish(&self, head_dim: usize, out: &mut [f32]) {
-        let dim = self.values.len() / self.max.len().max(1);
-        for (h, out) in out.chunks_exact_mut(head_dim).enumerate() {
-            let inverse = if self.max[h] == f32::NEG_INFINITY && self.sum[h] == 0.0 { 0.0 } else { 1.0 / self.sum[h] };
-            for (o, v) in out.iter_mut().zip(&self.values[h * dim..]) {
-                *o = v * inverse;
-            }
-        }
-    }
-}
-
 /// Reused by one thread.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Buffers {
-    pub(crate) scores: Vec<f32>,
-    pub(crate) weights: Vec<f32>,
+    /// Scaled queries of the block: `rows × head_dim`.
+    pub(crate) queries: Vec<f32>,
+    /// The same in eight bits, for 8- and 4-bit keys.
     pub(crate) codes: Vec<i8>,
     pub(crate) scales: Vec<f32>,
     pub(crate) sums: Vec<i32>,
+    /// What each row sees of the piece.
+    pub(crate) visible: Vec<Range<usize>>,
+    /// Scores of the piece, then their exponentials: `rows × whole key blocks`.
+    pub(crate) scores: Vec<f32>,
+    /// Exponentials times a value's scale.
+    pub(crate) weights: Vec<f32>,
 }
 
-/// What a piece is computed from.
+thread_local! {
+    static BUFFERS: RefCell<(Buffers, Partial, Partial)> = RefCell::default();
+}
+
+/// Some positions that some rows of a block see.
 pub(crate) struct Piece<'a> {
     pub(crate) layer: &'a KvLayer,
     pub(crate) kv_head: usize,
     pub(crate) start: usize,
     pub(crate) len: usize,
-    /// `group × head_dim`.
-    pub(crate) q: &'a [f32],
-    pub(crate) group: usize,
-    pub(crate) scale: f32,
+    pub(crate) rows: Range<usize>,
     pub(crate) softcap: Option<f32>,
 }
 
@@ -107,7 +86,7 @@ pub(crate) struct Piece<'a> {
 ///
 /// `heads` query heads share the spans' KV heads evenly, in order. `out` is `queries × heads × head_dim`.
 /// A query that sees nothing gets zeros. With 8- and 4-bit keys the query is quantised to 8 bits in blocks
-/// of 32.
+/// of 32. Which queries stand beside each other changes rounding only.
 ///
 /// # Panics
 ///
@@ -118,7 +97,8 @@ pub fn attention(pool: &Pool, queries: &[Query<'_>], heads: usize, scale: f32, s
 
 /// The widest instruction set of this machine.
 fn best() -> Kernel {
-    Kernel::available().last().copied().unwrap_or(Kernel::Scalar)
+    static BEST: OnceLock<Kernel> = OnceLock::new();
+    *BEST.get_or_init(|| Kernel::available().last().copied().unwrap_or(Kernel::Scalar))
 }
 
 /// The same with a given kernel, for tests and measurements.
@@ -147,62 +127,127 @@ pub fn attention_with(
         assert_eq!(query.q.len(), heads * head_dim, "heads x dimension");
         for s in query.spans {
             assert!(s.layer.kv_heads() == kv_heads && s.layer.head_dim() == head_dim, "spans of one shape");
-            assert!(s.start + s.len <= s.layer.len(), "a span ends at {} of {}", s.start + s.len, s.layer.len());
+            assert!(s.end() <= s.layer.len(), "a span ends at {} of {}", s.end(), s.layer.len());
         }
     }
     let group = heads / kv_heads;
+    let tokens = (ROWS / group.max(1)).max(1);
+    let blocks: Vec<Block<'_>> =
+        (0..queries.len()).step_by(tokens).map(|t| Block::new(queries, t..queries.len().min(t + tokens))).collect();
     let work = Work { kernel, queries, group, head_dim, kv_heads, scale, softcap };
     let out = Out(out.as_mut_ptr());
-    let items = queries.len() * kv_heads;
-    let buffers: Vec<Mutex<Buffers>> = (0..pool.threads()).map(|_| Mutex::default()).collect();
-    let held = |thread: usize| buffers[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Blocks of a head follow each other: its keys and values stay in the cache.
+    let item = |i: usize| (&blocks[i % blocks.len()], i / blocks.len());
+    let items = blocks.len() * kv_heads;
     if items >= 2 * pool.threads() || pool.threads() == 1 {
-        pool.split(items, 1, &|thread, range| {
-            for item in range {
-                let mut total: Option<Partial> = None;
-                for piece in work.pieces(item / kv_heads) {
-                    let part = work.piece(item, piece, &mut held(thread));
-                    match &mut total {
-                        None => total = Some(part),
-                        Some(total) => total.merge(&part),
+        pool.split(items, 1, &|_, range| {
+            BUFFERS.with_borrow_mut(|(buffers, part, total)| {
+                for (block, kv_head) in range.map(item) {
+                    work.gather(block, kv_head, buffers);
+                    total.reset(block.rows(group), head_dim);
+                    for (segment, start) in block.pieces() {
+                        let rows = work.piece(block, kv_head, segment, start, buffers, part);
+                        total.merge(rows, part);
                     }
+                    work.store(block, kv_head, total, out);
                 }
-                work.store(item, total, out);
-            }
+            });
         });
         return;
     }
     // Few heads, many positions: split over positions, then merge in the same order.
-    let jobs: Vec<(usize, (usize, usize, usize))> =
-        (0..items).flat_map(|item| work.pieces(item / kv_heads).map(move |piece| (item, piece))).collect();
-    let parts: Vec<Mutex<Option<Partial>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    pool.split(jobs.len(), 1, &|thread, range| {
-        for i in range {
-            let part = work.piece(jobs[i].0, jobs[i].1, &mut held(thread));
-            *parts[i].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(part);
-        }
-    });
-    let mut next = jobs.iter().zip(parts).peekable();
-    for item in 0..items {
-        let mut total: Option<Partial> = None;
-        while let Some((_, part)) = next.next_if(|((at, _), _)| *at == item) {
-            let part = part.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match (&mut total, part) {
-                (Some(total), Some(part)) => total.merge(&part),
-                (None, part) => total = part,
-                (_, None) => {}
+    let jobs: Vec<_> = (0..items).map(item).flat_map(|(b, h)| b.pieces().map(move |(s, at)| (b, h, s, at))).collect();
+    let parts: Vec<Mutex<(Range<usize>, Partial)>> = jobs.iter().map(|_| Mutex::default()).collect();
+    pool.split(jobs.len(), 1, &|_, range| {
+        BUFFERS.with_borrow_mut(|(buffers, _, _)| {
+            for i in range {
+                let (block, kv_head, segment, start) = jobs[i];
+                let (rows, part) = &mut *parts[i].lock().unwrap_or_else(PoisonError::into_inner);
+                work.gather(block, kv_head, buffers);
+                *rows = work.piece(block, kv_head, segment, start, buffers, part);
             }
+        });
+    });
+    let mut total = Partial::default();
+    let mut next = jobs.iter().zip(parts).peekable();
+    for (block, kv_head) in (0..items).map(item) {
+        total.reset(block.rows(group), head_dim);
+        while let Some((_, part)) = next.next_if(|((b, h, ..), _)| std::ptr::eq(*b, block) && *h == kv_head) {
+            let (rows, part) = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+            total.merge(rows, &part);
         }
-        work.store(item, total, out);
+        work.store(block, kv_head, &total, out);
     }
 }
 
 #[derive(Clone, Copy)]
 struct Out(*mut f32);
-// SAFETY: each (query, KV head) writes its own heads.
+// SAFETY: each (token, KV head) writes its own heads.
 unsafe impl Send for Out {}
 // SAFETY: as above.
 unsafe impl Sync for Out {}
+
+/// Queries that go together.
+struct Block<'a> {
+    tokens: Range<usize>,
+    segments: Vec<Segment<'a>>,
+}
+
+/// Positions `start .. end` of a cache, of which each of some neighbours sees nearly all.
+struct Segment<'a> {
+    layer: &'a KvLayer,
+    /// Which of the tokens' spans.
+    span: usize,
+    tokens: Range<usize>,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Block<'a> {
+    fn new(queries: &[Query<'a>], tokens: Range<usize>) -> Self {
+        let mut segments = Vec::new();
+        let most = queries[tokens.clone()].iter().map(|q| q.spans.len()).max().unwrap_or(0);
+        for span in 0..most {
+            let mut t = tokens.start;
+            while t < tokens.end {
+                let Some(one) = queries[t].spans.get(span) else {
+                    t += 1;
+                    continue;
+                };
+                let (first, mut start, mut end) = (t, one.start, one.end());
+                let joins = |next: &&Span<'a>| {
+                    std::ptr::eq(next.layer, one.layer)
+                        && next.start.abs_diff(one.start) <= RAGGED
+                        && next.end().abs_diff(one.end()) <= RAGGED
+                };
+                t += 1;
+                while t < tokens.end
+                    && let Some(next) = queries[t].spans.get(span).filter(joins)
+                {
+                    (start, end, t) = (start.min(next.start), end.max(next.end()), t + 1);
+                }
+                segments.push(Segment { layer: one.layer, span, tokens: first..t, start, end });
+            }
+        }
+        Self { tokens, segments }
+    }
+
+    /// Segments and first positions of pieces, in order.
+    fn pieces(&self) -> impl Iterator<Item = (&Segment<'a>, usize)> {
+        self.segments.iter().flat_map(|s| (s.start..s.end).step_by(s.piece()).map(move |start| (s, start)))
+    }
+
+    fn rows(&self, group: usize) -> usize {
+        self.tokens.len() * group
+    }
+}
+
+impl Segment<'_> {
+    /// Positions of a piece.
+    fn piece(&self) -> usize {
+        PIECE[usize::from(self.tokens.len() > 1)]
+    }
+}
 
 struct Work<'a> {
     kernel: Kernel,
@@ -215,40 +260,47 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// `(span, start, length)` of the query's pieces, in order.
-    fn pieces(&self, query: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        self.queries[query].spans.iter().enumerate().flat_map(|(i, s)| {
-            let (start, end) = (s.start, s.start + s.len);
-            (start..end).step_by(PIECE).map(move |at| (i, at, PIECE.min(end - at)))
-        })
+    /// Scaled queries of a KV head's rows.
+    fn gather(&self, block: &Block<'_>, kv_head: usize, buffers: &mut Buffers) {
+        let width = self.group * self.head_dim;
+        buffers.queries.clear();
+        for query in &self.queries[block.tokens.clone()] {
+            buffers.queries.extend(query.q[kv_head * width..][..width].iter().map(|q| q * self.scale));
+        }
     }
 
-    fn piece(&self, item: usize, (span, start, len): (usize, usize, usize), buffers: &mut Buffers) -> Partial {
-        let (query, kv_head) = (&self.queries[item / self.kv_heads], item % self.kv_heads);
-        let width = self.group * self.head_dim;
-        let layer = query.spans[span].layer;
-        let mut part = Partial::new(self.group, layer.dim);
-        let piece = Piece {
-            layer,
-            kv_head,
-            start,
-            len,
-            q: &query.q[kv_head * width..][..width],
-            group: self.group,
-            scale: self.scale,
-            softcap: self.softcap,
-        };
-        inner::run(self.kernel, &piece, buffers, &mut part);
-        part
+    /// Computes one piece; the rows that it is for.
+    fn piece(
+        &self,
+        block: &Block<'_>,
+        kv_head: usize,
+        segment: &Segment<'_>,
+        start: usize,
+        buffers: &mut Buffers,
+        part: &mut Partial,
+    ) -> Range<usize> {
+        let len = segment.piece().min(segment.end - start);
+        let row = |token: usize| (token - block.tokens.start) * self.group;
+        let rows = row(segment.tokens.start)..row(segment.tokens.end);
+        buffers.visible.clear();
+        for t in segment.tokens.clone() {
+            let span = &self.queries[t].spans[segment.span];
+            let within = |at: usize| at.clamp(start, start + len) - start;
+            let seen = within(span.start)..within(span.end());
+            buffers.visible.extend(std::iter::repeat_n(seen, self.group));
+        }
+        let piece = Piece { layer: segment.layer, kv_head, start, len, rows: rows.clone(), softcap: self.softcap };
+        part.reset(rows.len(), segment.layer.dim);
+        inner::run(self.kernel, &piece, buffers, part);
+        rows
     }
 
-    fn store(&self, item: usize, total: Option<Partial>, out: Out) {
+    fn store(&self, block: &Block<'_>, kv_head: usize, total: &Partial, out: Out) {
         let width = self.group * self.head_dim;
-        // SAFETY: item < queries · kv_heads, so these heads lie in `out`, and no other item writes them.
-        let out = unsafe { std::slice::from_raw_parts_mut({ out }.0.add(item * width), width) };
-        match total {
-            Some(total) => total.finish(self.head_dim, out),
-            None => out.fill(0.0),
+        for (i, t) in block.tokens.clone().enumerate() {
+            // SAFETY: t < queries and kv_head < kv_heads, so these heads lie in `out`, and no other item writes them.
+            let out = unsafe { std::slice::from_raw_parts_mut({ out }.0.add((t * self.kv_heads + kv_head) * width), width) };
+            total.finish(i * self.group, out);
         }
     }
 }

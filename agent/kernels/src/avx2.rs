@@ -5,7 +5,7 @@ mod lanes;
 /// AVX2, FMA, F16C. Callers hold `Kernel::Avx2.is_available()`.
 pub(crate) mod plain {
     use super::lanes::Ymm;
-    use crate::attention::{Buffers, Partial, Piece, Step, by_heads};
+    use crate::attention::{Buffers, Partial, Piece, piece_with};
     use crate::limits::{peak_with, read_with};
     use crate::matmul::{Call, Workspace};
     use crate::tiled;
@@ -18,16 +18,9 @@ pub(crate) mod plain {
     }
 
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(crate) unsafe fn attend(
-        step: Step,
-        piece: &Piece<'_>,
-        buffers: &mut Buffers,
-        part: &mut Partial,
-        h: usize,
-        heads: usize,
-    ) {
+    pub(crate) unsafe fn attend(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
         // SAFETY: the features are enabled here; the rest is the caller's.
-        unsafe { by_heads::<Ymm<false>>(step, piece, buffers, part, h, heads) }
+        unsafe { piece_with::<Ymm<false>>(piece, buffers, part) }
     }
 
     #[target_feature(enable = "avx2,fma,f16c")]
@@ -46,7 +39,7 @@ pub(crate) mod plain {
 /// The same with AVX-VNNI. Callers hold `Kernel::AvxVnni.is_available()`.
 pub(crate) mod vnni {
     use super::lanes::Ymm;
-    use crate::attention::{Buffers, Partial, Piece, Step, by_heads};
+    use crate::attention::{Buffers, Partial, Piece, piece_with};
     use crate::limits::{peak_with, read_with};
     use crate::matmul::{Call, Workspace};
     use crate::tiled;
@@ -59,16 +52,9 @@ pub(crate) mod vnni {
     }
 
     #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-    pub(crate) unsafe fn attend(
-        step: Step,
-        piece: &Piece<'_>,
-        buffers: &mut Buffers,
-        part: &mut Partial,
-        h: usize,
-        heads: usize,
-    ) {
+    pub(crate) unsafe fn attend(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
         // SAFETY: the features are enabled here; the rest is the caller's.
-        unsafe { by_heads::<Ymm<true>>(step, piece, buffers, part, h, heads) }
+        unsafe { piece_with::<Ymm<true>>(piece, buffers, part) }
     }
 
     #[target_feature(enable = "avx2,fma,f16c,avxvnni")]

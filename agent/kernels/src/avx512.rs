@@ -2,7 +2,7 @@
 
 mod lanes;
 
-use crate::attention::{Buffers, Partial, Piece, Step, by_heads};
+use crate::attention::{Buffers, Partial, Piece, piece_with};
 use crate::limits::{peak_with, read_with};
 use crate::matmul::{Call, Workspace};
 use crate::tiled;
@@ -19,9 +19,9 @@ pub(crate) unsafe fn tiles(call: &Call<'_>, tiles: Range<usize>, work: &mut Work
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) unsafe fn attend(step: Step, piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial, h: usize, heads: usize) {
+pub(crate) unsafe fn attend(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
     // SAFETY: as above.
-    unsafe { by_heads::<Avx512>(step, piece, buffers, part, h, heads) }
+    unsafe { piece_with::<Avx512>(piece, buffers, part) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]

@@ -189,6 +189,19 @@ pub fn rope(x: &mut [f32], head_dim: usize, layout: RopeLayout, rotation: &Rotat
 }
 }
 
+/// `x / (1 + e^−x)`.
+#[inline(always)]
+pub(crate) fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// GELU in its tanh form: 0.5 (1 + tanh z) = 1 / (1 + e^−2z); z = √(2/π) (x + 0.044715 x³).
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    let z = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    x / (1.0 + exp(-2.0 * z))
+}
+
 versions! {
 /// `gate[i] = gate[i] / (1 + e^−gate[i]) · up[i]`: SiLU, gated (SwiGLU, arXiv 2002.05202).
 ///
@@ -198,7 +211,7 @@ versions! {
 pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
     assert_eq!(gate.len(), up.len(), "gate and up");
     for (g, u) in gate.iter_mut().zip(up) {
-        *g = *g / (1.0 + exp(-*g)) * u;
+        *g = silu(*g) * u;
     }
 }
 }
@@ -212,10 +225,7 @@ versions! {
 pub fn gelu_mul(gate: &mut [f32], up: &[f32]) {
     assert_eq!(gate.len(), up.len(), "gate and up");
     for (g, u) in gate.iter_mut().zip(up) {
-        let x = *g;
-        // 0.5 (1 + tanh z) = 1 / (1 + e^−2z); z = √(2/π) (x + 0.044715 x³).
-        let z = 0.797_884_6 * (x + 0.044_715 * x * x * x);
-        *g = x / (1.0 + exp(-2.0 * z)) * u;
+        *g = gelu(*g) * u;
     }
 }
 }
@@ -255,9 +265,9 @@ pub fn soft_cap(x: &mut [f32], cap: f32) {
 }
 }
 
-versions! {
 /// Largest value; −∞ for none. NaN is passed over.
-pub(crate) fn max(x: &[f32]) -> f32 {
+#[inline(always)]
+pub(crate) fn max_of(x: &[f32]) -> f32 {
     let mut parts = [f32::NEG_INFINITY; WIDE];
     let chunks = x.chunks_exact(WIDE);
     for (p, v) in parts.iter_mut().zip(chunks.remainder()) {
@@ -270,11 +280,10 @@ pub(crate) fn max(x: &[f32]) -> f32 {
     }
     parts.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
-}
 
-versions! {
 /// `x[i] = e^(x[i] − shift)`; their sum.
-pub(crate) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
+#[inline(always)]
+pub(crate) fn exp_sum_of(x: &mut [f32], shift: f32) -> f32 {
     let mut parts = [0.0; WIDE];
     let mut chunks = x.chunks_exact_mut(WIDE);
     for chunk in &mut chunks {
@@ -289,6 +298,11 @@ pub(crate) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     }
     sum(parts)
 }
+
+versions! {
+fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
+    exp_sum_of(x, shift)
+}
 }
 
 /// Softmax in place; a single pass each for maximum, exponentials and division. Nothing for an empty slice.
@@ -296,7 +310,8 @@ pub fn softmax(x: &mut [f32]) {
     if x.is_empty() {
         return;
     }
-    let total = exp_sum(x, max(x));
+    let top = max_of(x);
+    let total = exp_sum(x, top);
     scale(x, 1.0 / total);
 }
 

@@ -14,7 +14,9 @@
 //!
 //! `dim` is the head's dimension, at 8 and 4 bits rounded up to 32.
 
+use crate::memory::Buffer;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Positions of a key block.
 pub(crate) const POSITIONS: usize = 16;
@@ -31,18 +33,38 @@ pub(crate) enum Bits {
 /// Keys and values of one layer for one sequence, or for a prefix that several share.
 #[derive(Clone, Debug)]
 pub struct KvLayer {
-    pub(crate) heads: Vec<Head>,
+    kv_heads: usize,
     pub(crate) head_dim: usize,
     /// `head_dim`, padded to the block at 8 and 4 bits.
     pub(crate) dim: usize,
     pub(crate) bits: Bits,
     len: usize,
+    store: Store,
 }
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Head {
-    pub(crate) keys: Vec<u8>,
-    pub(crate) values: Vec<u8>,
+/// Keys of all heads, then values of all heads, each with room for as many positions: large ones on huge pages.
+#[derive(Debug)]
+struct Store {
+    bytes: Buffer,
+    /// Whole key blocks.
+    room: usize,
+}
+
+impl Store {
+    fn new(bytes: usize, room: usize) -> Self {
+        match Buffer::apart(bytes) {
+            Some(bytes) => Self { bytes, room },
+            None => panic!("no address space for a cache of {bytes} bytes"),
+        }
+    }
+}
+
+impl Clone for Store {
+    fn clone(&self) -> Self {
+        let mut new = Self::new(self.bytes.len(), self.room);
+        new.bytes.bytes_mut().copy_from_slice(self.bytes.bytes());
+        new
+    }
 }
 
 impl KvLayer {
@@ -60,7 +82,7 @@ impl KvLayer {
         };
         assert!(kv_heads > 0 && head_dim > 0, "a cache needs a head and a dimension");
         let dim = if bits == Bits::Sixteen { head_dim } else { head_dim.next_multiple_of(BLOCK) };
-        Self { heads: vec![Head::default(); kv_heads], head_dim, dim, bits, len: 0 }
+        Self { kv_heads, head_dim, dim, bits, len: 0, store: Store::new(0, 0) }
     }
 
     /// Cached positions.
@@ -75,7 +97,7 @@ impl KvLayer {
 
     /// Heads of keys and values.
     pub fn kv_heads(&self) -> usize {
-        self.heads.len()
+        self.kv_heads
     }
 
     /// Dimension of a head.
@@ -86,7 +108,7 @@ impl KvLayer {
     /// Bytes that hold the cached positions (whole key blocks).
     pub fn bytes(&self) -> usize {
         let blocks = self.len.div_ceil(POSITIONS);
-        self.heads.len() * (blocks * self.key_block() + self.len * self.value_row())
+        self.kv_heads * (blocks * self.key_block() + self.len * self.value_row())
     }
 
     /// Bytes of 16 keys.
@@ -116,23 +138,63 @@ impl KvLayer {
     ///
     /// If lengths do not agree.
     pub fn append(&mut self, k: &[f32], v: &[f32], n: usize) {
-        let width = self.heads.len() * self.head_dim;
+        let width = self.kv_heads * self.head_dim;
         assert!(k.len() == n * width && v.len() == n * width, "{n} positions of {width} keys and values");
         let (key_block, value_row, dim, head_dim, bits) =
             (self.key_block(), self.value_row(), self.dim, self.head_dim, self.bits);
         let end = self.len + n;
-        for (h, head) in self.heads.iter_mut().enumerate() {
-            grow(&mut head.keys, end.div_ceil(POSITIONS) * key_block);
-            grow(&mut head.values, end * value_row);
+        self.grow(end);
+        let values = self.values_at(0);
+        let room = self.store.room;
+        let (keys, values) = self.store.bytes.bytes_mut().split_at_mut(values);
+        for h in 0..self.kv_heads {
+            let keys = &mut keys[h * room / POSITIONS * key_block..][..room / POSITIONS * key_block];
+            let values = &mut values[h * room * value_row..][..room * value_row];
             for i in 0..n {
                 let position = self.len + i;
                 let at = i * width + h * head_dim;
-                let block = &mut head.keys[position / POSITIONS * key_block..][..key_block];
+                let block = &mut keys[position / POSITIONS * key_block..][..key_block];
                 put_key(block, position % POSITIONS, &k[at..][..head_dim], dim, bits);
-                put_value(&mut head.values[position * value_row..][..value_row], &v[at..][..head_dim], dim, bits);
+                put_value(&mut values[position * value_row..][..value_row], &v[at..][..head_dim], dim, bits);
             }
         }
         self.len = end;
+    }
+
+    /// Key blocks of a head: of `len()` positions at least.
+    pub(crate) fn keys(&self, head: usize) -> &[u8] {
+        let size = self.store.room / POSITIONS * self.key_block();
+        &self.store.bytes.bytes()[head * size..][..size]
+    }
+
+    /// Values of a head.
+    pub(crate) fn values(&self, head: usize) -> &[u8] {
+        let size = self.store.room * self.value_row();
+        &self.store.bytes.bytes()[self.values_at(head)..][..size]
+    }
+
+    fn values_at(&self, head: usize) -> usize {
+        let keys = self.store.room / POSITIONS * self.key_block();
+        self.kv_heads * keys + head * self.store.room * self.value_row()
+    }
+
+    /// Room for `end` positions: doubled while small, then an eighth more, so that little lies idle.
+    fn grow(&mut self, end: usize) {
+        if end <= self.store.room {
+            return;
+        }
+        let room = if end <= 512 { end.next_power_of_two().max(2 * POSITIONS) } else { end + end / 8 };
+        let room = room.next_multiple_of(4 * POSITIONS);
+        let size = self.kv_heads * (room / POSITIONS * self.key_block() + room * self.value_row());
+        let old = std::mem::replace(self, Self { store: Store::new(size, room), ..*self });
+        let (blocks, rows) = (self.len.div_ceil(POSITIONS) * self.key_block(), self.len * self.value_row());
+        let (key_size, values) = (room / POSITIONS * self.key_block(), self.values_at(0));
+        let value_size = room * self.value_row();
+        let (keys, values) = self.store.bytes.bytes_mut().split_at_mut(values);
+        for head in 0..old.kv_heads {
+            keys[head * key_size..][..blocks].copy_from_slice(&old.keys(head)[..blocks]);
+            values[head * value_size..][..rows].copy_from_slice(&old.values(head)[..rows]);
+        }
     }
 
     /// Forgets positions from `len` on.
@@ -141,14 +203,21 @@ impl KvLayer {
     }
 }
 
-fn grow(bytes: &mut Vec<u8>, len: usize) {
-    if bytes.len() < len {
-        bytes.resize(len, 0);
-    }
-}
-
 fn half(v: f32) -> f16 {
     f16::from_f32(if v.is_finite() { v.clamp(-65504.0, 65504.0) } else { v })
+}
+
+/// [`half`] of all numbers, some at a time with the place of the first: the conversion of a slice is vectorised.
+fn halves(x: &[f32], mut each: impl FnMut(usize, &[f16])) {
+    const SOME: usize = 64;
+    let (mut clamped, mut out) = ([0.0; SOME], [f16::ZERO; SOME]);
+    for (i, x) in x.chunks(SOME).enumerate() {
+        for (c, v) in clamped.iter_mut().zip(x) {
+            *c = if v.is_finite() { v.clamp(-65504.0, 65504.0) } else { *v };
+        }
+        out[..x.len()].convert_from_f32_slice(&clamped[..x.len()]);
+        each(i * SOME, &out[..x.len()]);
+    }
 }
 
 fn put_half(bytes: &mut [u8], at: usize, v: f32) {
@@ -188,11 +257,11 @@ fn set_nibble(byte: &mut u8, high: bool, code: u8) {
 fn put_key(block: &mut [u8], p: usize, k: &[f32], dim: usize, bits: Bits) {
     let groups = dim / BLOCK;
     match bits {
-        Bits::Sixteen => {
-            for (d, v) in k.iter().enumerate() {
-                put_half(block, (d * POSITIONS + p) * 2, *v);
+        Bits::Sixteen => halves(k, |d, some| {
+            for (place, h) in block[(d * POSITIONS + p) * 2..].chunks_mut(2 * POSITIONS).zip(some) {
+                place[..2].copy_from_slice(&h.to_le_bytes());
             }
-        }
+        }),
         Bits::Eight => {
             for (g, x) in k.chunks(BLOCK).enumerate() {
                 let scale = scale8(x);
@@ -223,11 +292,11 @@ fn put_key(block: &mut [u8], p: usize, k: &[f32], dim: usize, bits: Bits) {
 fn put_value(row: &mut [u8], v: &[f32], dim: usize, bits: Bits) {
     let groups = dim / BLOCK;
     match bits {
-        Bits::Sixteen => {
-            for (d, v) in v.iter().enumerate() {
-                put_half(row, 2 * d, *v);
+        Bits::Sixteen => halves(v, |d, some| {
+            for (place, h) in row[2 * d..].chunks_exact_mut(2).zip(some) {
+                place.copy_from_slice(&h.to_le_bytes());
             }
-        }
+        }),
         Bits::Eight => {
             for (g, x) in v.chunks(BLOCK).enumerate() {
                 let scale = scale8(x);

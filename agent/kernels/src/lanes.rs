@@ -19,12 +19,16 @@ pub(crate) trait Lanes: Copy + 'static {
     const FULL_DOT: bool;
     /// [`dot8`](Self::dot8) computes `Σ (w − DOT8_ZERO) · a`.
     const DOT8_ZERO: i32;
-    /// Tiles that the matrix product takes together under row scales: 2 or 4. (Under block scales 2.)
+    /// Tiles that the matrix product takes together: 2 or 4.
     const PANEL: usize;
     /// Tokens whose sums with these tiles fit the registers, at most 6.
     const TOKENS: usize;
-    /// The same under block scales: integer sums and results of two tiles.
+    /// The same under block scales.
     const GROUP: usize;
+    /// Whether the results of these tokens stay in registers too, from block to block.
+    const KEEP: bool;
+    /// Rows that attention takes together: 8 with 32 registers, 4 with 16.
+    const QUERIES: usize;
     /// Integers.
     type I: Copy;
     /// Floats.
@@ -68,6 +72,21 @@ pub(crate) trait Lanes: Copy + 'static {
     /// Codes of the Sherry pattern in the low five bits of each lane; higher bits are ignored.
     unsafe fn sherry(patterns: Self::I) -> Self::I;
 
+    /// Codes of the four places of index vector `i` of a `SherryTable` chunk at `p`. Only for instruction sets whose
+    /// layout that is.
+    #[inline(always)]
+    unsafe fn sherry_places<const I: usize>(p: *const u8) -> [Self::I; 4] {
+        let _ = p;
+        // SAFETY: the caller's.
+        unsafe { [Self::splat(0); 4] }
+    }
+    /// Adds a `SherryTable` chunk of 128 columns times turned activations. As above.
+    #[inline(always)]
+    unsafe fn sherry_chunk(acc: [Self::I; 4], p: *const u8, a: *const i8) -> [Self::I; 4] {
+        let _ = (p, a);
+        acc
+    }
+
     unsafe fn to_f32(v: Self::I) -> Self::F;
     unsafe fn splat_f32(v: f32) -> Self::F;
     unsafe fn load_f32(p: *const f32) -> Self::F;
@@ -84,6 +103,12 @@ pub(crate) trait Lanes: Copy + 'static {
     unsafe fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// Asks for one line. A hint; never faults.
     unsafe fn touch(p: *const u8);
+    /// Asks for one line, into the second-level cache only where that can be said.
+    #[inline(always)]
+    unsafe fn fetch(p: *const u8) {
+        // SAFETY: the caller's.
+        unsafe { Self::touch(p) }
+    }
     /// Asks for what a straight reader at `p` needs next: the line [`NEAR`] ahead into the first-level cache, the
     /// one [`FAR`] ahead into the second. A hint; never faults.
     unsafe fn prefetch(p: *const u8);

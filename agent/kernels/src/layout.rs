@@ -25,9 +25,9 @@
 //! patterns of quads `6w … 6w + 5` from bit 0 up; the ten spare bits (31..30 of the five words,
 //! word 0 lowest) hold quads 30 and 31. Exactly 1.25 bits a weight.
 //!
-//! `SherryTable`, a chunk of 128 columns and four rows, five vectors: index vector `i` has, at byte
-//! `4 · row + j`, the pattern of quad `4i + j`, so that a byte table yields one place of sixteen
-//! patterns. Five index vectors are the low bits of the five vectors, the three others share the high
+//! `SherryTable`, a chunk of 128 columns, five vectors: index vector `i` has, at byte `4 · row + j`, the
+//! pattern of quad `4i + j`, so that a byte table yields one place of as many patterns as a register has
+//! bytes, and activations are wanted in the same order (place by place of 16 columns). Five index vectors are the low bits of the five vectors, the three others share the high
 //! bits ([`sherry::table_pattern`]): two shifts bring each together.
 
 use crate::{Format, Kernel};
@@ -56,7 +56,7 @@ pub(crate) enum Coding {
     },
     Base3,
     Sherry,
-    /// For byte tables of 32 entries, where no word table of 32 exists (NEON, four lanes).
+    /// For byte tables, where no word table of 32 entries exists (NEON, AVX2).
     SherryTable,
 }
 
@@ -108,7 +108,8 @@ impl Layout {
 
     /// The same size in the order that a kernel wants.
     pub(crate) fn for_kernel(mut self, kernel: Kernel) -> Self {
-        if self.coding == Coding::Sherry && matches!(kernel, Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm) {
+        let tables = [Kernel::Neon, Kernel::NeonDotprod, Kernel::NeonI8mm, Kernel::Avx2, Kernel::AvxVnni];
+        if self.coding == Coding::Sherry && tables.contains(&kernel) {
             self.coding = Coding::SherryTable;
         }
         self
@@ -191,7 +192,7 @@ impl Layout {
             }
             Coding::SherryTable => {
                 let at = r * 4 + k / 4 % 4;
-                let bytes: [u8; 5] = std::array::from_fn(|v| chunk[v * 16 + at]);
+                let bytes: [u8; 5] = std::array::from_fn(|v| chunk[v * 4 * self.lanes + at]);
                 sherry::trits(sherry::table_pattern(bytes, k / 16))[k % 4]
             }
         }
@@ -228,7 +229,7 @@ impl Layout {
                         let pattern = sherry::pattern([trits[0], trits[1], trits[2], trits[3]]);
                         let at = r * 4 + i % 4;
                         for (vector, bits) in sherry::table_bits(pattern, i / 4) {
-                            chunk[vector * 16 + at] |= bits;
+                            chunk[vector * 4 * self.lanes + at] |= bits;
                         }
                     }
                 }

@@ -10,6 +10,7 @@ mod avx2;
 mod avx512;
 mod elementwise;
 mod format;
+mod gated;
 mod kernel;
 mod kv;
 #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
@@ -39,6 +40,7 @@ pub use elementwise::{
     RopeLayout, Rotation, add, gelu_mul, rms_norm, rms_norm_in_place, rope, rope_frequencies, scale, silu_mul, soft_cap, softmax,
 };
 pub use format::Format;
+pub use gated::{Gate, matmul_gated};
 pub use kernel::Kernel;
 pub use kv::KvLayer;
 pub use lowrank::{Corrected, ShapeError};

@@ -1,9 +1,9 @@
 //! Tokens times matrices: quantise once, split rows over threads.
 
 use crate::activations::{Activations, Grain, Token, quantize};
-use crate::layout::Scaling;
+use crate::layout::{Coding, Scaling};
 use crate::memory::Buffer;
-use crate::{Kernel, Matrix, Pool};
+use crate::{Gate, Kernel, Matrix, Pool};
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -12,6 +12,10 @@ use std::sync::Mutex;
 pub struct Scratch {
     block: Activations,
     token: Activations,
+    /// `token` for matrices in `SherryTable` order.
+    turned: Activations,
+    /// Of a gated product that is not fused.
+    pub(crate) up: Vec<f32>,
     threads: Vec<Mutex<Workspace>>,
 }
 
@@ -26,21 +30,21 @@ impl Scratch {
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     panel: Option<Buffer>,
-    sums: Vec<u32>,
 }
 
 impl Workspace {
-    /// At least `bytes` for unpacked weights (64-byte aligned) and `sums` 32-bit accumulators.
+    /// At least `bytes` for unpacked weights and `sums` 32-bit accumulators, each from a cache line on: registers of
+    /// sums that straddle lines cost a third of the product's speed.
     pub(crate) fn reserve(&mut self, bytes: usize, sums: usize) -> (*mut u8, *mut u32) {
-        if self.panel.as_ref().is_none_or(|p| p.len() < bytes) {
-            self.panel = Buffer::zeroed(bytes.next_power_of_two());
-        }
-        if self.sums.len() < sums {
-            self.sums.resize(sums, 0);
+        let first = bytes.next_multiple_of(64);
+        let all = first + sums * size_of::<u32>();
+        if self.panel.as_ref().is_none_or(|p| p.len() < all) {
+            self.panel = Buffer::apart(all.next_power_of_two());
         }
         let panel = self.panel.as_mut().map_or(std::ptr::null_mut(), Buffer::as_mut_ptr);
-        assert!(!panel.is_null(), "no memory for a panel of {bytes} bytes");
-        (panel, self.sums.as_mut_ptr())
+        assert!(!panel.is_null(), "no memory for a panel of {all} bytes");
+        // The buffer is aligned to lines, and so is what follows whole lines.
+        (panel, panel.wrapping_add(first).cast())
     }
 }
 
@@ -76,6 +80,8 @@ pub(crate) struct Call<'a> {
     pub(crate) n: usize,
     pub(crate) activations: &'a Activations,
     pub(crate) out: Out,
+    /// Fused: the matrix that `matrix` is the gate of, of the same layout. Several tokens, `tiled` kernels only.
+    pub(crate) up: Option<(&'a Matrix, Gate)>,
 }
 
 /// `outs[i][t][r] = Σ_c weights[i][r][c] · x[t][c]` for `n` tokens.
@@ -89,19 +95,33 @@ pub(crate) struct Call<'a> {
 ///
 /// If lengths do not agree. Never on values.
 pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
-    matmul_by(run, pool, x, n, weights, outs, scratch);
+    product(pool, x, n, weights, None, outs, scratch);
+}
+
+/// [`matmul`]; or, with `up`, the gated product of the one matrix in `weights`.
+pub(crate) fn product(
+    pool: &Pool,
+    x: &[f32],
+    n: usize,
+    weights: &[&Matrix],
+    up: Option<(&Matrix, Gate)>,
+    outs: &mut [&mut [f32]],
+    scratch: &mut Scratch,
+) {
+    product_by(run, pool, x, n, weights, up, outs, scratch);
 }
 
 /// Multiplies some tiles.
 type Run = fn(&Call<'_>, Range<usize>, &mut Workspace);
 
-/// [`matmul`] with a given inner function.
-pub(crate) fn matmul_by(
+/// [`product`] with a given inner function.
+pub(crate) fn product_by(
     run: Run,
     pool: &Pool,
     x: &[f32],
     n: usize,
     weights: &[&Matrix],
+    up: Option<(&Matrix, Gate)>,
     outs: &mut [&mut [f32]],
     scratch: &mut Scratch,
 ) {
@@ -123,6 +143,11 @@ pub(crate) fn matmul_by(
     if wants(|s| s == Scaling::Row) {
         quantize_all(pool, x, n, cols, Grain::Token, &mut scratch.token);
     }
+    // NEON turns them while it loads.
+    let turned = |w: &Matrix| w.layout.coding == Coding::SherryTable && matches!(w.kernel, Kernel::Avx2 | Kernel::AvxVnni);
+    if weights.iter().any(|w| turned(w)) {
+        scratch.turned.turn(&scratch.token);
+    }
     let calls: Vec<Call<'_>> = weights
         .iter()
         .zip(outs.iter_mut())
@@ -130,8 +155,13 @@ pub(crate) fn matmul_by(
             matrix,
             x,
             n,
-            activations: if matrix.layout.scaling == Scaling::Row { &scratch.token } else { &scratch.block },
+            activations: match matrix.layout.scaling {
+                Scaling::Row if turned(matrix) => &scratch.turned,
+                Scaling::Row => &scratch.token,
+                _ => &scratch.block,
+            },
             out: Out { start: out.as_mut_ptr(), rows: matrix.rows() },
+            up,
         })
         .collect();
     share(run, pool, &calls, &scratch.threads);
@@ -190,8 +220,12 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Tiles of all matrices as one list, in chunks that threads take and steal.
 fn share(run: Run, pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
-    // The matrix product takes up to four tiles at once: do not part them.
-    let unit = if calls[0].n == 1 { 1 } else { 4 };
+    // The matrix product takes up to four tiles at once, two of each when it is gated: do not part them.
+    let unit = match calls[0] {
+        Call { n: 1, .. } => 1,
+        Call { up: Some(_), .. } => 2,
+        _ => 4,
+    };
     let units = |call: &Call<'_>| call.matrix.layout.tiles().div_ceil(unit);
     let items: usize = calls.iter().map(units).sum();
     let bytes: usize = calls.iter().map(|c| c.matrix.bytes()).sum::<usize>() * calls[0].n;

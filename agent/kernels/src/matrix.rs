@@ -99,10 +99,13 @@ impl Matrix {
                 }
             }
             Scaling::Block { group, affine } => {
-                for (k, w) in out.iter_mut().enumerate() {
-                    let scale = half_at(tile, layout.scale(r, k / group));
-                    let code = f32::from(layout.code(tile, r, k));
-                    *w = if affine { scale * code + half_at(tile, layout.min(r, k / group)) } else { scale * (code - zero) };
+                for (g, out) in out.chunks_mut(group).enumerate() {
+                    let scale = half_at(tile, layout.scale(r, g));
+                    let min = if affine { half_at(tile, layout.min(r, g)) } else { 0.0 };
+                    for (k, w) in out.iter_mut().enumerate() {
+                        let code = f32::from(layout.code(tile, r, g * group + k));
+                        *w = if affine { scale * code + min } else { scale * (code - zero) };
+                    }
                 }
             }
         }

@@ -3,6 +3,9 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
+#[cfg(unix)]
+mod region;
+
 const LINE: usize = 64;
 /// Size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE: usize = 2 << 20;
@@ -17,10 +20,7 @@ pub(crate) struct Buffer {
 enum Held {
     Heap(Layout),
     #[cfg(unix)]
-    Map {
-        base: NonNull<u8>,
-        len: usize,
-    },
+    Part(#[expect(dead_code, reason = "keeps the memory")] std::sync::Arc<region::Region>),
 }
 
 // SAFETY: the buffer owns its bytes; shared access is through `&self` to plain bytes.
@@ -29,48 +29,36 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    /// `len` zero bytes at a 64-byte boundary; none when that does not fit the address space.
+    /// `len` zero bytes at a 64-byte boundary for weights; none when that does not fit the address space. What
+    /// is asked for in a row lies in a row, on the same huge pages: see [`region`].
     pub(crate) fn zeroed(len: usize) -> Option<Self> {
         #[cfg(unix)]
-        if len >= HUGE
-            && let Some(mapped) = Self::map(len)
+        if len >= region::SMALLEST
+            && let Some((region, start)) = region::carve(len)
         {
-            return Some(mapped);
+            return Some(Self { start, len, held: Held::Part(region) });
         }
+        Self::heap(len)
+    }
+
+    /// The same for what does not stay with weights: on huge pages of its own, or on the heap.
+    pub(crate) fn apart(len: usize) -> Option<Self> {
+        #[cfg(unix)]
+        if len >= HUGE
+            && let Some(region) = region::Region::map(len)
+        {
+            let start = region.start();
+            return Some(Self { start, len, held: Held::Part(std::sync::Arc::new(region)) });
+        }
+        Self::heap(len)
+    }
+
+    fn heap(len: usize) -> Option<Self> {
         let layout = Layout::from_size_align(len.max(1), LINE).ok()?;
         // SAFETY: the layout's size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
         Some(Self { start, len, held: Held::Heap(layout) })
-    }
-
-    #[cfg(unix)]
-    fn map(len: usize) -> Option<Self> {
-        let whole = len.checked_next_multiple_of(HUGE)?.checked_add(HUGE)?;
-        // SAFETY: a fresh anonymous mapping touches no memory of ours; the kernel checks the length.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                whole,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return None;
-        }
-        let base = NonNull::new(base.cast::<u8>())?;
-        let skip = base.as_ptr().align_offset(HUGE);
-        // SAFETY: skip < HUGE, and the mapping is HUGE longer than what is used.
-        let start = unsafe { base.add(skip) };
-        #[cfg(target_os = "linux")]
-        // SAFETY: the range lies inside the mapping. A refusal costs speed only, so the result is not needed.
-        unsafe {
-            libc::madvise(start.as_ptr().cast(), len.next_multiple_of(HUGE), libc::MADV_HUGEPAGE);
-        }
-        Some(Self { start, len, held: Held::Map { base, len: whole } })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -102,10 +90,7 @@ impl Drop for Buffer {
             // SAFETY: allocated with this layout.
             Held::Heap(layout) => unsafe { dealloc(self.start.as_ptr(), layout) },
             #[cfg(unix)]
-            // SAFETY: mapped with this base and length, and nothing else unmaps it.
-            Held::Map { base, len } => unsafe {
-                libc::munmap(base.as_ptr().cast(), len);
-            },
+            Held::Part(_) => {}
         }
     }
 }
@@ -113,5 +98,31 @@ impl Drop for Buffer {
 impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Buffer({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_zero_apart_and_aligned() {
+        let sizes = [0, 1, 100, 16 << 10, (16 << 10) + 1, 300_000, 3 << 20, 70 << 20, 20 << 10];
+        let mut all: Vec<Buffer> = sizes.iter().map(|len| Buffer::zeroed(*len).expect("fits")).collect();
+        for (i, buffer) in all.iter_mut().enumerate() {
+            assert_eq!((buffer.len(), buffer.as_ptr().align_offset(LINE)), (sizes[i], 0));
+            assert!(buffer.bytes().iter().all(|b| *b == 0), "buffer {i}");
+            buffer.bytes_mut().fill(i as u8 + 1);
+        }
+        // Half of them go, others come: nobody's bytes change, and what comes is zero.
+        let kept: Vec<Buffer> = all.into_iter().step_by(2).collect();
+        let fresh: Vec<Buffer> = sizes.iter().map(|len| Buffer::zeroed(*len).expect("fits")).collect();
+        assert!(fresh.iter().all(|b| b.bytes().iter().all(|b| *b == 0)));
+        for (i, buffer) in kept.iter().enumerate() {
+            assert!(buffer.bytes().iter().all(|b| usize::from(*b) == 2 * i + 1), "buffer {i}");
+        }
+        let apart = Buffer::apart(3 << 20).expect("fits");
+        assert!(apart.bytes().iter().all(|b| *b == 0));
+        assert!(Buffer::zeroed(usize::MAX).is_none());
     }
 }

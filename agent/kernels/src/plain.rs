@@ -25,6 +25,8 @@ impl Lanes for Plain {
     const PANEL: usize = 2;
     const TOKENS: usize = 2;
     const GROUP: usize = 2;
+    const KEEP: bool = false;
+    const QUERIES: usize = 4;
     type I = [u32; N];
     type F = [f32; N];
 

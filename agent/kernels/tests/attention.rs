@@ -75,6 +75,76 @@ fn every_width_agrees_with_f64() {
     }
 }
 
+/// A prefill's tokens, some on a shared prefix, some with a window, two texts beside each other.
+#[test]
+fn tokens_together_are_tokens_apart() {
+    for kernel in Kernel::available() {
+        let mut r = Random(33);
+        for bits in [16, 8, 4] {
+            let (kv_heads, group, dim) = (2, 1 + r.below(9), [20, 64][r.below(2)]);
+            let width = kv_heads * dim;
+            let mut filled = |len: usize| {
+                let mut layer = KvLayer::new(kv_heads, dim, bits);
+                layer.append(&r.floats(len * width), &r.floats(len * width), len);
+                layer
+            };
+            let (prefix, own, other) = (filled(77), filled(600), filled(40));
+            let span = |layer, start, end| Span { layer, start, len: end - start };
+            let mut spans: Vec<Vec<Span<'_>>> = Vec::new();
+            for t in 0..29 {
+                spans.push(vec![span(&prefix, 0, 77), span(&own, 0, 540 + t)]);
+            }
+            for t in 0..13 {
+                spans.push(vec![span(&own, (200 + t) / 2, 250 + t)]);
+                spans.push(vec![span(&prefix, t, 77), span(&other, 0, t)]);
+            }
+            for t in 0..13 {
+                spans.push(vec![span(&other, 0, t + 1)]);
+            }
+            spans.push(Vec::new());
+            let heads = kv_heads * group;
+            let q = r.floats(spans.len() * heads * dim);
+            let queries: Vec<Query<'_>> = q.chunks(heads * dim).zip(&spans).map(|(q, spans)| Query { q, spans }).collect();
+            let mut outs = Vec::new();
+            for threads in [1, 3] {
+                let mut out = vec![f32::NAN; q.len()];
+                attention_with(kernel, &Pool::new(threads, Wait::default()), &queries, heads, 0.2, None, &mut out);
+                outs.push(out);
+            }
+            assert_eq!(outs[0], outs[1], "{kernel} bits {bits}: threads");
+            let alone = Pool::new(1, Wait::Park);
+            for (query, got) in queries.iter().zip(outs[0].chunks(heads * dim)) {
+                let mut one = vec![0.0; got.len()];
+                attention_with(kernel, &alone, &[*query], heads, 0.2, None, &mut one);
+                for (a, b) in got.iter().zip(&one) {
+                    assert!((a - b).abs() <= 2e-5, "{kernel} bits {bits} group {group} dim {dim}: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+/// A token does not see what follows it, not even a number that is none.
+#[test]
+fn the_future_poisons_nothing() {
+    for kernel in Kernel::available() {
+        for bits in [16, 8, 4] {
+            let mut layer = KvLayer::new(1, 32, bits);
+            let mut v = vec![1.0; 32 * 20];
+            v[32 * 13 + 5] = f32::INFINITY;
+            layer.append(&vec![0.5; 32 * 20], &v, 20);
+            let q = vec![1.0; 32 * 20];
+            let spans: Vec<[Span<'_>; 1]> = (0..20).map(|t| [Span { layer: &layer, start: 0, len: t + 1 }]).collect();
+            let queries: Vec<Query<'_>> = q.chunks(32).zip(&spans).map(|(q, spans)| Query { q, spans }).collect();
+            let mut out = vec![0.0; 32 * 20];
+            attention_with(kernel, &Pool::new(1, Wait::Park), &queries, 1, 1.0, None, &mut out);
+            for (t, out) in out.chunks(32).enumerate() {
+                assert_eq!(out.iter().all(|v| v.is_finite()), t < 13, "{kernel} bits {bits} token {t}");
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_change_nothing() {
     let mut r = Random(32);

@@ -1,7 +1,7 @@
 //! Every kernel against f64 products of the dequantised rows, within the error that the activations' quantisation allows.
 
 use crate::support::{Random, Stored, cases, pairs};
-use kernels::{Dense, Format, Kernel, Matrix, PackError, Pool, Scratch, Wait, matmul};
+use kernels::{Dense, Format, Gate, Kernel, Matrix, PackError, Pool, Scratch, Wait, matmul, matmul_gated};
 
 /// |y − Σ w·x| is at most half a step of every activation times its weight, plus f32 rounding.
 fn check(m: &Matrix, x: &[f32], n: usize, y: &[f32], what: &str) {
@@ -119,6 +119,29 @@ fn several_matrices_in_one_call_are_the_same_as_apart() {
                 matmul(&alone, &x, n, &[m], &mut [y], &mut Scratch::new());
             }
             assert_eq!(together, apart, "{kernel} n {n}: threads and company change nothing");
+        }
+    }
+}
+
+#[test]
+fn gated_products_are_the_same_as_their_parts() {
+    let pool = Pool::new(2, Wait::default());
+    let mut r = Random(15);
+    let mut scratch = Scratch::new();
+    for (kernel, format) in pairs() {
+        for (rows, cols, n) in [(1, 64, 2), (16, 100, 3), (33, 64, 1), (70, 300, 7), (96, 1600, 13), (0, 32, 2), (20, 0, 2)] {
+            let pack = |r: &mut Random| {
+                Matrix::pack(&Dense::new(&r.floats(rows * cols), rows, cols).unwrap(), format, kernel, &pool).unwrap()
+            };
+            let both = [pack(&mut r), pack(&mut r)];
+            let x = r.floats(n * cols);
+            for f in [Gate::Silu, Gate::Gelu] {
+                let (mut gate, mut up, mut got) = (vec![0.0; n * rows], vec![0.0; n * rows], vec![f32::NAN; n * rows]);
+                matmul(&pool, &x, n, &[&both[0], &both[1]], &mut [&mut gate, &mut up], &mut scratch);
+                f.apply(&mut gate, &up);
+                matmul_gated(&pool, &x, n, [&both[0], &both[1]], f, &mut got, &mut scratch);
+                assert_eq!(got, gate, "{kernel} {format} {rows} x {cols} n {n} {f:?}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::limits::{Limits, kernel};
 use crate::power::Joules;
 use crate::spread::Spread;
 use engine::Stage;
-use engine::bench::{Speed, Timing};
+use engine::bench::{Profiles, Speed, Timing};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,9 +27,11 @@ pub(crate) struct Row {
     pub(crate) bits_per_weight: f64,
     pub(crate) parameters: u64,
     pub(crate) weight_bytes: u64,
-    /// Weight bytes per second of decoding over the read bandwidth.
+    /// Weight bytes per second of decoding over the read bandwidth. By the clock that the limit was measured with: the
+    /// processor time of one thread, the wall's of several.
     pub(crate) bandwidth_share: Option<f64>,
-    /// Operations per second of the prompt's matrix products (two a weight, without the output matrix) over the integer peak.
+    /// Operations per second of the prompt's matrix products (two a weight, without the output matrix) over the integer
+    /// peak. By the same clock.
     pub(crate) peak_share: Option<f64>,
     /// B/s, of the same threads, the better of a measurement before and one after.
     pub(crate) read_bandwidth: Option<f64>,
@@ -52,6 +54,9 @@ pub(crate) struct Row {
     pub(crate) decode_j_per_token: Option<f64>,
     /// Built with checks that cost speed.
     pub(crate) debug_build: bool,
+    /// Time by operation, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) profile: Option<Profiles>,
 }
 
 fn rates(tokens: usize, seconds: &[f64]) -> Option<Spread> {
@@ -70,7 +75,11 @@ impl Row {
         let wall = |t: &Timing| rates(t.tokens, &t.wall_seconds);
         let cpu = |t: &Timing| rates(t.tokens, &t.cpu_seconds).map(|s| s.median);
         let (prefill, decode) = (wall(&speed.prefill), wall(&speed.decode));
-        let share = |done: f64, limit: Option<f64>| limit.filter(|l| *l > 0.0).map(|l| done / l);
+        let alone = stage.pool().threads() == 1;
+        let steady = |t: &Timing, wall: Option<Spread>| if alone { cpu(t) } else { wall.map(|s| s.median) };
+        let share = |rate: Option<f64>, each: f64, limit: Option<f64>| {
+            rate.zip(limit.filter(|l| *l > 0.0)).map(|(rate, limit)| rate * each / limit)
+        };
         let each = |joules: &Joules, rate: Option<Spread>| joules.watts.zip(rate).map(|(w, r)| w / r.median);
         let size = stage.size();
         let kernels = stage.matrices().map(|(class, m)| (class, format!("{} {}", m.format(), m.kernel()))).collect();
@@ -89,8 +98,8 @@ impl Row {
             bits_per_weight: speed.bits_per_weight,
             parameters: size.parameters,
             weight_bytes: size.bytes,
-            bandwidth_share: decode.and_then(|s| share(s.median * speed.bytes_per_token as f64, limits.read)),
-            peak_share: prefill.and_then(|s| share(s.median * 2.0 * speed.layer_multiplications as f64, limits.int8)),
+            bandwidth_share: share(steady(&speed.decode, decode), speed.bytes_per_token as f64, limits.read),
+            peak_share: share(steady(&speed.prefill, prefill), 2.0 * speed.layer_multiplications as f64, limits.int8),
             read_bandwidth: limits.read,
             int8_peak: limits.int8,
             kernel: kernel(stage).name(),
@@ -106,6 +115,7 @@ impl Row {
             prefill_energy,
             decode_energy,
             debug_build: cfg!(debug_assertions),
+            profile: None,
         }
     }
 }

@@ -1,13 +1,6 @@
 //! What distinguishes the architectures that are read.
 
-/// Nonlinearity of the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `x / (1 + exp(-x))`.
-    Silu,
-    /// GELU in its tanh approximation.
-    Gelu,
-}
+use kernels::Gate;
 
 /// A decoder of attention and gated MLP, both behind RMS norms.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +9,8 @@ pub struct Architecture {
     pub name: &'static str,
     /// Rotary pairs: neighbours (true; llama's files are permuted for it) or halves of the head (false).
     pub rope_neighbours: bool,
-    pub activation: Activation,
+    /// Nonlinearity of the gate.
+    pub activation: Gate,
     /// Query, key and value have biases.
     pub qkv_bias: bool,
     /// Each head's query and key are normalised before the rotation.
@@ -34,7 +28,7 @@ pub struct Architecture {
 const LLAMA: Architecture = Architecture {
     name: "llama",
     rope_neighbours: true,
-    activation: Activation::Silu,
+    activation: Gate::Silu,
     qkv_bias: false,
     qk_norm: false,
     post_norms: false,
@@ -50,7 +44,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         name: "gemma3",
         rope_neighbours: false,
-        activation: Activation::Gelu,
+        activation: Gate::Gelu,
         qk_norm: true,
         post_norms: true,
         scaled_embedding: true,

@@ -1,11 +1,9 @@
 //! One step: tokens or hidden states of a batch through a stage's layers.
 
-use kernels::{
-    Query, RopeLayout, Rotation, add, attention, gelu_mul, matmul, rms_norm, rms_norm_in_place, rope, scale, silu_mul,
-};
+use kernels::{Query, RopeLayout, Rotation, add, attention, matmul, matmul_gated, rms_norm, rms_norm_in_place, rope, scale};
 
-use super::architecture::Activation;
 use super::load::{Head, Layer, Stage};
+use super::profile::{Op, lap};
 use super::sequence::Sequence;
 use super::workspace::{Workspace, sized};
 use crate::error::EngineError;
@@ -62,6 +60,9 @@ impl Stage {
     /// outgrow the context. Nothing has been appended then.
     pub fn forward(&self, chunks: &mut [Chunk<'_>], work: &mut Workspace) -> Result<Vec<f32>, EngineError> {
         self.check(chunks)?;
+        if let Some(profile) = &mut work.profile {
+            profile.start();
+        }
         let hidden = self.config.hidden;
         let n: usize = chunks.iter().map(|c| c.tokens(hidden)).sum();
         let x = sized(&mut work.x, n * hidden);
@@ -90,6 +91,7 @@ impl Stage {
             let places = if used { &places[..] } else { &[] };
             places.iter().map(|p| Rotation::new(p.position, &self.frequencies[kind])).collect()
         });
+        lap(&mut work.profile, Op::Embed);
         for (i, layer) in self.layers.iter().enumerate() {
             self.attend(i, layer, chunks, &places, &rotations[usize::from(layer.windowed_rope)], work);
             self.think(layer, n, work);
@@ -177,10 +179,12 @@ impl Stage {
         let x = &mut work.x[..n * c.hidden];
         let normed = sized(&mut work.normed, n * c.hidden);
         rms_norm(x, &layer.attn_norm, c.eps, normed);
+        lap(&mut work.profile, Op::Norm);
         let q = sized(&mut work.q, n * q_width);
         let k = sized(&mut work.k, n * kv_width);
         let v = sized(&mut work.v, n * kv_width);
         matmul(&self.pool, normed, n, &[&layer.q, &layer.k, &layer.v], &mut [q, k, v], &mut work.scratch);
+        lap(&mut work.profile, Op::Qkv);
         if let Some([bq, bk, bv]) = &layer.biases {
             for (out, bias) in [(&mut *q, bq), (&mut *k, bk), (&mut *v, bv)] {
                 out.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
@@ -195,6 +199,7 @@ impl Stage {
             rope(q, c.head_dim, layout, rotation);
             rope(k, c.head_dim, layout, rotation);
         }
+        lap(&mut work.profile, Op::Rotate);
         let mut at = 0;
         for chunk in chunks.iter_mut() {
             let n = chunk.tokens(c.hidden);
@@ -202,6 +207,7 @@ impl Stage {
             chunk.sequence.append(i, &k[range.clone()], &v[range], n);
             at += n;
         }
+        lap(&mut work.profile, Op::Cache);
         let mut spans = Vec::with_capacity(2 * n);
         let mut ends = Vec::with_capacity(n);
         for place in places {
@@ -215,12 +221,15 @@ impl Stage {
         let queries: Vec<Query<'_>> = q.chunks_exact(q_width).zip(seen).map(|(q, spans)| Query { q, spans }).collect();
         let attended = sized(&mut work.attended, n * q_width);
         attention(&self.pool, &queries, c.heads, c.attention_scale, None, attended);
+        lap(&mut work.profile, Op::Attention);
         let added = sized(&mut work.added, n * c.hidden);
         matmul(&self.pool, attended, n, &[&layer.o], &mut [added], &mut work.scratch);
+        lap(&mut work.profile, Op::AttnOut);
         if let Some([norm, _]) = &layer.post_norms {
             rms_norm_in_place(added, norm, c.eps);
         }
         add(x, added);
+        lap(&mut work.profile, Op::Add);
     }
 
     /// `x += mlp(norm(x))`
@@ -230,19 +239,19 @@ impl Stage {
         let x = &mut work.x[..n * c.hidden];
         let normed = sized(&mut work.normed, n * c.hidden);
         rms_norm(x, &layer.ffn_norm, c.eps, normed);
+        lap(&mut work.profile, Op::Norm);
         let gate = sized(&mut work.gate, n * wide);
-        let up = sized(&mut work.up, n * wide);
-        matmul(&self.pool, normed, n, &[&layer.gate, &layer.up], &mut [gate, up], &mut work.scratch);
-        match c.architecture.activation {
-            Activation::Silu => silu_mul(gate, up),
-            Activation::Gelu => gelu_mul(gate, up),
-        }
+        let both = [&layer.gate, &layer.up];
+        matmul_gated(&self.pool, normed, n, both, c.architecture.activation, gate, &mut work.scratch);
+        lap(&mut work.profile, Op::GateUp);
         let added = sized(&mut work.added, n * c.hidden);
         matmul(&self.pool, gate, n, &[&layer.down], &mut [added], &mut work.scratch);
+        lap(&mut work.profile, Op::Down);
         if let Some([_, norm]) = &layer.post_norms {
             rms_norm_in_place(added, norm, c.eps);
         }
         add(x, added);
+        lap(&mut work.profile, Op::Add);
     }
 
     /// Wanted rows of the last hidden states, normalised, times the output matrix.
@@ -264,6 +273,7 @@ impl Stage {
         let mut out = vec![0.0; m * self.config.vocab];
         rms_norm_in_place(&mut work.rows, &head.norm, self.config.eps);
         matmul(&self.pool, &work.rows, m, &[&*head.matrix], &mut [&mut out], &mut work.scratch);
+        lap(&mut work.profile, Op::Head);
         out
     }
 }

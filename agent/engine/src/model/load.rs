@@ -7,6 +7,7 @@ use kernels::{Kernel, Matrix, Pool, rope_frequencies};
 use profiles::Role;
 
 use super::config::Config;
+use super::profile::Op;
 use super::sequence::{KvBits, Sequence};
 use super::weights::{Packing, Shape, Weights};
 use crate::error::EngineError;
@@ -202,6 +203,19 @@ impl Stage {
         let own_head = self.head.as_ref().filter(|h| self.embedding.as_ref().is_none_or(|e| !Arc::ptr_eq(e, &h.matrix)));
         let table = self.embedding.iter().map(|m| ("token_embd", &**m));
         layers.chain(table).chain(own_head.map(|h| ("output", &*h.matrix)))
+    }
+
+    /// Weight bytes of the matrices of an operation, in all layers.
+    pub(super) fn bytes_of(&self, op: Op) -> u64 {
+        let of = |pick: fn(&Layer) -> Vec<&Matrix>| self.layers.iter().flat_map(pick).map(|m| m.bytes() as u64).sum();
+        match op {
+            Op::Qkv => of(|l| vec![&l.q, &l.k, &l.v]),
+            Op::AttnOut => of(|l| vec![&l.o]),
+            Op::GateUp => of(|l| vec![&l.gate, &l.up]),
+            Op::Down => of(|l| vec![&l.down]),
+            Op::Head => self.head.as_ref().map_or(0, |h| h.matrix.bytes() as u64),
+            _ => 0,
+        }
     }
 
     /// Memory, traffic and work of a token.

@@ -8,6 +8,7 @@ mod architecture;
 mod config;
 mod forward;
 mod load;
+mod profile;
 mod sequence;
 mod weights;
 mod workspace;
@@ -15,10 +16,11 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
-pub use architecture::{ARCHITECTURES, Activation, Architecture};
+pub use architecture::{ARCHITECTURES, Architecture};
 pub use config::{Config, Rope};
 pub use forward::{Chunk, Input, PREFILL, Want};
 pub use load::{Options, Part, Size, Stage};
+pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};
 pub use weights::Shape;
 pub use workspace::Workspace;

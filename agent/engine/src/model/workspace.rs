@@ -2,6 +2,8 @@
 
 use kernels::Scratch;
 
+use super::profile::Profile;
+
 /// Buffers of one thread of generation. Any stage can use any workspace.
 #[derive(Debug, Default)]
 pub struct Workspace {
@@ -14,8 +16,8 @@ pub struct Workspace {
     pub(super) attended: Vec<f32>,
     pub(super) added: Vec<f32>,
     pub(super) gate: Vec<f32>,
-    pub(super) up: Vec<f32>,
     pub(super) rows: Vec<f32>,
+    pub(super) profile: Option<Profile>,
 }
 
 impl Workspace {
@@ -23,6 +25,18 @@ impl Workspace {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that takes the time of each operation from now on, for a stage on `threads` threads.
+    #[must_use]
+    pub fn profiled(self, threads: usize) -> Self {
+        Self { profile: Some(Profile::new(threads)), ..self }
+    }
+
+    /// What was taken.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 }
 

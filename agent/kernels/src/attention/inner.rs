@@ -5,107 +5,109 @@
     reason = "arrays of registers: an iterator's closure would not inherit the instruction set"
 )]
 
-use super::{Buffers, Partial, Piece};
+use super::partial::Partial;
+use super::{Buffers, Piece};
 use crate::Kernel;
 use crate::activations::{Grain, Token, quantize};
-use crate::elementwise::{exp_sum, max, scale, soft_cap};
+use crate::elementwise::{exp_sum_of, max_of, soft_cap};
 use crate::kv::{Bits, POSITIONS};
 use crate::lanes::Lanes;
 use crate::matrix::half_at;
 use crate::plain::Plain;
+use std::ops::Range;
 
 /// Dimensions of a scale in the cache.
 const BLOCK: usize = 32;
 
-/// Computes `part` from nothing.
+/// Calls for as many rows at once as registers hold, then for what is left.
+macro_rules! by_rows {
+    ($lanes:ident, $piece:ident, |$rows:ident, $r:ident| $call:expr) => {{
+        let mut $r = 0;
+        while $r < $piece.rows.len() {
+            let left = $piece.rows.len() - $r;
+            if const { $lanes::QUERIES >= 8 } && left >= 8 {
+                const $rows: usize = 8;
+                $call;
+                $r += $rows;
+            } else if left >= 4 {
+                const $rows: usize = 4;
+                $call;
+                $r += $rows;
+            } else if left == 3 {
+                const $rows: usize = 3;
+                $call;
+                $r += $rows;
+            } else if left == 2 {
+                const $rows: usize = 2;
+                $call;
+                $r += $rows;
+            } else {
+                const $rows: usize = 1;
+                $call;
+                $r += $rows;
+            }
+        }
+    }};
+}
+
+/// Adds a piece to `part`, which holds nothing.
 pub(super) fn run(kernel: Kernel, piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
-    let first = piece.start / POSITIONS;
-    let blocks = (piece.start + piece.len).div_ceil(POSITIONS) - first;
-    let stride = blocks * POSITIONS;
-    buffers.scores.clear();
-    buffers.scores.resize(piece.group * stride, 0.0);
+    let blocks = (piece.start + piece.len).div_ceil(POSITIONS) - piece.start / POSITIONS;
+    buffers.scores.resize(piece.rows.len() * blocks * POSITIONS, 0.0);
     if piece.layer.bits != Bits::Sixteen {
         quantize_queries(piece, buffers);
     }
-    let mut h = 0;
-    while h < piece.group {
-        // Heads of a group, four at a time: what the registers of every instruction set hold.
-        let heads = (piece.group - h).min(4);
-        dispatch(kernel, Step::Scores, piece, buffers, part, h, heads);
-        h += heads;
-    }
-    let skip = piece.start - first * POSITIONS;
-    for h in 0..piece.group {
-        let scores = &mut buffers.scores[h * stride + skip..][..piece.len];
-        scale(scores, piece.scale);
-        if let Some(cap) = piece.softcap {
-            soft_cap(scores, cap);
-        }
-        let top = max(scores);
-        // Only NaN: keep it. Only −∞ cannot be, scores of finite keys are finite.
-        let top = if top == f32::NEG_INFINITY { 0.0 } else { top };
-        part.max[h] = top;
-        part.sum[h] = exp_sum(scores, top);
-    }
-    let mut h = 0;
-    while h < piece.group {
-        let heads = (piece.group - h).min(4);
-        dispatch(kernel, Step::Values, piece, buffers, part, h, heads);
-        h += heads;
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Step {
-    Scores,
-    Values,
-}
-
-fn dispatch(kernel: Kernel, step: Step, piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial, h: usize, heads: usize) {
     match kernel {
         // SAFETY: `attention_with` has checked the kernel and the shapes.
         #[cfg(target_arch = "x86_64")]
-        Kernel::Avx512Vnni => unsafe { crate::avx512::attend(step, piece, buffers, part, h, heads) },
+        Kernel::Avx512Vnni => unsafe { crate::avx512::attend(piece, buffers, part) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kernel::AvxVnni => unsafe { crate::avx2::vnni::attend(step, piece, buffers, part, h, heads) },
+        Kernel::AvxVnni => unsafe { crate::avx2::vnni::attend(piece, buffers, part) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kernel::Avx2 => unsafe { crate::avx2::plain::attend(step, piece, buffers, part, h, heads) },
+        Kernel::Avx2 => unsafe { crate::avx2::plain::attend(piece, buffers, part) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe {
-            crate::neon::attend(kernel, step, piece, buffers, part, h, heads);
-        },
+        Kernel::Neon | Kernel::NeonDotprod | Kernel::NeonI8mm => unsafe { crate::neon::attend(kernel, piece, buffers, part) },
         // SAFETY: plain Rust runs everywhere; the shapes as above.
-        _ => unsafe { by_heads::<Plain>(step, piece, buffers, part, h, heads) },
+        _ => unsafe { piece_with::<Plain>(piece, buffers, part) },
     }
 }
 
+/// Scores, exponentials, weighted values.
+///
 /// # Safety
 ///
-/// The machine has the instructions of `L`, the piece lies in its cache, `buffers` are as `run` made them.
+/// The machine has the instructions of `L`, the piece lies in its cache, `buffers` are as [`run`] made them.
 #[inline(always)]
-pub(crate) unsafe fn by_heads<L: Lanes>(
-    step: Step,
-    piece: &Piece<'_>,
-    buffers: &mut Buffers,
-    part: &mut Partial,
-    h: usize,
-    heads: usize,
-) {
+pub(crate) unsafe fn piece_with<L: Lanes>(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
     // SAFETY: the caller's.
     unsafe {
-        match (step, heads) {
-            (Step::Scores, 1) => scores::<L, 1>(piece, buffers, h),
-            (Step::Scores, 2) => scores::<L, 2>(piece, buffers, h),
-            (Step::Scores, 3) => scores::<L, 3>(piece, buffers, h),
-            (Step::Scores, _) => scores::<L, 4>(piece, buffers, h),
-            (Step::Values, 1) => values::<L, 1>(piece, buffers, part, h),
-            (Step::Values, 2) => values::<L, 2>(piece, buffers, part, h),
-            (Step::Values, 3) => values::<L, 3>(piece, buffers, part, h),
-            (Step::Values, _) => values::<L, 4>(piece, buffers, part, h),
+        by_rows!(L, piece, |ROWS, r| scores::<L, ROWS>(piece, buffers, r));
+        softmax(piece, buffers, part);
+        by_rows!(L, piece, |ROWS, r| values::<L, ROWS>(piece, buffers, part, r));
+    }
+}
+
+/// Exponentials of what each row sees; its maximum and sum.
+#[inline(always)]
+unsafe fn softmax(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
+    let skip = piece.start % POSITIONS;
+    let stride = buffers.scores.len() / piece.rows.len();
+    for (r, seen) in buffers.visible.iter().enumerate() {
+        if seen.is_empty() {
+            continue;
         }
+        let scores = &mut buffers.scores[r * stride + skip..][seen.clone()];
+        if let Some(cap) = piece.softcap {
+            soft_cap(scores, cap);
+        }
+        let top = max_of(scores);
+        // Only NaN: keep it. Only −∞ cannot be, scores of finite keys are finite.
+        let top = if top == f32::NEG_INFINITY { 0.0 } else { top };
+        part.max[r] = top;
+        part.sum[r] = exp_sum_of(scores, top);
     }
 }
 
@@ -114,65 +116,107 @@ fn quantize_queries(piece: &Piece<'_>, buffers: &mut Buffers) {
     let (dim, head_dim) = (piece.layer.dim, piece.layer.head_dim);
     let groups = dim / BLOCK;
     buffers.codes.clear();
-    buffers.codes.resize(piece.group * dim, 0);
-    buffers.scales.resize(piece.group * groups, 0.0);
-    buffers.sums.resize(piece.group * groups * 2, 0);
-    for h in 0..piece.group {
+    buffers.codes.resize(piece.rows.end * dim, 0);
+    buffers.scales.resize(piece.rows.end * groups, 0.0);
+    buffers.sums.resize(piece.rows.end * groups * 2, 0);
+    for h in piece.rows.clone() {
         let token = Token {
             codes: &mut buffers.codes[h * dim..][..dim],
             scales: &mut buffers.scales[h * groups..][..groups],
             sums: &mut buffers.sums[h * groups * 2..][..groups * 2],
         };
-        quantize(&piece.q[h * head_dim..][..head_dim], Grain::Block, token);
+        quantize(&buffers.queries[h * head_dim..][..head_dim], Grain::Block, token);
     }
 }
 
-/// Unscaled scores of `H` heads from `h` on, for all blocks of the piece.
+/// Scores of `H` rows from `r` of the piece on, for all its key blocks.
 #[inline(always)]
-unsafe fn scores<L: Lanes, const H: usize>(piece: &Piece<'_>, buffers: &mut Buffers, h: usize) {
+unsafe fn scores<L: Lanes, const H: usize>(piece: &Piece<'_>, buffers: &mut Buffers, r: usize) {
     let layer = piece.layer;
     let size = layer.key_block();
     let first = piece.start / POSITIONS;
-    let blocks = (piece.start + piece.len).div_ceil(POSITIONS) - first;
-    let keys = &layer.heads[piece.kv_head].keys[first * size..][..blocks * size];
-    for (b, block) in keys.chunks_exact(size).enumerate() {
-        for sub in (0..POSITIONS).step_by(L::ROWS) {
-            // SAFETY: `sub + ROWS <= POSITIONS`, and the block is whole.
-            unsafe {
-                let got = match layer.bits {
-                    Bits::Sixteen => scores16::<L, H>(block.as_ptr(), sub, piece, h),
-                    Bits::Eight => scores8::<L, H>(block.as_ptr(), sub, layer.dim, buffers, h),
-                    Bits::Four => scores4::<L, H>(block.as_ptr(), sub, layer.dim, buffers, h),
-                };
-                for (i, v) in got.into_iter().enumerate() {
-                    let at = (h + i) * blocks * POSITIONS + b * POSITIONS + sub;
-                    L::store_f32(buffers.scores[at..][..L::ROWS].as_mut_ptr(), v);
+    let stride = buffers.scores.len() / piece.rows.len();
+    let keys = layer.keys(piece.kv_head)[first * size..][..stride / POSITIONS * size].as_ptr();
+    let out = buffers.scores[r * stride..][..H * stride].as_mut_ptr();
+    let h = piece.rows.start + r;
+    let q = buffers.queries[h * layer.head_dim..][..H * layer.head_dim].as_ptr();
+    // Registers of positions, of which a key block holds `per`.
+    let (per, registers) = (POSITIONS / L::ROWS, stride / L::ROWS);
+    let mut u = 0;
+    // SAFETY: every register lies in a whole block of the piece, and its scores in `H` rows of `stride`.
+    unsafe {
+        if layer.bits == Bits::Sixteen {
+            // Several registers at once: a query's number serves all of them, and chains of multiply-adds overlap.
+            if H <= 2 {
+                while u + 4 <= registers {
+                    scores16::<L, H, 4>(keys, u, q, piece, out.add(u * L::ROWS), stride);
+                    u += 4;
                 }
             }
+            while u + 2 <= registers {
+                scores16::<L, H, 2>(keys, u, q, piece, out.add(u * L::ROWS), stride);
+                u += 2;
+            }
+        }
+        while u < registers {
+            let (block, sub) = (keys.add(u / per * size), u % per * L::ROWS);
+            let got = match layer.bits {
+                Bits::Sixteen => {
+                    scores16::<L, H, 1>(keys, u, q, piece, out.add(u * L::ROWS), stride);
+                    u += 1;
+                    continue;
+                }
+                Bits::Eight => scores8::<L, H>(block, sub, layer.dim, buffers, h),
+                Bits::Four => scores4::<L, H>(block, sub, layer.dim, buffers, h),
+            };
+            for i in 0..H {
+                L::store_f32(out.add(i * stride + u * L::ROWS), got[i]);
+            }
+            u += 1;
         }
     }
 }
 
+/// `S` registers of positions, from register `u` of the key blocks on, times `H` rows.
 #[inline(always)]
-unsafe fn scores16<L: Lanes, const H: usize>(block: *const u8, sub: usize, piece: &Piece<'_>, h: usize) -> [L::F; H] {
+unsafe fn scores16<L: Lanes, const H: usize, const S: usize>(
+    blocks: *const u8,
+    u: usize,
+    q: *const f32,
+    piece: &Piece<'_>,
+    out: *mut f32,
+    stride: usize,
+) {
+    let (width, per, size) = (POSITIONS * 2, POSITIONS / L::ROWS, piece.layer.key_block());
     let dim = piece.layer.head_dim;
-    let q = piece.q[h * dim..][..H * dim].as_ptr();
     // SAFETY: keys are [dim][16] halves, queries [H][dim] floats.
     unsafe {
-        // Two chains a head: a chain of multiply-adds is four cycles a step.
-        let mut acc = [[L::splat_f32(0.0); H]; 2];
+        let mut keys = [blocks; S];
+        for s in 0..S {
+            keys[s] = blocks.add((u + s) / per * size + (u + s) % per * L::ROWS * 2);
+        }
+        let mut acc = [[L::splat_f32(0.0); S]; H];
         for d in 0..dim {
-            let k = L::load_f16(block.add((d * POSITIONS + sub) * 2));
-            let acc = &mut acc[d % 2];
+            let mut k = [L::splat_f32(0.0); S];
+            for s in 0..S {
+                let at = keys[s].add(d * width);
+                k[s] = L::load_f16(at);
+                if d % 2 == 0 && (s % per == 0 || s == 0) {
+                    L::prefetch(at);
+                }
+            }
             for i in 0..H {
-                acc[i] = L::mul_add(k, L::splat_f32(*q.add(i * dim + d)), acc[i]);
+                let q = L::splat_f32(*q.add(i * dim + d));
+                for s in 0..S {
+                    acc[i][s] = L::mul_add(k[s], q, acc[i][s]);
+                }
             }
         }
-        let mut out = acc[0];
         for i in 0..H {
-            out[i] = L::add_f32(acc[0][i], acc[1][i]);
+            for s in 0..S {
+                L::store_f32(out.add(i * stride + s * L::ROWS), acc[i][s]);
+            }
         }
-        out
     }
 }
 
@@ -238,25 +282,66 @@ unsafe fn scores4<L: Lanes, const H: usize>(block: *const u8, sub: usize, dim: u
     }
 }
 
-/// Weighted values of `H` heads from `h` on.
+/// Weighted values of `H` rows from `r` of the piece on.
 #[inline(always)]
-unsafe fn values<L: Lanes, const H: usize>(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial, h: usize) {
+unsafe fn values<L: Lanes, const H: usize>(piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial, r: usize) {
+    let seen: [Range<usize>; H] = std::array::from_fn(|i| buffers.visible[r + i].clone());
+    let (mut start, mut end) = (0, piece.len);
+    for seen in &seen {
+        (start, end) = (start.max(seen.start), end.min(seen.end));
+    }
+    // SAFETY: the caller's; every range is visible to its rows.
+    unsafe {
+        if H == 1 {
+            return weigh::<L, H>(piece, buffers, part, r, start..end);
+        }
+        // What all see together, then the ragged ends row by row.
+        let common = if start < end { start..end } else { 0..0 };
+        weigh::<L, H>(piece, buffers, part, r, common.clone());
+        for (i, seen) in seen.into_iter().enumerate() {
+            if common.is_empty() {
+                weigh::<L, 1>(piece, buffers, part, r + i, seen);
+            } else {
+                weigh::<L, 1>(piece, buffers, part, r + i, seen.start..common.start);
+                weigh::<L, 1>(piece, buffers, part, r + i, common.end..seen.end);
+            }
+        }
+    }
+}
+
+/// Adds the weighted values of `positions` of the piece to `H` rows.
+#[inline(always)]
+unsafe fn weigh<L: Lanes, const H: usize>(
+    piece: &Piece<'_>,
+    buffers: &mut Buffers,
+    part: &mut Partial,
+    r: usize,
+    positions: Range<usize>,
+) {
+    if positions.is_empty() {
+        return;
+    }
     let layer = piece.layer;
-    let first = piece.start / POSITIONS;
-    let stride = ((piece.start + piece.len).div_ceil(POSITIONS) - first) * POSITIONS;
-    let skip = piece.start - first * POSITIONS;
-    let size = layer.value_row();
-    let rows = &layer.heads[piece.kv_head].values[piece.start * size..][..piece.len * size];
-    let dim = layer.dim;
-    let scores: [*const f32; H] = std::array::from_fn(|i| buffers.scores[(h + i) * stride + skip..][..piece.len].as_ptr());
-    let out = part.values[h * dim..][..H * dim].as_mut_ptr();
+    let stride = buffers.scores.len() / piece.rows.len();
+    let (size, len, dim) = (layer.value_row(), positions.len(), layer.dim);
+    let rows = &layer.values(piece.kv_head)[(piece.start + positions.start) * size..][..len * size];
+    let skip = piece.start % POSITIONS + positions.start;
+    let scores: [*const f32; H] = std::array::from_fn(|i| buffers.scores[(r + i) * stride + skip..][..len].as_ptr());
+    let out = part.values[r * dim..][..H * dim].as_mut_ptr();
     // SAFETY: rows hold `len` values of `dim` dimensions; scores `len` weights; out H × dim floats.
     unsafe {
         if layer.bits == Bits::Sixteen {
             let mut d = 0;
-            while d + 4 * L::ROWS <= dim {
-                sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
-                d += 4 * L::ROWS;
+            // Sums of this many registers of dimensions stay in registers.
+            if H <= L::QUERIES / 2 {
+                while d + 4 * L::ROWS <= dim {
+                    sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
+                    d += 4 * L::ROWS;
+                }
+            }
+            while d + 2 * L::ROWS <= dim {
+                sum_values::<L, H, 2, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
+                d += 2 * L::ROWS;
             }
             while d + L::ROWS <= dim {
                 sum_values::<L, H, 1, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
@@ -264,26 +349,26 @@ unsafe fn values<L: Lanes, const H: usize>(piece: &Piece<'_>, buffers: &mut Buff
             }
             for d in d..dim {
                 for (i, weights) in scores.iter().enumerate() {
-                    *out.add(i * dim + d) = (0..piece.len).map(|p| *weights.add(p) * half_at(rows, p * size + 2 * d)).sum();
+                    *out.add(i * dim + d) += (0..len).map(|p| *weights.add(p) * half_at(rows, p * size + 2 * d)).sum::<f32>();
                 }
             }
             return;
         }
         let groups = dim / BLOCK;
         let (scales, minima) = if layer.bits == Bits::Eight { (dim, 0) } else { (dim / 2, dim / 2 + 2 * groups) };
-        buffers.weights.resize(H * piece.len, 0.0);
+        buffers.weights.resize(buffers.weights.len().max(H * len), 0.0);
         for g in 0..groups {
             let mut offset = [0.0; H];
-            for p in 0..piece.len {
+            for p in 0..len {
                 let scale = half_at(rows, p * size + scales + 2 * g);
                 let min = if layer.bits == Bits::Four { half_at(rows, p * size + minima + 2 * g) } else { 0.0 };
                 for i in 0..H {
                     let weight = *scores[i].add(p);
-                    buffers.weights[i * piece.len + p] = weight * scale;
+                    buffers.weights[i * len + p] = weight * scale;
                     offset[i] += weight * min;
                 }
             }
-            let weights: [*const f32; H] = std::array::from_fn(|i| buffers.weights[i * piece.len..][..piece.len].as_ptr());
+            let weights: [*const f32; H] = std::array::from_fn(|i| buffers.weights[i * len..][..len].as_ptr());
             for d in (0..BLOCK).step_by(L::ROWS) {
                 let at = g * BLOCK + d;
                 if layer.bits == Bits::Eight {
@@ -308,7 +393,7 @@ const BYTE: u8 = 1;
 const LOW: u8 = 2;
 const HIGH: u8 = 3;
 
-/// `out[i · dim + j · ROWS ..] = Σ_p weights[i][p] · value(row p, byte at, register j)` for `D` registers of dimensions.
+/// `out[i · dim + j · ROWS ..] += Σ_p weights[i][p] · value(row p, byte at, register j)` for `D` registers of dimensions.
 #[inline(always)]
 unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     rows: &[u8],
@@ -321,17 +406,31 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     // SAFETY: the caller's: rows of `size` bytes, a weight for each, H × dim floats.
     unsafe {
         let mut acc = [[L::splat_f32(0.0); D]; H];
+        for i in 0..H {
+            for j in 0..D {
+                acc[i][j] = L::load_f32(out.add(i * dim + j * L::ROWS));
+            }
+        }
         for p in 0..rows.len() / size {
             let row = rows.as_ptr().add(p * size + at);
+            let mut v = [L::splat_f32(0.0); D];
             for j in 0..D {
-                let v = match KIND {
+                v[j] = match KIND {
                     HALF => L::load_f16(row.add(2 * j * L::ROWS)),
                     BYTE => L::load_i8(row.add(j * L::ROWS)),
                     LOW => L::load_u4::<false>(row.add(j * L::ROWS)),
                     _ => L::load_u4::<true>(row.add(j * L::ROWS)),
                 };
-                for i in 0..H {
-                    acc[i][j] = L::mul_add(v, L::splat_f32(*weights[i].add(p)), acc[i][j]);
+            }
+            if KIND == HALF {
+                for line in 0..(2 * D * L::ROWS).div_ceil(64) {
+                    L::prefetch(row.wrapping_add(64 * line));
+                }
+            }
+            for i in 0..H {
+                let weight = L::splat_f32(*weights[i].add(p));
+                for j in 0..D {
+                    acc[i][j] = L::mul_add(v[j], weight, acc[i][j]);
                 }
             }
         }

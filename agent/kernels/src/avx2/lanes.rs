@@ -1,5 +1,10 @@
 //! [`Lanes`] in 256-bit registers, with or without the dot product instruction.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of registers: an iterator's closure would not inherit the instruction set"
+)]
+
 use crate::lanes::{FAR, Lanes, NEAR};
 use crate::layout::sherry;
 use std::arch::x86_64::*;
@@ -8,10 +13,66 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ymm<const VNNI: bool>;
 
-/// The 16 patterns whose first non-zero weight is +1 as two registers; the others are 2 − these.
-#[repr(align(32))]
-struct Patterns([u32; 32]);
-static PATTERNS: Patterns = Patterns(sherry::WORDS);
+/// Codes of a place of the 16 patterns whose first non-zero weight is +1, for [`places`]; the others are 2 − these.
+#[repr(align(16))]
+struct Places([[u8; 16]; 4]);
+static PLACES: Places = {
+    let mut places = [[0; 16]; 4];
+    let mut pattern = 0;
+    while pattern < 16 {
+        let trits = sherry::trits(pattern as u8);
+        let mut place = 0;
+        while place < 4 {
+            places[place][pattern] = trits[place];
+            place += 1;
+        }
+        pattern += 1;
+    }
+    Places(places)
+};
+
+/// Patterns of index vector `I` of the `SherryTable` chunk at `p`, as [`sherry::table_pattern`] finds them.
+#[inline(always)]
+unsafe fn index<const I: usize>(p: *const u8) -> __m256i {
+    // SAFETY: five vectors are readable at `p`, the machine has AVX2. Shifts are by 16 bits, masks take away what
+    // crosses the bytes.
+    unsafe {
+        match I {
+            0 | 1 => field::<0>(p, I, 31),
+            2 => _mm256_or_si256(field::<3>(p, 0, 0x1c), field::<6>(p, 1, 3)),
+            3..6 => field::<0>(p, I - 1, 31),
+            6 => _mm256_or_si256(field::<3>(p, 2, 0x1c), field::<6>(p, 3, 3)),
+            _ => {
+                let spare = _mm256_or_si256(field::<4>(p, 1, 2), field::<5>(p, 3, 1));
+                _mm256_or_si256(field::<3>(p, 4, 0x1c), spare)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn field<const SHIFT: i32>(p: *const u8, vector: usize, mask: i8) -> __m256i {
+    // SAFETY: as for `index`.
+    unsafe {
+        let v = _mm256_loadu_si256(p.add(32 * vector).cast());
+        _mm256_and_si256(if SHIFT == 0 { v } else { _mm256_srli_epi16::<SHIFT>(v) }, _mm256_set1_epi8(mask))
+    }
+}
+
+/// Codes at each place of 32 patterns: a table of 16 by the low four bits, and |code − 2| where bit 4 is set.
+#[inline(always)]
+unsafe fn places(patterns: __m256i) -> [__m256i; 4] {
+    // SAFETY: the tables are 16 bytes each, the machine has AVX2.
+    unsafe {
+        let negative = _mm256_and_si256(_mm256_srli_epi16::<3>(patterns), _mm256_set1_epi8(2));
+        let mut codes = [negative; 4];
+        for place in 0..4 {
+            let table = _mm256_broadcastsi128_si256(_mm_load_si128(PLACES.0[place].as_ptr().cast()));
+            codes[place] = _mm256_abs_epi8(_mm256_sub_epi8(_mm256_shuffle_epi8(table, patterns), negative));
+        }
+        codes
+    }
+}
 
 // SAFETY of every block below: the trait's contract, the machine has AVX2, FMA and F16C (AVX-VNNI too if `VNNI`), and
 // pointers are valid for the bytes that an operation names.
@@ -22,7 +83,9 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     // Of 16 registers: sums, 2 weights, an activation; without the instruction a dot needs two more.
     const PANEL: usize = 2;
     const TOKENS: usize = if VNNI { 5 } else { 4 };
-    const GROUP: usize = if VNNI { 3 } else { 2 };
+    const GROUP: usize = Self::TOKENS;
+    const KEEP: bool = false;
+    const QUERIES: usize = 4;
     type I = __m256i;
     type F = __m256;
 
@@ -147,16 +210,44 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     }
     #[inline(always)]
     unsafe fn sherry(patterns: __m256i) -> __m256i {
-        let table = PATTERNS.0.as_ptr();
-        // SAFETY: as above; the table is 128 bytes.
+        // SAFETY: as above. No matrix is packed in words for these registers; the definition serves whoever asks.
         unsafe {
-            let (low, high) = (_mm256_load_si256(table.cast()), _mm256_load_si256(table.add(8).cast()));
-            let (low, high) = (_mm256_permutevar8x32_epi32(low, patterns), _mm256_permutevar8x32_epi32(high, patterns));
-            // Bit 3 to the sign bit chooses the half; bit 4, spread over the lane, turns w into 2 − w.
-            let half = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(patterns));
-            let w = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), half));
-            let negative = _mm256_srai_epi32::<31>(_mm256_slli_epi32::<27>(patterns));
-            _mm256_add_epi8(_mm256_xor_si256(w, negative), _mm256_and_si256(negative, _mm256_set1_epi8(3)))
+            let mut words = [0_u32; 8];
+            _mm256_storeu_si256(words.as_mut_ptr().cast(), patterns);
+            let words = words.map(|p| sherry::WORDS[(p & 31) as usize]);
+            _mm256_loadu_si256(words.as_ptr().cast())
+        }
+    }
+    #[inline(always)]
+    unsafe fn sherry_places<const I: usize>(p: *const u8) -> [__m256i; 4] {
+        // SAFETY: as above.
+        unsafe { places(index::<I>(p)) }
+    }
+    #[inline(always)]
+    unsafe fn sherry_chunk(mut acc: [__m256i; 4], p: *const u8, a: *const i8) -> [__m256i; 4] {
+        // SAFETY: as above; 128 activations are readable at `a`.
+        unsafe {
+            let mut pairs = [_mm256_setzero_si256(); 4];
+            macro_rules! add {
+                ($($i:literal)*) => {$(
+                    let codes = places(index::<$i>(p));
+                    for place in 0..4 {
+                        let a = Self::quad(a.add(16 * $i + 4 * place));
+                        if VNNI {
+                            acc[place] = Self::dot(acc[place], codes[place], a);
+                        } else {
+                            pairs[place] = _mm256_add_epi16(pairs[place], _mm256_maddubs_epi16(codes[place], a));
+                        }
+                    }
+                )*};
+            }
+            add!(0 1 2 3 4 5 6 7);
+            if !VNNI {
+                // 32 pairs of at most 2 · 2 · 127: below 2^14.
+                let all = _mm256_add_epi16(_mm256_add_epi16(pairs[0], pairs[1]), _mm256_add_epi16(pairs[2], pairs[3]));
+                acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(all, _mm256_set1_epi16(1)));
+            }
+            acc
         }
     }
 
@@ -217,6 +308,11 @@ impl<const VNNI: bool> Lanes for Ymm<VNNI> {
     unsafe fn touch(p: *const u8) {
         // SAFETY: a hint never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn fetch(p: *const u8) {
+        // SAFETY: a hint never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {

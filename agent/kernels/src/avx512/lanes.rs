@@ -22,8 +22,11 @@ impl Lanes for Avx512 {
     // 24 sums, 4 weights and an activation of 32 registers.
     const PANEL: usize = 4;
     const TOKENS: usize = 6;
-    // 12 sums, 12 results, 2 weights, an activation.
-    const GROUP: usize = 6;
+    // 12 sums, 12 results, 4 weights, an activation: as many sums again would need no fewer instructions, and a block of
+    // them is longer than what the processor looks ahead.
+    const GROUP: usize = 3;
+    const KEEP: bool = true;
+    const QUERIES: usize = 8;
     type I = __m512i;
     type F = __m512;
 
@@ -174,6 +177,11 @@ impl Lanes for Avx512 {
     unsafe fn touch(p: *const u8) {
         // SAFETY: a hint never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn fetch(p: *const u8) {
+        // SAFETY: a hint never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {

@@ -9,8 +9,9 @@ fn every_code_comes_back_from_every_layout() {
                 _ => vec![Scaling::Row, Scaling::Block { group: 32, affine: false }, Scaling::Block { group: 16, affine: true }],
             };
             for scaling in scalings {
-                // Four lanes are NEON's, which has its own order of Sherry's patterns.
-                let kernel = if lanes == 4 { Kernel::Neon } else { Kernel::Scalar };
+                // Four lanes are NEON's and eight AVX2's, which have their own order of Sherry's patterns.
+                let kernel = [(4, Kernel::Neon), (8, Kernel::Avx2)].into_iter().find(|(n, _)| *n == lanes);
+                let kernel = kernel.map_or(Kernel::Scalar, |(_, kernel)| kernel);
                 let layout = Layout::new(format, scaling, lanes, lanes, 200).unwrap().for_kernel(kernel);
                 let levels = match format {
                     Format::Ternary | Format::Ternary167 => 3,

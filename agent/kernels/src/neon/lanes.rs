@@ -61,6 +61,8 @@ impl<D: Whole> Lanes for Four<D> {
     const PANEL: usize = 2;
     const TOKENS: usize = 4;
     const GROUP: usize = 4;
+    const KEEP: bool = false;
+    const QUERIES: usize = 8;
     type I = int32x4_t;
     type F = float32x4_t;
 

@@ -17,7 +17,7 @@ mod panel;
 mod vector;
 
 use crate::Kernel;
-use crate::attention::{Buffers, Partial, Piece, Step, by_heads};
+use crate::attention::{Buffers, Partial, Piece, piece_with};
 use crate::layout::{Coding, Scaling};
 use crate::limits::{peak_with, read_with};
 use crate::matmul::{Call, Workspace};
@@ -64,25 +64,17 @@ pub(crate) unsafe fn tiles(call: &Call<'_>, range: Range<usize>, work: &mut Work
     }
 }
 
-/// One step of attention to a piece.
+/// Attention to a piece.
 ///
 /// # Safety
 ///
-/// The machine has the instructions of `kernel`; the rest as for [`by_heads`].
-pub(crate) unsafe fn attend(
-    kernel: Kernel,
-    step: Step,
-    piece: &Piece<'_>,
-    buffers: &mut Buffers,
-    part: &mut Partial,
-    h: usize,
-    heads: usize,
-) {
+/// The machine has the instructions of `kernel`; the rest as for [`piece_with`].
+pub(crate) unsafe fn attend(kernel: Kernel, piece: &Piece<'_>, buffers: &mut Buffers, part: &mut Partial) {
     // SAFETY: the caller's promise.
     unsafe {
         match kernel {
-            Kernel::Neon => by_heads::<Four<Smlal>>(step, piece, buffers, part, h, heads),
-            _ => by_heads::<Four<Sdot>>(step, piece, buffers, part, h, heads),
+            Kernel::Neon => piece_with::<Four<Smlal>>(piece, buffers, part),
+            _ => piece_with::<Four<Sdot>>(piece, buffers, part),
         }
     }
 }

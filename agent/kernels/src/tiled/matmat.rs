@@ -1,10 +1,10 @@
 //! Several tokens times a few tiles: limited by integer arithmetic.
 //!
 //! The codes of `M` tiles and a strip of columns are unpacked once to bytes (a *panel* that the
-//! first-level cache holds), then every group of tokens runs over it with all sums in registers. One loop
-//! serves every format. Under row scales four tiles by six tokens fill the 32 registers of AVX-512 (a
-//! broadcast costs it more than a load: two tiles reach 84 % of its peak, four 96 %); under block scales
-//! the results need registers too, so two tiles.
+//! first-level cache holds), then every group of tokens runs over it with all integer sums in registers. One
+//! loop serves every format. Four tiles by six tokens fill the 32 registers of AVX-512 (a broadcast costs it
+//! more than a load: two tiles reach 84 % of its peak, four 96 %); under block scales four by three, with
+//! their results.
 //!
 //! ```text
 //! panel:  bytes [quad][M][4 · ROWS], then f32 scales [group][M][ROWS], then f32 minima
@@ -13,17 +13,19 @@
 
 use super::codes::{self, six};
 use super::{put, start_factor};
+use crate::elementwise::{gelu, silu};
 use crate::lanes::Lanes;
-use crate::layout::{Coding, Scaling};
+use crate::layout::{Coding, Layout, Scaling};
 use crate::matmul::{Call, Workspace};
+use crate::{Gate, Matrix};
 use std::ops::Range;
 
 /// Bytes of a panel's codes: with activations and sums it fits a first-level cache of 48 KiB.
 const PANEL_BYTES: usize = 32 << 10;
 
-/// Tokens that go over a panel before the next: their activations stay in the second-level cache. A multiple of
-/// every kernel's `TOKENS`.
-const TOKENS: usize = 180;
+/// Tokens that go over a panel before the next: the strip of their activations and their sums stay in the
+/// second-level cache. A multiple of every kernel's `TOKENS`.
+const TOKENS: usize = 300;
 
 /// Where the parts of a workspace lie.
 struct Panel {
@@ -40,7 +42,7 @@ struct Panel {
 pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     // SAFETY: the caller's.
     unsafe {
-        if const { L::PANEL == 4 } && !matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
+        if const { L::PANEL == 4 } {
             panels::<L, 4>(call, tiles, work);
         } else {
             panels::<L, 2>(call, tiles, work);
@@ -55,6 +57,8 @@ pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>, work:
 unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
     let layout = &call.matrix.layout;
     let m = M;
+    // Tiles of each matrix.
+    let own = if call.up.is_some() { M / 2 } else { M };
     let wide = if layout.scaling == Scaling::Half { 4 } else { 1 };
     let per_strip = (PANEL_BYTES / (m * L::ROWS * wide * layout.span)).max(1);
     let strip = per_strip * layout.span;
@@ -70,22 +74,84 @@ unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>,
             let tokens = first..call.n.min(first + TOKENS);
             let mut tile = tiles.start;
             while tile < tiles.end {
-                let count = m.min(tiles.end - tile);
+                let count = own.min(tiles.end - tile);
                 std::ptr::write_bytes(sums, 0, tokens.len() * m * L::ROWS);
                 let mut chunk = 0;
                 while chunk < layout.chunks {
                     let chunks = per_strip.min(layout.chunks - chunk);
                     for i in 0..m {
                         // A short panel repeats its last tile; what that gives is not stored.
-                        let tile = tile + i.min(count - 1);
-                        let from = call.matrix.data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
+                        let tile = tile + (i % own).min(count - 1);
+                        let from = matrix_of::<M>(call, i).data.as_ptr().add(tile * layout.tile() + chunk * layout.chunk);
                         unpack::<L, M>(call, &panel, from, chunks, i);
                     }
-                    all_tokens::<L, M>(call, &panel, tokens.clone(), chunk * layout.span, chunks * layout.span);
+                    let next = if chunk + chunks < layout.chunks { (tile, chunk + chunks) } else { (tile + count, 0) };
+                    let ahead = [0, M - 1].map(|i| {
+                        let of = if i == 0 || call.up.is_some() { own } else { 0 };
+                        Ahead::new(layout, matrix_of::<M>(call, i).data.as_ptr(), next, per_strip, of)
+                    });
+                    let at = At { t: tokens.start, slot: 0, col: chunk * layout.span, cols: chunks * layout.span };
+                    all_tokens::<L, M>(call, &panel, at, tokens.end, ahead);
                     chunk += chunks;
                 }
-                finish::<L, M>(call, &panel, tokens.clone(), tile, count);
+                match call.up {
+                    None => finish::<L, M>(call, &panel, tokens.clone(), tile, count),
+                    Some((_, f)) => finish_gated::<L, M>(call, f, &panel, tokens.clone(), tile, count),
+                }
                 tile += count;
+            }
+        }
+    }
+}
+
+/// The matrix whose tile is at place `i` of a panel: a gated product has its gate in the first half.
+#[inline(always)]
+fn matrix_of<'a, const M: usize>(call: &Call<'a>, i: usize) -> &'a Matrix {
+    match call.up {
+        Some((up, _)) if i >= M / 2 => up,
+        _ => call.matrix,
+    }
+}
+
+/// The packed codes of the next panel: asked for while the tokens go over this one, so that unpacking never waits
+/// for memory.
+struct Ahead {
+    /// Next line to ask for in its tile, and how far the strip goes.
+    tile: *const u8,
+    at: usize,
+    bytes: usize,
+    /// From tile to tile, and how many are left.
+    step: usize,
+    tiles: usize,
+}
+
+impl Ahead {
+    /// The strip of `m` tiles from (tile, chunk) on. What follows another thread's share is often this thread's next.
+    fn new(layout: &Layout, data: *const u8, (tile, chunk): (usize, usize), per_strip: usize, m: usize) -> Self {
+        Self {
+            tile: data.wrapping_add(tile * layout.tile() + chunk * layout.chunk),
+            at: 0,
+            bytes: per_strip.min(layout.chunks - chunk) * layout.chunk,
+            step: layout.tile(),
+            tiles: layout.tiles().saturating_sub(tile).min(m),
+        }
+    }
+
+    fn lines(&self) -> usize {
+        self.tiles * self.bytes.div_ceil(64)
+    }
+
+    #[inline(always)]
+    unsafe fn fetch<L: Lanes>(&mut self, lines: usize) {
+        for _ in 0..lines {
+            if self.tiles == 0 {
+                return;
+            }
+            // SAFETY: a hint never faults.
+            unsafe { L::fetch(self.tile.wrapping_add(self.at)) };
+            self.at += 64;
+            if self.at >= self.bytes {
+                (self.tile, self.at, self.tiles) = (self.tile.wrapping_add(self.step), 0, self.tiles - 1);
             }
         }
     }
@@ -112,8 +178,18 @@ unsafe fn unpack<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, from:
                     (_, 1) => planes::<L, M, 2, 1>(p, to),
                     _ => planes::<L, M, 2, 0>(p, to),
                 },
-                // The layout of `neon`, which has products of its own.
-                Coding::SherryTable => {}
+                // Place by place, as the activations are turned.
+                Coding::SherryTable => {
+                    macro_rules! places {
+                        ($($i:literal)*) => {$(
+                            let codes = L::sherry_places::<$i>(p);
+                            for place in 0..4 {
+                                L::store(to.add((4 * $i + place) * step), codes[place]);
+                            }
+                        )*};
+                    }
+                    places!(0 1 2 3 4 5 6 7);
+                }
                 Coding::Base3 => {
                     let digits = codes::base3::<L>(p);
                     for (quad, code) in digits.into_iter().enumerate() {
@@ -157,18 +233,19 @@ unsafe fn planes<L: Lanes, const M: usize, const MAIN: usize, const EXTRA: usize
     }
 }
 
-/// Adds the strip of `cols` columns from `col` on to the sums of some tokens.
+/// Adds a strip of columns to the sums of the tokens from `at` to `end`.
 #[inline(always)]
-unsafe fn all_tokens<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, col: usize, cols: usize) {
-    let mut at = At { t: tokens.start, slot: 0, col, cols };
+unsafe fn all_tokens<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, mut at: At, end: usize, mut ahead: [Ahead; 2]) {
+    let most = if matches!(call.matrix.layout.scaling, Scaling::Block { .. }) { L::GROUP } else { L::TOKENS };
+    let groups = (end - at.t).div_ceil(most);
+    let share = [ahead[0].lines().div_ceil(groups), ahead[1].lines().div_ceil(groups)];
     // SAFETY: the caller's.
     unsafe {
-        while at.t < tokens.end {
-            let count = (tokens.end - at.t).min(if matches!(call.matrix.layout.scaling, Scaling::Block { .. }) {
-                L::GROUP
-            } else {
-                L::TOKENS
-            });
+        while at.t < end {
+            for i in 0..2 {
+                ahead[i].fetch::<L>(share[i]);
+            }
+            let count = (end - at.t).min(most);
             match count {
                 1 => some_tokens::<L, M, 1>(call, panel, at),
                 2 => some_tokens::<L, M, 2>(call, panel, at),
@@ -199,8 +276,11 @@ unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>,
     let wide = matches!(call.matrix.layout.coding, Coding::Planes { main: 8, .. });
     // SAFETY: the caller's; and `T` tokens are left. What the constants rule out is not compiled.
     unsafe {
-        if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
-            if const { M == 2 && T <= L::GROUP } {
+        if const { M == L::PANEL && T <= L::TOKENS } {
+            if let Scaling::Block { group, affine } = call.matrix.layout.scaling {
+                if const { T > L::GROUP } {
+                    return;
+                }
                 match (group, affine, wide) {
                     (16, false, false) => groups::<L, M, T, false, 4, false>(call, panel, at),
                     (16, true, false) => groups::<L, M, T, false, 4, true>(call, panel, at),
@@ -211,8 +291,8 @@ unsafe fn some_tokens<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>,
                     (_, false, true) => groups::<L, M, T, true, 8, false>(call, panel, at),
                     (_, true, true) => groups::<L, M, T, true, 8, true>(call, panel, at),
                 }
+                return;
             }
-        } else if const { M == L::PANEL && T <= L::TOKENS } {
             match (call.matrix.layout.scaling, wide) {
                 (Scaling::Row, false) => integers::<L, M, T, false>(call, panel, at),
                 (Scaling::Row, true) => integers::<L, M, T, true>(call, panel, at),
@@ -228,7 +308,8 @@ unsafe fn dot<L: Lanes, const WIDE: bool>(acc: L::I, w: L::I, a: L::I) -> L::I {
     unsafe { if WIDE { L::dot8(acc, w, a) } else { L::dot(acc, w, a) } }
 }
 
-/// Block scales: `QUADS` quads share a scale.
+/// Block scales: `QUADS` quads share a scale. An integer sum costs eight dot products (QUADS = 8), a conversion and two
+/// multiplications: at most 8/11 of the dot products' peak, 8/12 with minima.
 #[inline(always)]
 unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, const QUADS: usize, const AFFINE: bool>(
     call: &Call<'_>,
@@ -237,30 +318,34 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
 ) {
     let a = call.activations;
     let vector = 4 * L::ROWS;
+    let blocks = a.blocks;
     let factor = start_factor::<L>(&call.matrix.layout, call.matrix.format.zero_log2());
     // SAFETY: the caller's: the strip's codes and scales are in the panel, activations cover it.
     unsafe {
         let sums = panel.sums.add(at.slot * M * L::ROWS).cast::<f32>();
-        let first = at.t * a.blocks + at.col / 32;
+        let first = at.t * blocks + at.col / 32;
+        let (scales, totals) = (a.scales.as_ptr().add(first), a.sums.as_ptr().add(2 * first));
         let mut q = [a.codes.as_ptr().add(at.t * a.stride + at.col); T];
-        let mut scales = [a.scales.as_ptr().add(first); T];
-        let mut totals = [a.sums.as_ptr().add(2 * first); T];
-        let mut y = [[L::splat_f32(0.0); M]; T];
         for t in 0..T {
             q[t] = q[t].add(t * a.stride);
-            scales[t] = scales[t].add(t * a.blocks);
-            totals[t] = totals[t].add(2 * t * a.blocks);
-            for m in 0..M {
-                y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+        }
+        let mut y = [[L::splat_f32(0.0); M]; T];
+        if const { L::KEEP } {
+            for t in 0..T {
+                for m in 0..M {
+                    y[t][m] = L::load_f32(sums.add((t * M + m) * L::ROWS));
+                }
             }
         }
         let mut w = panel.codes.cast_const();
         // A count that the compiler cannot see: unrolled, this loop spills its sums.
         let quads = std::hint::black_box(QUADS);
         for g in 0..at.cols / (4 * QUADS) {
+            // Results that do not fit registers stay in memory: kept from group to group they would be spilled, and stored too.
+            let sums = if const { L::KEEP } { sums } else { std::hint::black_box(sums) };
             let mut acc = [[L::splat(0); M]; T];
             for t in 0..T {
-                acc[t] = [L::splat(factor * total::<QUADS>(totals[t], g)); M];
+                acc[t] = [L::splat(factor * total::<QUADS>(totals.add(2 * t * blocks), g)); M];
             }
             for quad in 0..quads {
                 let mut codes = [L::splat(0); M];
@@ -275,23 +360,31 @@ unsafe fn groups<L: Lanes, const M: usize, const T: usize, const WIDE: bool, con
                     }
                 }
             }
+            let (row_scales, mins) = (panel.scales.add(g * M * L::ROWS), panel.mins.add(g * M * L::ROWS));
             for t in 0..T {
-                let a = *scales[t].add(g * QUADS / 8);
+                let a = *scales.add(t * blocks + g * QUADS / 8);
+                let total = if AFFINE { -total::<QUADS>(totals.add(2 * t * blocks), g) as f32 * a } else { 0.0 };
                 for m in 0..M {
-                    let scale = L::mul(L::load_f32(panel.scales.add((g * M + m) * L::ROWS)), L::splat_f32(a));
-                    y[t][m] = L::mul_add(L::to_f32(acc[t][m]), scale, y[t][m]);
-                }
-                if AFFINE {
-                    let total = L::splat_f32(-total::<QUADS>(totals[t], g) as f32 * a);
-                    for m in 0..M {
-                        y[t][m] = L::mul_add(L::load_f32(panel.mins.add((g * M + m) * L::ROWS)), total, y[t][m]);
+                    let at = sums.add((t * M + m) * L::ROWS);
+                    let before = if const { L::KEEP } { y[t][m] } else { L::load_f32(at) };
+                    let scale = L::mul(L::load_f32(row_scales.add(m * L::ROWS)), L::splat_f32(a));
+                    let mut sum = L::mul_add(L::to_f32(acc[t][m]), scale, before);
+                    if AFFINE {
+                        sum = L::mul_add(L::load_f32(mins.add(m * L::ROWS)), L::splat_f32(total), sum);
+                    }
+                    if const { L::KEEP } {
+                        y[t][m] = sum;
+                    } else {
+                        L::store_f32(at, sum);
                     }
                 }
             }
         }
-        for t in 0..T {
-            for m in 0..M {
-                L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
+        if const { L::KEEP } {
+            for t in 0..T {
+                for m in 0..M {
+                    L::store_f32(sums.add((t * M + m) * L::ROWS), y[t][m]);
+                }
             }
         }
     }
@@ -382,29 +475,87 @@ unsafe fn floats<L: Lanes, const M: usize, const T: usize>(call: &Call<'_>, pane
 /// From sums to results of `count` tiles.
 #[inline(always)]
 unsafe fn finish<L: Lanes, const M: usize>(call: &Call<'_>, panel: &Panel, tokens: Range<usize>, tile: usize, count: usize) {
-    let matrix = call.matrix;
-    let factor = start_factor::<L>(&matrix.layout, matrix.format.zero_log2());
     // SAFETY: the caller's.
     unsafe {
-        let width = count * L::ROWS;
         for (slot, t) in tokens.clone().enumerate() {
-            // Rows of `y` lie far apart: without this, every store waits for memory.
-            let next = call.out.start.wrapping_add((t + 12) * call.out.rows + tile * L::ROWS);
-            for line in (0..width).step_by(16) {
-                L::touch(next.wrapping_add(line).cast());
-            }
+            touch_rows::<L>(call, t + 8, tile * L::ROWS, count * L::ROWS);
             for m in 0..count {
-                let at = panel.sums.add((slot * M + m) * L::ROWS);
-                let y = if matrix.layout.scaling == Scaling::Row {
-                    let a = call.activations;
-                    let scales = L::load_f32(matrix.row_scales.as_ptr().add((tile + m) * L::ROWS));
-                    let sum = L::to_f32(L::add(L::splat(factor * a.sums[t]), L::load(at.cast())));
-                    L::mul(sum, L::mul(scales, L::splat_f32(a.scales[t])))
-                } else {
-                    L::load_f32(at.cast())
-                };
-                put::<L>(call, t, (tile + m) * L::ROWS, y);
+                put::<L>(call, t, (tile + m) * L::ROWS, result::<L, M>(call, panel, (slot, t), m, tile + m));
             }
         }
+    }
+}
+
+/// The same of a gated product: half of the panel's sums are the gate's.
+#[inline(always)]
+unsafe fn finish_gated<L: Lanes, const M: usize>(
+    call: &Call<'_>,
+    f: Gate,
+    panel: &Panel,
+    tokens: Range<usize>,
+    tile: usize,
+    count: usize,
+) {
+    let own = M / 2;
+    let row = tile * L::ROWS;
+    let rows = (count * L::ROWS).min(call.out.rows - row);
+    // SAFETY: the caller's; at most four registers of sixteen.
+    unsafe {
+        for (slot, t) in tokens.clone().enumerate() {
+            touch_rows::<L>(call, t + 8, row, rows);
+            let (mut gate, mut up) = ([0.0_f32; 32], [0.0_f32; 32]);
+            for m in 0..own {
+                let tile = tile + m.min(count - 1);
+                L::store_f32(gate[m * L::ROWS..].as_mut_ptr(), result::<L, M>(call, panel, (slot, t), m, tile));
+                L::store_f32(up[m * L::ROWS..].as_mut_ptr(), result::<L, M>(call, panel, (slot, t), own + m, tile));
+            }
+            match f {
+                Gate::Silu => {
+                    for i in 0..own * L::ROWS {
+                        gate[i] = silu(gate[i]) * up[i];
+                    }
+                }
+                Gate::Gelu => {
+                    for i in 0..own * L::ROWS {
+                        gate[i] = gelu(gate[i]) * up[i];
+                    }
+                }
+            }
+            std::ptr::copy_nonoverlapping(gate.as_ptr(), call.out.start.add(t * call.out.rows + row), rows);
+        }
+    }
+}
+
+/// Rows of `y` lie far apart: without this, every store waits for memory.
+#[inline(always)]
+unsafe fn touch_rows<L: Lanes>(call: &Call<'_>, t: usize, row: usize, rows: usize) {
+    let y = call.out.start.wrapping_add(t * call.out.rows + row);
+    for line in (0..rows).step_by(16) {
+        // SAFETY: a hint never faults.
+        unsafe { L::touch(y.wrapping_add(line).cast()) };
+    }
+}
+
+/// Result of token `t`, place `m` of the panel, which is tile `tile` of its matrix.
+#[inline(always)]
+unsafe fn result<L: Lanes, const M: usize>(
+    call: &Call<'_>,
+    panel: &Panel,
+    (slot, t): (usize, usize),
+    m: usize,
+    tile: usize,
+) -> L::F {
+    let matrix = matrix_of::<M>(call, m);
+    // SAFETY: the caller's.
+    unsafe {
+        let at = panel.sums.add((slot * M + m) * L::ROWS);
+        if matrix.layout.scaling != Scaling::Row {
+            return L::load_f32(at.cast());
+        }
+        let factor = start_factor::<L>(&matrix.layout, matrix.format.zero_log2());
+        let a = call.activations;
+        let scales = L::load_f32(matrix.row_scales.as_ptr().add(tile * L::ROWS));
+        let sum = L::to_f32(L::add(L::splat(factor * a.sums[t]), L::load(at.cast())));
+        L::mul(sum, L::mul(scales, L::splat_f32(a.scales[t])))
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::matmul::matmul_by;
+use crate::matmul::product_by;
 use crate::pack::pack_lanes;
 use crate::plain::Plain;
 use crate::{Dense, Format, Kernel, Pool, Scratch, Wait};
@@ -32,7 +32,7 @@ fn plain_lanes_agree_with_the_specification() {
             let source = Dense::new(&w, rows, cols).unwrap();
             let m = pack_lanes(&source, format, Kernel::Scalar, Plain::ROWS, &pool).unwrap();
             let (mut got, mut expected) = (vec![f32::NAN; n * rows], vec![f32::NAN; n * rows]);
-            matmul_by(plain, &pool, &x, n, &[&m], &mut [&mut got], &mut Scratch::new());
+            product_by(plain, &pool, &x, n, &[&m], None, &mut [&mut got], &mut Scratch::new());
             crate::matmul(&pool, &x, n, &[&m], &mut [&mut expected], &mut Scratch::new());
             for (a, b) in got.iter().zip(&expected) {
                 assert!((a - b).abs() <= 2e-5 * (1.0 + b.abs()), "{format} {rows} x {cols} n {n}: {a} {b}");
