@@ -10,6 +10,7 @@ mod avx2;
 mod avx512;
 mod elementwise;
 mod format;
+mod kept;
 mod kernel;
 mod kv;
 #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
@@ -39,9 +40,10 @@ pub use elementwise::{
     RopeLayout, Rotation, add, gelu_mul, rms_norm, rms_norm_in_place, rope, rope_frequencies, scale, silu_mul, soft_cap, softmax,
 };
 pub use format::Format;
+pub use kept::KeptError;
 pub use kernel::Kernel;
 pub use kv::KvLayer;
-pub use lowrank::{Corrected, ShapeError};
+pub use lowrank::ShapeError;
 pub use matmul::{Scratch, matmul};
 pub use matrix::Matrix;
 pub use pool::{Pool, Wait};

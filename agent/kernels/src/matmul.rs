@@ -89,6 +89,12 @@ pub(crate) struct Call<'a> {
 ///
 /// If lengths do not agree. Never on values.
 pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
+    multiply(pool, x, n, weights, outs, scratch);
+    crate::lowrank::correct(pool, x, n, weights, outs, scratch);
+}
+
+/// [`matmul`] without corrections.
+pub(crate) fn multiply(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
     matmul_by(run, pool, x, n, weights, outs, scratch);
 }
 

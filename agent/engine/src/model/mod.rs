@@ -20,5 +20,6 @@ pub use config::{Config, Rope};
 pub use forward::{Chunk, Input, PREFILL, Want};
 pub use load::{Options, Part, Size, Stage};
 pub use sequence::{KvBits, Prefix, Sequence};
+pub(crate) use weights::Ready;
 pub use weights::Shape;
 pub use workspace::Workspace;
