@@ -146,8 +146,10 @@ pub(crate) fn precisions(text: &str) -> Result<Precisions, String> {
 }
 
 pub(crate) fn precision(text: &str) -> Result<Precision, String> {
-    Precision::named(text)
-        .ok_or_else(|| format!("no such precision; there are stored, {}", names(Weights::ALL.map(Weights::name))))
+    Precision::named(text).ok_or_else(|| {
+        let all = names(Weights::ALL.map(Weights::name));
+        format!("no such precision; there are stored, {all}, and below 8 bits a correction of any rank: ternary+lr16")
+    })
 }
 
 fn kernel(text: &str) -> Result<Kernel, String> {
@@ -201,6 +203,8 @@ mod tests {
         assert_eq!(precisions("w4"), Ok(Precisions::These(vec![w4])));
         assert_eq!(precisions("stored,w4").map(|p| p.list(true)), Ok(vec![Precision::Stored, w4]));
         assert!(precisions("w4,").unwrap_err().contains("sherry"));
+        assert_eq!(precision("sherry+lr8"), Ok(Precision::Corrected(Weights::Sherry, 8)));
+        assert!(precision("w8+lr8").unwrap_err().contains("ternary+lr16"));
         assert_eq!(Precisions::All.list(true).len(), Weights::ALL.len() + 1);
         assert_eq!(Precisions::All.list(false).len(), Weights::ALL.len());
     }

@@ -60,7 +60,7 @@ enum Subject {
 impl Subject {
     fn stage(&self, machine: &Machine, precision: Precision) -> Result<Stage, Failure> {
         match self {
-            Self::File(model) => model.stage(machine, precision),
+            Self::File(model) => model.packed(machine, precision),
             Self::Shape(shape) => {
                 let options: Options = machine.options(precision);
                 Ok(Stage::random(shape, 1, &options, machine.pool())?)

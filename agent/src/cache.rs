@@ -14,6 +14,11 @@ pub(crate) fn models() -> PathBuf {
     folder().join("models")
 }
 
+/// Weights as they were packed for this machine; may be deleted at any time.
+pub(crate) fn packed() -> PathBuf {
+    folder().join("packed")
+}
+
 /// Free bytes of the file system that holds a path, or will: the nearest folder that exists counts.
 pub(crate) fn free(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|p| p.exists())?;

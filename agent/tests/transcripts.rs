@@ -1,7 +1,7 @@
 //! Golden transcripts of `tests/cli` (see the crate `transcripts`), run in the repository's root. The cache is in the
 //! script's folder. A script that begins with `# needs smollm2-135m` uses the real cache, and is skipped where
 //! the model is not there. What differs between runs and machines is hidden in those: numbers, kernels, what is
-//! known of energy, and texts that hang on a near tie between two tokens (samples, chats).
+//! known of energy, where weights came from, and texts that hang on a near tie between two tokens (samples, chats).
 
 use crate::models::{agent, root, smollm2};
 use kernels::Kernel;
@@ -12,7 +12,7 @@ use transcripts::{Call, Shown, check, transcript};
 fn everywhere(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines().filter(|l| !l.starts_with("built without")) {
-        let hidden = ["energy ", "votes "].into_iter().find(|start| line.starts_with(start));
+        let hidden = ["energy ", "votes ", "weights "].into_iter().find(|start| line.starts_with(start));
         let line = hidden.map_or_else(|| line.to_owned(), |start| format!("{start}…"));
         let kernel = Kernel::ALL.iter().rev().find(|k| line.ends_with(k.name()));
         let line = kernel.map_or_else(|| line.clone(), |k| line.replace(k.name(), "(kernel)"));

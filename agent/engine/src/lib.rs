@@ -15,6 +15,7 @@ pub mod error;
 pub mod eval;
 pub mod generate;
 pub mod gguf;
+pub mod kept;
 mod map;
 pub mod model;
 pub mod precision;

@@ -1,5 +1,7 @@
 //! Which execution format each matrix gets when a model is loaded.
 
+use std::borrow::Cow;
+
 use kernels::Format;
 use profiles::gguf::TensorType;
 use profiles::{Role, WeightFormat};
@@ -13,7 +15,16 @@ pub enum Precision {
     /// Every matrix of the layers in this format. The token table and the output matrix stay at 8 bits
     /// when the format is narrower than 16, as `profiles::precision` documents.
     Format(Format),
+    /// The same, and every matrix of the layers with a gated half-precision correction of this rank
+    /// (`kernels::Matrix::corrected`): for formats that lose too much by themselves.
+    Corrected(Format, u16),
 }
+
+/// Between the name of a format and the rank of its correction.
+const CORRECTION: &str = "+lr";
+
+/// Highest rank that is fitted: a correction of half precision is then larger than most matrices.
+pub const MAX_RANK: u16 = 512;
 
 impl Precision {
     /// The precision that a plan names.
@@ -32,31 +43,57 @@ impl Precision {
         })
     }
 
-    /// `stored`, or the name of a format: `w4`, `q4_k_m`, `w8a8`, `ternary167`.
+    /// `stored`, or the name of a format: `w4`, `q4_k_m`, `w8a8`, `ternary167`; of one below 8 bits also with
+    /// a correction: `ternary+lr16`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "stored" => Some(Self::Stored),
-            _ => Format::named(name).map(Self::Format).or_else(|| name.parse().ok().map(Self::of)),
+        let plain = |name: &str| Format::named(name).or_else(|| name.parse().ok().and_then(|w| Self::of(w).body()));
+        match name.split_once(CORRECTION) {
+            _ if name == "stored" => Some(Self::Stored),
+            None => plain(name).map(Self::Format),
+            Some((format, rank)) => {
+                let format = plain(format).filter(|f| !matches!(f, Format::F16 | Format::W8 | Format::W8A8))?;
+                // One spelling for each: no sign, no leading zero.
+                let rank: u16 = rank.parse().ok().filter(|r: &u16| (1..=MAX_RANK).contains(r) && r.to_string() == rank)?;
+                Some(Self::Corrected(format, rank))
+            }
         }
     }
 
     /// The name that [`named`](Self::named) reads.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> Cow<'static, str> {
         match self {
-            Self::Stored => "stored",
-            Self::Format(format) => format.name(),
+            Self::Stored => "stored".into(),
+            Self::Format(format) => format.name().into(),
+            Self::Corrected(format, rank) => format!("{format}{CORRECTION}{rank}").into(),
+        }
+    }
+
+    /// Format of the layers' matrices; `None`: as stored.
+    const fn body(self) -> Option<Format> {
+        match self {
+            Self::Stored => None,
+            Self::Format(format) | Self::Corrected(format, _) => Some(format),
+        }
+    }
+
+    /// Rank of the correction of a matrix with this role; 0: none.
+    #[must_use]
+    pub fn rank(self, role: Role) -> usize {
+        match (self, role) {
+            (Self::Corrected(_, rank), Role::Body) => rank.into(),
+            _ => 0,
         }
     }
 
     /// Format of a matrix with this role that the file stores as `kind`.
     #[must_use]
     pub fn format(self, role: Role, kind: &TensorType) -> Format {
-        match (self, role) {
-            (Self::Stored, _) => stored(kind),
-            (Self::Format(format), Role::Body) | (Self::Format(format @ Format::F16), _) => format,
-            (Self::Format(_), _) => Format::W8,
+        match (self.body(), role) {
+            (None, _) => stored(kind),
+            (Some(format), Role::Body) | (Some(format @ Format::F16), _) => format,
+            (Some(_), _) => Format::W8,
         }
     }
 }
@@ -103,5 +140,18 @@ mod tests {
         assert_eq!(Precision::named("Q4_K_M"), Some(Precision::Format(Format::W4)));
         assert_eq!(Precision::named("w7"), None);
         assert_eq!(Precision::Stored.name(), "stored");
+    }
+
+    #[test]
+    fn corrections_are_named_and_reach_the_layers_only() {
+        let p = Precision::named("ternary+lr16").expect("known");
+        assert_eq!((p, p.name().as_ref()), (Precision::Corrected(Format::Ternary, 16), "ternary+lr16"));
+        assert_eq!((p.rank(Role::Body), p.rank(Role::Head), Precision::Stored.rank(Role::Body)), (16, 0, 0));
+        let q4 = TensorType::of(3).expect("Q4_1");
+        assert_eq!((p.format(Role::Body, q4), p.format(Role::Embedding, q4)), (Format::Ternary, Format::W8));
+        for wrong in ["w8+lr16", "f16+lr4", "ternary+lr0", "ternary+lr513", "ternary+lr016", "ternary+lr+1", "stored+lr8", "+lr8"]
+        {
+            assert_eq!(Precision::named(wrong), None, "{wrong}");
+        }
     }
 }

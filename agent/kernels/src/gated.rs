@@ -40,7 +40,9 @@ pub fn matmul_gated(pool: &Pool, x: &[f32], n: usize, [gate, up]: [&Matrix; 2], 
     assert!(gate.rows() == up.rows() && gate.cols() == up.cols(), "gate and up have one shape");
     let tiled = matches!(gate.kernel, Kernel::Avx2 | Kernel::AvxVnni | Kernel::Avx512Vnni);
     let alike = gate.kernel == up.kernel && gate.format == up.format && gate.layout == up.layout;
-    if n > 1 && tiled && alike {
+    // A correction has to be added before the nonlinearity.
+    let plain = gate.correction.is_none() && up.correction.is_none();
+    if n > 1 && tiled && alike && plain {
         return product(pool, x, n, &[gate], Some((up, f)), &mut [out], scratch);
     }
     let mut ups = std::mem::take(&mut scratch.up);

@@ -11,6 +11,7 @@ mod avx512;
 mod elementwise;
 mod format;
 mod gated;
+mod kept;
 mod kernel;
 mod kv;
 #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
@@ -41,9 +42,10 @@ pub use elementwise::{
 };
 pub use format::Format;
 pub use gated::{Gate, matmul_gated};
+pub use kept::KeptError;
 pub use kernel::Kernel;
 pub use kv::KvLayer;
-pub use lowrank::{Corrected, ShapeError};
+pub use lowrank::ShapeError;
 pub use matmul::{Scratch, matmul};
 pub use matrix::Matrix;
 pub use pool::{Pool, Wait};

@@ -1,19 +1,24 @@
-//! Ternary weights with a gated low-rank correction in half precision.
+//! Few-bit weights with a gated low-rank correction in half precision.
 //!
-//! `y = T x + g · U (V x)`: a ternary backbone `T`, a bypass of rank `k` (`V` is `k × cols`, `U` is
-//! `rows × k`) and a gate `g`, as hybrid gated models are trained. [`Corrected::fit`] makes one from
-//! plain weights: `U V` is the best rank-`k` approximation of what ternary loses, found by subspace
-//! iteration (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4).
+//! `y = T x + g · U (V x)`: a backbone `T`, mostly ternary, a bypass of rank `k` (`V` is `k × cols`, `U` is
+//! `rows × k`) and a gate `g`, as hybrid gated models are trained. [`Matrix::corrected`] makes one from
+//! plain weights: `U V` is the best rank-`k` approximation of what the backbone loses, found by subspace
+//! iteration (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4). The gate is the factor with which
+//! the half-precision `U V` takes most off the loss; zero where there is nothing to take.
 
-use crate::{Dense, Format, Kernel, Matrix, PackError, Pool, Scratch, Source, matmul};
+use crate::elementwise::versions;
+use crate::matmul::multiply;
+use crate::{Dense, Format, Kernel, Matrix, PackError, Pool, Scratch, Source};
+use std::sync::Mutex;
 
-/// A ternary matrix and its correction.
+/// The bypass of a matrix.
 #[derive(Debug)]
-pub struct Corrected {
-    base: Matrix,
-    down: Matrix,
-    up: Matrix,
-    gate: f32,
+pub(crate) struct Correction {
+    /// `rank × cols`.
+    pub(crate) down: Matrix,
+    /// `rows × rank`.
+    pub(crate) up: Matrix,
+    pub(crate) gate: f32,
 }
 
 /// Why three matrices are not a corrected one.
@@ -29,27 +34,29 @@ pub struct ShapeError {
 /// Rounds of subspace iteration: each squares the ratio of wanted to unwanted singular values.
 const ROUNDS: usize = 4;
 
-impl Corrected {
-    /// Puts a trained correction beside its backbone.
+impl Matrix {
+    /// Puts a trained correction beside its backbone, in place of one that is there.
     ///
     /// # Errors
     ///
-    /// [`ShapeError`] unless `down` is `rank × cols` and `up` is `rows × rank`, both [`Format::F16`].
-    pub fn new(base: Matrix, down: Matrix, up: Matrix, gate: f32) -> Result<Self, ShapeError> {
-        let half = down.format() == Format::F16 && up.format() == Format::F16;
-        if half && down.cols() == base.cols() && up.rows() == base.rows() && up.cols() == down.rows() {
-            return Ok(Self { base, down, up, gate });
+    /// [`ShapeError`] unless `down` is `rank × cols` and `up` is `rows × rank`, both [`Format::F16`] and uncorrected.
+    pub fn with_correction(mut self, down: Matrix, up: Matrix, gate: f32) -> Result<Self, ShapeError> {
+        let plain = |m: &Matrix| m.format() == Format::F16 && m.correction.is_none();
+        if plain(&down) && plain(&up) && down.cols() == self.cols() && up.rows() == self.rows() && up.cols() == down.rows() {
+            self.correction = Some(Box::new(Correction { down, up, gate }));
+            return Ok(self);
         }
         let shape = |m: &Matrix| (m.rows(), m.cols());
-        Err(ShapeError { rows: base.rows(), cols: base.cols(), down: shape(&down), up: shape(&up) })
+        Err(ShapeError { rows: self.rows(), cols: self.cols(), down: shape(&down), up: shape(&up) })
     }
 
-    /// Packs `source` as `format` (a ternary one) and fits a correction of `rank` with gate 1. `seed` starts the iteration.
+    /// Packs `source` as `format` and fits a correction of `rank`. `seed` starts the iteration: the same seed gives the
+    /// same matrix on any number of threads.
     ///
     /// # Errors
     ///
-    /// As [`Matrix::pack`].
-    pub fn fit(
+    /// As [`pack`](Self::pack).
+    pub fn corrected(
         source: &dyn Source,
         format: Format,
         rank: usize,
@@ -57,99 +64,152 @@ impl Corrected {
         kernel: Kernel,
         pool: &Pool,
     ) -> Result<Self, PackError> {
-        let base = Matrix::pack(source, format, kernel, pool)?;
+        let base = Self::pack(source, format, kernel, pool)?;
         let (rows, cols) = (source.rows(), source.cols());
         let rank = rank.min(rows).min(cols);
-        let mut lost = vec![0.0; rows * cols];
-        let mut approximate = vec![0.0; cols];
-        for (r, row) in lost.chunks_exact_mut(cols.max(1)).enumerate() {
-            source.row(r, row);
-            base.row(r, &mut approximate);
-            for (w, a) in row.iter_mut().zip(&approximate) {
-                *w -= a;
-            }
+        if rank == 0 {
+            return Ok(base);
         }
-        // v: rank × cols, orthonormal rows.
-        let mut v: Vec<f32> = Vec::with_capacity(rank * cols);
-        let mut state = seed | 1;
-        for _ in 0..rank * cols {
-            // Xorshift64 (Marsaglia 2003): any start that is not orthogonal to the answer will do.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            v.push((state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0);
-        }
-        let mut u = vec![0.0; rank * rows];
-        for round in 0..=ROUNDS {
-            orthonormalise(&mut v, cols);
-            times(&lost, cols, &v, &mut u);
-            if round < ROUNDS {
-                orthonormalise(&mut u, rows);
-                times_transposed(&lost, cols, &u, &mut v);
-            }
-        }
-        // u: rank × rows = (lost · vᵀ)ᵀ, so lost ≈ uᵀ v. Turned for packing.
-        let mut up = vec![0.0; rows * rank];
-        for k in 0..rank {
-            for r in 0..rows {
-                up[r * rank + k] = u[k * rows + r];
-            }
-        }
-        let dense = |w, rows, cols| Dense::new(w, rows, cols).ok_or(PackError::TooBig { rows, cols });
-        let down = Matrix::pack(&dense(&v, rank, cols)?, Format::F16, kernel, pool)?;
-        let up = Matrix::pack(&dense(&up, rows, rank)?, Format::F16, kernel, pool)?;
-        Ok(Self { base, down, up, gate: 1.0 })
+        let half = |w: &[f32], rows, cols| {
+            let dense = Dense::new(w, rows, cols).ok_or(PackError::TooBig { rows, cols })?;
+            Self::pack(&dense, Format::F16, kernel, pool)
+        };
+        let lost = lost(source, &base);
+        let [v, u] = truncated(&lost, rows, cols, rank, seed, pool);
+        let (down, up) = (half(&v, rank, cols)?, half(&u, rows, rank)?);
+        let gate = best_gate(&lost, &down, &up);
+        Ok(Self { correction: Some(Box::new(Correction { down, up, gate })), ..base })
     }
 
-    /// Rows (outputs).
-    pub fn rows(&self) -> usize {
-        self.base.rows()
-    }
-
-    /// Columns (inputs).
-    pub fn cols(&self) -> usize {
-        self.base.cols()
-    }
-
-    /// Rank of the correction.
+    /// Rank of the correction; 0 without one.
     pub fn rank(&self) -> usize {
-        self.down.rows()
+        self.correction.as_ref().map_or(0, |c| c.down.rows())
     }
 
-    /// The gate.
-    pub fn gate(&self) -> f32 {
-        self.gate
+    /// Gate of the correction, where there is one.
+    pub fn gate(&self) -> Option<f32> {
+        self.correction.as_ref().map(|c| c.gate)
     }
 
-    /// The backbone.
-    pub fn base(&self) -> &Matrix {
-        &self.base
+    /// Multiplications of one token, those of a correction included.
+    pub fn multiplications(&self) -> u64 {
+        let of = |m: &Self| m.rows() as u64 * m.cols() as u64;
+        of(self) + self.correction.as_ref().map_or(0, |c| of(&c.down) + of(&c.up))
+    }
+}
+
+impl Correction {
+    /// Bytes of both matrices and the gate.
+    pub(crate) fn bytes(&self) -> usize {
+        self.down.bytes() + self.up.bytes() + size_of::<f32>()
     }
 
-    /// Bytes of backbone and correction.
-    pub fn bytes(&self) -> usize {
-        self.base.bytes() + self.down.bytes() + self.up.bytes()
-    }
-
-    /// `out = T x + g · U (V x)` for `n` tokens; shapes as [`matmul`]. A gate of zero costs nothing.
-    ///
-    /// # Panics
-    ///
-    /// As [`matmul`].
-    pub fn matmul(&self, pool: &Pool, x: &[f32], n: usize, out: &mut [f32], scratch: &mut Scratch) {
-        if self.gate == 0.0 || self.rank() == 0 {
-            return matmul(pool, x, n, &[&self.base], &mut [out], scratch);
-        }
-        let mut low = vec![0.0; n * self.rank()];
-        matmul(pool, x, n, &[&self.base, &self.down], &mut [&mut *out, &mut low], scratch);
-        let mut correction = vec![0.0; n * self.rows()];
-        matmul(pool, &low, n, &[&self.up], &mut [&mut correction], scratch);
-        for (y, c) in out.iter_mut().zip(&correction) {
-            *y += self.gate * c;
+    /// Adds `gate · (U V)[row]`.
+    pub(crate) fn add_row(&self, row: usize, out: &mut [f32]) {
+        let (mut up, mut down) = (vec![0.0; self.up.cols()], vec![0.0; out.len()]);
+        self.up.row(row, &mut up);
+        for (k, u) in up.iter().enumerate() {
+            self.down.row(k, &mut down);
+            out.iter_mut().zip(&down).for_each(|(w, v)| *w += self.gate * u * v);
         }
     }
 }
 
+/// Adds `g · U (V x)` of the matrices that have a correction. A gate of zero costs nothing.
+pub(crate) fn correct(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
+    let corrections: Vec<(usize, &Correction)> = weights
+        .iter()
+        .enumerate()
+        .filter_map(|(i, m)| m.correction.as_deref().map(|c| (i, c)))
+        .filter(|(_, c)| c.gate != 0.0 && c.down.rows() > 0)
+        .collect();
+    if n == 0 || corrections.is_empty() {
+        return;
+    }
+    // All that read `x` go in one call, as their backbones did.
+    let mut low: Vec<Vec<f32>> = corrections.iter().map(|(_, c)| vec![0.0; n * c.down.rows()]).collect();
+    let downs: Vec<&Matrix> = corrections.iter().map(|(_, c)| &c.down).collect();
+    let mut lows: Vec<&mut [f32]> = low.iter_mut().map(Vec::as_mut_slice).collect();
+    multiply(pool, x, n, &downs, &mut lows, scratch);
+    let mut added = Vec::new();
+    for ((i, c), low) in corrections.iter().zip(&low) {
+        added.clear();
+        added.resize(n * c.up.rows(), 0.0);
+        multiply(pool, low, n, &[&c.up], &mut [&mut added], scratch);
+        outs[*i].iter_mut().zip(&added).for_each(|(y, a)| *y += c.gate * a);
+    }
+}
+
+/// What the backbone loses, row-major.
+fn lost(source: &dyn Source, base: &Matrix) -> Vec<f32> {
+    let cols = source.cols();
+    let mut lost = vec![0.0; source.rows() * cols];
+    let mut approximate = vec![0.0; cols];
+    for (r, row) in lost.chunks_exact_mut(cols).enumerate() {
+        source.row(r, row);
+        base.row(r, &mut approximate);
+        row.iter_mut().zip(&approximate).for_each(|(w, a)| *w -= a);
+    }
+    lost
+}
+
+/// `V` (`rank × cols`, orthonormal rows) and `U` (`rows × rank`) whose product is nearest to `m`.
+fn truncated(m: &[f32], rows: usize, cols: usize, rank: usize, seed: u64, pool: &Pool) -> [Vec<f32>; 2] {
+    let mut v: Vec<f32> = Vec::with_capacity(rank * cols);
+    let mut state = seed | 1;
+    for _ in 0..rank * cols {
+        // Xorshift64 (Marsaglia 2003): any start that is not orthogonal to the answer will do.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        v.push((state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0);
+    }
+    let mut u = vec![0.0; rank * rows];
+    for round in 0..=ROUNDS {
+        orthonormalise(&mut v, cols);
+        each(pool, &mut u, rows, &v, cols, |u, v| times(m, v, u));
+        if round < ROUNDS {
+            orthonormalise(&mut u, rows);
+            each(pool, &mut v, cols, &u, rows, |v, u| times_transposed(m, u, v));
+        }
+    }
+    // u: rank × rows, so m ≈ uᵀ v. Turned for packing.
+    let mut up = vec![0.0; rows * rank];
+    for (k, u) in u.chunks_exact(rows).enumerate() {
+        u.iter().enumerate().for_each(|(r, u)| up[r * rank + k] = *u);
+    }
+    [v, up]
+}
+
+/// `f(out[k], from[k])` for every `k`, spread over the threads.
+fn each(pool: &Pool, out: &mut [f32], len: usize, from: &[f32], from_len: usize, f: impl Fn(&mut [f32], &[f32]) + Sync) {
+    let parts: Vec<Mutex<&mut [f32]>> = out.chunks_exact_mut(len).map(Mutex::new).collect();
+    pool.split(parts.len(), 1, &|_, range| {
+        for k in range {
+            let mut part = parts[k].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            f(&mut part, &from[k * from_len..][..from_len]);
+        }
+    });
+}
+
+/// `<lost, U V> / <U V, U V>` of the factors as they are stored.
+fn best_gate(lost: &[f32], down: &Matrix, up: &Matrix) -> f32 {
+    let (rank, cols) = (down.rows(), down.cols());
+    let mut v = vec![0.0; rank * cols];
+    v.chunks_exact_mut(cols).enumerate().for_each(|(k, row)| down.row(k, row));
+    let (mut u, mut row) = (vec![0.0; rank], vec![0.0_f32; cols]);
+    let (mut along, mut square) = (0.0_f64, 0.0_f64);
+    for (r, lost) in lost.chunks_exact(cols).enumerate() {
+        up.row(r, &mut u);
+        row.fill(0.0);
+        u.iter().zip(v.chunks_exact(cols)).for_each(|(u, v)| add_scaled(&mut row, v, *u));
+        along += f64::from(dot(lost, &row));
+        square += f64::from(dot(&row, &row));
+    }
+    if square > 0.0 { (along / square) as f32 } else { 0.0 }
+}
+
+versions! {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut parts = [0.0_f32; 16];
     let (x, y) = (a.chunks_exact(16), b.chunks_exact(16));
@@ -160,6 +220,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     parts.iter().sum::<f32>() + tail
+}
+}
+
+versions! {
+fn add_scaled(to: &mut [f32], from: &[f32], by: f32) {
+    to.iter_mut().zip(from).for_each(|(a, b)| *a += by * b);
+}
 }
 
 /// Gram and Schmidt, twice for stability; a row that vanishes stays zero.
@@ -173,9 +240,7 @@ fn orthonormalise(rows: &mut [f32], len: usize) {
         for _ in 0..2 {
             for other in before.chunks_exact(len) {
                 let along = dot(row, other);
-                for (a, b) in row.iter_mut().zip(other) {
-                    *a -= along * b;
-                }
+                add_scaled(row, other, -along);
             }
         }
         let norm = dot(row, row).sqrt();
@@ -186,81 +251,20 @@ fn orthonormalise(rows: &mut [f32], len: usize) {
     }
 }
 
-/// `u[k][r] = Σ_c m[r][c] · v[k][c]`.
-fn times(m: &[f32], cols: usize, v: &[f32], u: &mut [f32]) {
-    if cols == 0 {
-        return u.fill(0.0);
-    }
-    let rows = m.len() / cols;
-    for (v, u) in v.chunks_exact(cols).zip(u.chunks_exact_mut(rows.max(1))) {
-        for (row, u) in m.chunks_exact(cols).zip(u) {
-            *u = dot(row, v);
-        }
+/// `u[r] = Σ_c m[r][c] · v[c]`.
+fn times(m: &[f32], v: &[f32], u: &mut [f32]) {
+    for (row, u) in m.chunks_exact(v.len()).zip(u) {
+        *u = dot(row, v);
     }
 }
 
-/// `v[k][c] = Σ_r m[r][c] · u[k][r]`.
-fn times_transposed(m: &[f32], cols: usize, u: &[f32], v: &mut [f32]) {
-    if cols == 0 {
-        return;
-    }
-    let rows = m.len() / cols;
-    for (v, u) in v.chunks_exact_mut(cols).zip(u.chunks_exact(rows.max(1))) {
-        v.fill(0.0);
-        for (row, u) in m.chunks_exact(cols).zip(u) {
-            for (v, w) in v.iter_mut().zip(row) {
-                *v += w * u;
-            }
-        }
+/// `v[c] = Σ_r m[r][c] · u[r]`.
+fn times_transposed(m: &[f32], u: &[f32], v: &mut [f32]) {
+    v.fill(0.0);
+    for (row, u) in m.chunks_exact(v.len()).zip(u) {
+        add_scaled(v, row, *u);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_correction_takes_back_what_rank_allows() {
-        let (rows, cols) = (48, 64);
-        // Ternary plus a matrix of rank 2: rank 2 must find nearly all of what ternary loses beyond its own noise.
-        let w: Vec<f32> = (0..rows * cols)
-            .map(|i| {
-                let (r, c) = ((i / cols) as f32, (i % cols) as f32);
-                (i * 7 % 3) as f32 - 1.0 + 0.3 * (r * 0.2).sin() * (c * 0.3).cos() + 0.2 * (r * 0.5).cos()
-            })
-            .collect();
-        let source = Dense::new(&w, rows, cols).unwrap();
-        let pool = Pool::new(1, crate::Wait::Park);
-        let loss = |rank| {
-            let m = Corrected::fit(&source, Format::Ternary, rank, 5, Kernel::Scalar, &pool).unwrap();
-            assert_eq!(m.rank(), rank);
-            let mut scratch = Scratch::new();
-            // Columns of the effective matrix through the product itself, so that base, down, up and gate all count.
-            let mut error = 0.0;
-            for c in 0..cols {
-                let mut x = vec![0.0; cols];
-                x[c] = 1.0;
-                let mut y = vec![0.0; rows];
-                m.matmul(&pool, &x, 1, &mut y, &mut scratch);
-                for r in 0..rows {
-                    error += (f64::from(y[r]) - f64::from(w[r * cols + c])).powi(2);
-                }
-            }
-            error
-        };
-        let (none, two, full) = (loss(0), loss(2), loss(48));
-        assert!(two < 0.5 * none, "{none} {two}");
-        assert!(full < 1e-4 * none, "{none} {full}");
-    }
-
-    #[test]
-    fn shapes_are_checked() {
-        let pool = Pool::new(1, crate::Wait::Park);
-        let w = vec![1.0; 12];
-        let pack =
-            |rows, cols, format| Matrix::pack(&Dense::new(&w, rows, cols).unwrap(), format, Kernel::Scalar, &pool).unwrap();
-        let good = Corrected::new(pack(3, 4, Format::Ternary), pack(3, 4, Format::F16), pack(4, 3, Format::F16), 0.5);
-        assert!(good.is_err());
-        assert!(Corrected::new(pack(4, 3, Format::Ternary), pack(4, 3, Format::F16), pack(3, 4, Format::F16), 0.5).is_err());
-    }
-}
+mod tests;

@@ -95,10 +95,16 @@ pub(crate) struct Call<'a> {
 ///
 /// If lengths do not agree. Never on values.
 pub fn matmul(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
+    multiply(pool, x, n, weights, outs, scratch);
+    crate::lowrank::correct(pool, x, n, weights, outs, scratch);
+}
+
+/// [`matmul`] without corrections.
+pub(crate) fn multiply(pool: &Pool, x: &[f32], n: usize, weights: &[&Matrix], outs: &mut [&mut [f32]], scratch: &mut Scratch) {
     product(pool, x, n, weights, None, outs, scratch);
 }
 
-/// [`matmul`]; or, with `up`, the gated product of the one matrix in `weights`.
+/// [`multiply`]; or, with `up`, the gated product of the one matrix in `weights`. Corrections are left out.
 pub(crate) fn product(
     pool: &Pool,
     x: &[f32],

@@ -1,6 +1,7 @@
 //! A packed matrix.
 
 use crate::layout::{Layout, Scaling};
+use crate::lowrank::Correction;
 use crate::memory::Buffer;
 use crate::{Format, Kernel, PackError, Pool, Source};
 use half::f16;
@@ -14,17 +15,20 @@ pub struct Matrix {
     pub(crate) data: Buffer,
     /// Row formats: one scale a row, padded to whole tiles.
     pub(crate) row_scales: Vec<f32>,
+    /// What is added to a product, where weights of few bits lose too much.
+    pub(crate) correction: Option<Box<Correction>>,
 }
 
 impl Matrix {
     /// Packs `source` for `kernel`.
     ///
-    /// Stored affine blocks with as many bits as `format` are kept: codes exactly, scales and minima
-    /// within the rounding to half precision (Q8_0 → W8, Q4_0, Q4_1, Q4_K → W4, Q5 → W5, Q6_K → W6,
-    /// Q3_K → W3, Q2_K → W2). Ternary blocks (codes 0, 1, 2 around `−scale`) are kept by
-    /// [`Format::Ternary`], with one scale a row where all blocks of each row agree. Everything else is
-    /// quantised from [`Source::row`]: absolute maximum down to 5 bits, searched scales below, minimum
-    /// to maximum for W2, absmean for ternary, sparse absmean for Sherry.
+    /// Stored affine blocks with at most as many bits as `format` are kept: codes exactly, scales and minima
+    /// within the rounding to half precision (Q8_0 → W8, Q4_0, Q4_1, Q4_K → W4 and also W5, W6, Q5 → W5, W6,
+    /// Q6_K → W6, Q3_K → W3, Q2_K → W2), so that more bits never lose more. Only W8 takes fewer than 8 bits
+    /// over exactly where blocks are symmetric and of 32 weights, and else quantises. Ternary blocks (codes 0, 1, 2
+    /// around `−scale`) are kept by [`Format::Ternary`], with one scale a row where all blocks of each row agree.
+    /// Everything else is quantised from [`Source::row`]: absolute maximum of 32 for W8, the scale of the least squared
+    /// error of 32 for W6 to W4 and of 16 for W3 and W2, absmean for ternary, sparse absmean for Sherry.
     ///
     /// # Errors
     ///
@@ -54,12 +58,13 @@ impl Matrix {
         self.kernel
     }
 
-    /// Bytes that one pass over the matrix reads: codes, scales and padding.
+    /// Bytes that one pass over the matrix reads: codes, scales, padding and the correction.
     pub fn bytes(&self) -> usize {
-        self.data.len() + self.row_scales.len() * size_of::<f32>()
+        let correction = self.correction.as_ref().map_or(0, |c| c.bytes());
+        self.data.len() + self.row_scales.len() * size_of::<f32>() + correction
     }
 
-    /// True bits of a weight, scales and padding counted; 0 for an empty matrix.
+    /// True bits of a weight, scales, padding and the correction counted; 0 for an empty matrix.
     pub fn bits_per_weight(&self) -> f64 {
         let weights = self.rows() as f64 * self.cols() as f64;
         if weights == 0.0 { 0.0 } else { self.bytes() as f64 * 8.0 / weights }
@@ -108,6 +113,9 @@ impl Matrix {
                     }
                 }
             }
+        }
+        if let Some(correction) = &self.correction {
+            correction.add_row(row, out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Any source into any layout.
 
-use crate::layout::{Layout, Scaling};
+use crate::layout::{BLOCK, Layout, Scaling};
 use crate::memory::Buffer;
 use crate::quantize::{self, Codes, half};
 use crate::{Affine, Format, Kernel, Matrix, PackError, Pool, Source};
@@ -53,7 +53,7 @@ pub(crate) fn pack_lanes(
             return Err(error);
         }
     }
-    Ok(Matrix { format, kernel, layout, data, row_scales })
+    Ok(Matrix { format, kernel, layout, data, row_scales, correction: None })
 }
 
 /// Keeps the error of the lowest row, so that the same input gives the same error on any thread count.
@@ -69,26 +69,37 @@ struct Plan {
     scaling: Scaling,
     /// Stored codes are kept.
     exact: Option<Affine>,
+    /// What is added to them, so that the code of zero is this format's.
+    shift: u8,
 }
 
 fn plan(source: &dyn Source, format: Format, affine: Option<Affine>, pool: &Pool) -> Result<Plan, PackError> {
-    let quantised = |scaling| Ok(Plan { scaling, exact: None });
+    let quantised = |scaling| Ok(Plan { scaling, exact: None, shift: 0 });
     match (format, affine) {
         (Format::F16, _) => quantised(Scaling::Half),
         (Format::W8A8 | Format::Ternary167 | Format::Sherry, _) => quantised(Scaling::Row),
         (Format::Ternary, Some(stored)) if stored.bits == 2 => {
-            let seen = survey(source, stored, format, pool)?;
+            let seen = survey(source, stored, 1, pool)?;
             if !seen.ternary || !seen.symmetric || seen.uniform {
                 return quantised(Scaling::Row);
             }
-            Ok(Plan { scaling: Scaling::Block { group: stored.block, affine: false }, exact: Some(stored) })
+            Ok(Plan { scaling: Scaling::Block { group: stored.block, affine: false }, exact: Some(stored), shift: 0 })
         }
         (Format::Ternary, _) => quantised(Scaling::Row),
-        (_, Some(stored)) if format.code_bits() == Some(stored.bits) => {
-            let seen = survey(source, stored, format, pool)?;
-            Ok(Plan { scaling: Scaling::Block { group: stored.block, affine: !seen.symmetric }, exact: Some(stored) })
+        (_, Some(stored)) if format.code_bits().is_some_and(|bits| bits >= stored.bits) => {
+            let zero = 1_u16 << (stored.bits - 1);
+            let seen = survey(source, stored, zero, pool)?;
+            // Fewer bits than there is room for are kept all the same: other codes could only lose. Not so for 8 bits,
+            // whose own error is below that of the activations, where keeping would take more room.
+            let wider = format.code_bits() != Some(stored.bits);
+            if wider && format == Format::W8 && !(seen.symmetric && stored.block == BLOCK) {
+                return quantised(Scaling::Block { group: BLOCK, affine: false });
+            }
+            let shift = if seen.symmetric { (1_u16 << format.zero_log2()) - zero } else { 0 };
+            let scaling = Scaling::Block { group: stored.block, affine: !seen.symmetric };
+            Ok(Plan { scaling, exact: Some(stored), shift: shift as u8 })
         }
-        _ => quantised(Scaling::Block { group: 32, affine: format == Format::W2 }),
+        _ => quantised(Scaling::Block { group: format.group(), affine: false }),
     }
 }
 
@@ -103,8 +114,9 @@ struct Survey {
     ternary: bool,
 }
 
-fn survey(source: &dyn Source, stored: Affine, format: Format, pool: &Pool) -> Result<Survey, PackError> {
-    let zero = f32::from(1_u16 << format.zero_log2());
+/// Looks at all rows; `zero` is the code that a symmetric block gives weight zero.
+fn survey(source: &dyn Source, stored: Affine, zero: u16, pool: &Pool) -> Result<Survey, PackError> {
+    let zero = f32::from(zero);
     let seen = Mutex::new(Survey { symmetric: true, uniform: true, ternary: true });
     let failed = Mutex::new(None);
     pool.split(source.rows(), 16, &|_, rows| {
@@ -187,7 +199,7 @@ fn fill(source: &dyn Source, format: Format, plan: &Plan, tiles: &Tiles, range: 
             match &mut stored {
                 Some(stored) => {
                     source.affine_row(row, &mut stored.codes, &mut stored.scales, &mut stored.mins);
-                    exact(row, stored, format, layout, &mut codes).map_err(|e| (row, e))?;
+                    exact(row, stored, plan.shift, format, layout, &mut codes).map_err(|e| (row, e))?;
                 }
                 None => {
                     source.row(row, &mut weights);
@@ -218,13 +230,13 @@ fn fill(source: &dyn Source, format: Format, plan: &Plan, tiles: &Tiles, range: 
     Ok(())
 }
 
-/// Stored codes as they are; scales and minima to half precision.
-fn exact(row: usize, stored: &Stored, format: Format, layout: &Layout, out: &mut Codes) -> Result<(), PackError> {
+/// Stored codes as they are, `shift` higher; scales and minima to half precision.
+fn exact(row: usize, stored: &Stored, shift: u8, format: Format, layout: &Layout, out: &mut Codes) -> Result<(), PackError> {
     quantize::finite(row, &stored.scales)?;
     quantize::finite(row, &stored.mins)?;
     let Scaling::Block { group, .. } = layout.scaling else { return Ok(()) };
     out.codes.clear();
-    out.codes.extend_from_slice(&stored.codes);
+    out.codes.extend(stored.codes.iter().map(|c| c.wrapping_add(shift)));
     out.codes.resize(layout.padded(), 1 << format.zero_log2());
     out.scales.clear();
     out.mins.clear();

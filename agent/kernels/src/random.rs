@@ -20,7 +20,7 @@ impl Matrix {
         let scaling = match format {
             Format::F16 => Scaling::Half,
             Format::W8A8 | Format::Ternary | Format::Ternary167 | Format::Sherry => Scaling::Row,
-            _ => Scaling::Block { group: 32, affine: format == Format::W2 },
+            _ => Scaling::Block { group: format.group(), affine: false },
         };
         let max = crate::pack::ROW_COLS_MAX;
         if scaling == Scaling::Row && cols > max {
@@ -42,7 +42,7 @@ impl Matrix {
             }
         });
         let scaled = if scaling == Scaling::Row { layout.tiles() * layout.lanes } else { 0 };
-        Ok(Self { format, kernel, layout, data, row_scales: vec![scale; scaled] })
+        Ok(Self { format, kernel, layout, data, row_scales: vec![scale; scaled], correction: None })
     }
 }
 

@@ -38,10 +38,15 @@ fn definition(source: &dyn Source, x: &[f32], n: usize) -> Vec<f32> {
 
 #[test]
 fn block_sums_are_exact_on_every_kernel() {
+    block_cases(cases(200));
+}
+
+/// `count` cases for every kernel.
+pub(crate) fn block_cases(count: usize) {
     let pool = Pool::new(2, Wait::default());
     for kernel in Kernel::available() {
         let mut r = Random(21);
-        for _ in 0..cases(200) {
+        for _ in 0..count {
             let formats = [Format::W8, Format::W6, Format::W5, Format::W4, Format::W3, Format::W2];
             let format = formats[r.below(6)];
             let (rows, blocks, n) = (r.below(50), r.below(14), [1, 1, 2, 6, 9][r.below(5)]);
@@ -60,10 +65,15 @@ fn block_sums_are_exact_on_every_kernel() {
 
 #[test]
 fn row_sums_are_exact_on_every_kernel() {
+    row_cases(cases(200));
+}
+
+/// `count` cases for every kernel.
+pub(crate) fn row_cases(count: usize) {
     let pool = Pool::new(2, Wait::default());
     for kernel in Kernel::available() {
         let mut r = Random(22);
-        for _ in 0..cases(200) {
+        for _ in 0..count {
             let format = [Format::W8A8, Format::Ternary, Format::Ternary167, Format::Sherry][r.below(4)];
             let (rows, cols, n) = (r.below(50), r.size(), [1, 1, 2, 6, 9][r.below(5)]);
             let mut w = vec![0.0_f32; rows * cols];

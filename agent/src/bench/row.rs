@@ -6,13 +6,14 @@ use crate::spread::Spread;
 use engine::Stage;
 use engine::bench::{Profiles, Speed, Timing};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Speeds are medians over the repetitions, with the least and the most.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) model: String,
-    pub(crate) precision: &'static str,
+    pub(crate) precision: Cow<'static, str>,
     pub(crate) prefill_tok_s: Option<f64>,
     pub(crate) prefill_tok_s_min: Option<f64>,
     pub(crate) prefill_tok_s_max: Option<f64>,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Every class; one of mixed formats has a row for each.
 pub(super) fn rows(name: &str, machine: &Machine, precision: Precision) -> Result<Vec<Row>, Failure> {
     let model = Model::open(name)?;
-    let stage = model.stage(machine, precision)?;
+    let stage = model.packed(machine, precision)?;
     let mut classes: BTreeMap<(&'static str, Format, Kernel), Vec<&Matrix>> = BTreeMap::new();
     for (class, matrix) in stage.matrices() {
         classes.entry((class, matrix.format(), matrix.kernel())).or_default().push(matrix);

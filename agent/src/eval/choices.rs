@@ -12,6 +12,7 @@ use crate::print::{print, short};
 use clap::Args;
 use engine::eval::{Choices, pick, question_prompt};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ impl Question {
 struct Row {
     model: String,
     benchmark: &'static str,
-    precision: &'static str,
+    precision: Cow<'static, str>,
     /// Highest log-likelihood of the choice's text.
     accuracy: Accuracy,
     /// Highest log-likelihood per byte of it.
@@ -154,13 +155,13 @@ fn human(row: &Row, first: bool) -> String {
     if first {
         text += &format!("{} on {}, {} questions of {}\n", row.model, row.benchmark, row.questions, row.data);
         text += &format!(
-            "{:<11} {:>6}  {:<32} {:<32} {}\n",
+            "{:<15} {:>6}  {:<32} {:<32} {}\n",
             "precision", "bits", "right (95 % interval)", "right, likelihood per byte", "CPU-s a question"
         );
     }
     let (a, b) = (row.accuracy.to_string(), row.accuracy_per_byte.to_string());
     text + &format!(
-        "{:<11} {:>6.2}  {a:<32} {b:<32} {}\n",
+        "{:<15} {:>6.2}  {a:<32} {b:<32} {}\n",
         row.precision,
         row.bits_per_weight,
         short(row.cpu_seconds_per_question)

@@ -11,6 +11,7 @@ use crate::print::{print, short};
 use clap::Args;
 use engine::eval::perplexity;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) struct Perplexity {
 #[derive(Serialize)]
 struct Row {
     model: String,
-    precision: &'static str,
+    precision: Cow<'static, str>,
     perplexity: f64,
     /// One standard error.
     stderr: f64,
@@ -111,7 +112,7 @@ fn human(row: &Row, first: bool) -> String {
     let mut text = String::new();
     if first {
         text += &format!(
-            "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<11} {:>6}  {:>22}  {:>8}\n",
+            "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<15} {:>6}  {:>22}  {:>8}\n",
             row.model, row.tokens, row.windows, row.window, row.text, row.kv_bits, "precision", "bits", "perplexity", "CPU-s"
         );
     }
@@ -121,5 +122,5 @@ fn human(row: &Row, first: bool) -> String {
     } else {
         format!("{:.3e} ± {:.1e}", row.perplexity, row.stderr)
     };
-    text + &format!("{:<11} {:>6.2}  {shown:>22}  {:>8}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds))
+    text + &format!("{:<15} {:>6.2}  {shown:>22}  {:>8}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds))
 }

@@ -25,6 +25,7 @@ fn weights(precision: Precision, profile: &ModelProfile) -> Option<WeightFormat>
             Format::Sherry => Some(WeightFormat::Sherry),
             Format::W8A8 | Format::Ternary167 => None,
         },
+        Precision::Corrected(..) => None,
     }
 }
 
@@ -96,7 +97,7 @@ mod tests {
     fn a_profile_grows_by_rows_that_the_planner_reads() {
         let file = Tiny::new("llama").file().expect("fits");
         let tokenizer = Tokenizer::new(&file).expect("sound");
-        let model = Model { name: "tiny".into(), file, tokenizer };
+        let model = Model { name: "tiny".into(), path: "tiny.gguf".into(), file, tokenizer };
         let folder = tempfile::tempdir().expect("writable");
         let path = folder.path().join("tiny.yaml");
         let put = |format, share, beta| add(&path, &model, Precision::Format(format), "gsm8k", "a test, today", share, beta);

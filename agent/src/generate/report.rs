@@ -9,11 +9,12 @@ use crate::print::{json as print_json, short};
 use engine::generate::{Answer, Finish, Tally};
 use engine::{Stage, Usage};
 use serde::Serialize;
+use std::borrow::Cow;
 
 #[derive(Serialize)]
 struct Document<'a> {
     model: &'a str,
-    precision: &'static str,
+    precision: Cow<'static, str>,
     bits_per_weight: f64,
     kv_bits: u8,
     threads: usize,

@@ -9,7 +9,7 @@ use profiles::Role;
 use super::config::Config;
 use super::profile::Op;
 use super::sequence::{KvBits, Sequence};
-use super::weights::{Packing, Shape, Weights};
+use super::weights::{Packing, Ready, Shape, Weights};
 use crate::error::EngineError;
 use crate::gguf::File;
 use crate::precision::Precision;
@@ -113,7 +113,12 @@ impl Stage {
     /// # Errors
     /// The architecture is not run, a tensor is missing or has another shape, or a weight is no number.
     pub fn load(file: &File, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::File(file), Config::new(file)?, options, pool)
+        Self::load_with(file, options, pool, &Ready::default())
+    }
+
+    /// [`load`](Self::load), with matrices that were packed before where they are what would be packed.
+    pub(crate) fn load_with(file: &File, options: &Options, pool: Arc<Pool>, ready: &Ready) -> Result<Self, EngineError> {
+        Self::from_weights(&Weights::File(file), Config::new(file)?, options, pool, ready)
     }
 
     /// A model of this shape with random weights: as fast as a real one, and as large, but it says nothing.
@@ -121,15 +126,21 @@ impl Stage {
     /// # Errors
     /// The shape cannot be packed.
     pub fn random(shape: &Shape, seed: u64, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::Noise { shape, seed }, shape.config(), options, pool)
+        Self::from_weights(&Weights::Noise { shape, seed }, shape.config(), options, pool, &Ready::default())
     }
 
-    fn from_weights(weights: &Weights<'_>, config: Config, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
+    fn from_weights(
+        weights: &Weights<'_>,
+        config: Config,
+        options: &Options,
+        pool: Arc<Pool>,
+        ready: &Ready,
+    ) -> Result<Self, EngineError> {
         let part = options.part.clone().unwrap_or_else(|| Part::whole(&config));
         if part.layers.start > part.layers.end || part.layers.end > config.layers {
             return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
         }
-        let packing = Packing { precision: options.precision, kernel: options.kernel, pool: &pool };
+        let packing = Packing { precision: options.precision, kernel: options.kernel, pool: &pool, ready };
         let loader = Loader { weights, config: &config, packing };
         let layers = part.layers.clone().map(|i| loader.layer(i)).collect::<Result<_, _>>()?;
         let own_head = weights.has("output.weight");
@@ -218,6 +229,15 @@ impl Stage {
         }
     }
 
+    /// [`matrices`](Self::matrices) with their tensors' names.
+    pub(crate) fn named_matrices(&self) -> impl Iterator<Item = (String, &Matrix)> {
+        let mut layers = self.part.layers.clone().flat_map(|i| std::iter::repeat_n(i, 7));
+        self.matrices().map(move |(class, m)| match class {
+            "token_embd" | "output" => (format!("{class}.weight"), m),
+            _ => (format!("blk.{}.{class}.weight", layers.next().unwrap_or_default()), m),
+        })
+    }
+
     /// Memory, traffic and work of a token.
     #[must_use]
     pub fn size(&self) -> Size {
@@ -227,7 +247,7 @@ impl Stage {
             bytes += m.bytes() as u64;
         }
         let read = self.layers.iter().flat_map(Layer::matrices).chain(self.head.as_ref().map(|h| &*h.matrix));
-        let (multiplied, streamed) = read.fold((0, 0), |(n, b), m| (n + m.rows() as u64 * m.cols() as u64, b + m.bytes() as u64));
+        let (multiplied, streamed) = read.fold((0, 0), |(n, b), m| (n + m.multiplications(), b + m.bytes() as u64));
         let row = self.embedding.as_ref().map_or(0, |m| m.bytes() as u64 / (m.rows() as u64).max(1));
         let norms: usize =
             self.layers.iter().flat_map(Layer::vectors).chain(self.head.as_ref().map(|h| &h.norm)).map(Vec::len).sum();

@@ -22,5 +22,6 @@ pub use forward::{Chunk, Input, PREFILL, Want};
 pub use load::{Options, Part, Size, Stage};
 pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};
+pub(crate) use weights::Ready;
 pub use weights::Shape;
 pub use workspace::Workspace;

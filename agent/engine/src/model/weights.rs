@@ -1,6 +1,9 @@
 //! Where weights come from: a file, or a generator of random ones for a shape.
 
-use kernels::{Kernel, Matrix, Pool};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use kernels::{Format, Kernel, Matrix, PackError, Pool};
 use profiles::Role;
 use profiles::gguf::TensorType;
 
@@ -60,11 +63,38 @@ impl Shape {
     }
 }
 
+/// Starts the fit of corrections: the same file gives the same weights everywhere.
+const FIT_SEED: u64 = 1;
+
 /// How matrices are packed.
 pub(super) struct Packing<'l> {
     pub(super) precision: Precision,
     pub(super) kernel: Option<Kernel>,
     pub(super) pool: &'l Pool,
+    /// Some that are packed already.
+    pub(super) ready: &'l Ready,
+}
+
+/// Matrices by their tensor's name that were packed before, each for one taker.
+#[derive(Debug, Default)]
+pub(crate) struct Ready(RefCell<BTreeMap<String, Matrix>>);
+
+impl Ready {
+    pub(crate) fn new(matrices: BTreeMap<String, Matrix>) -> Self {
+        Self(RefCell::new(matrices))
+    }
+
+    /// How many nobody took.
+    pub(crate) fn left(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    /// The matrix, where it is there and what the packing would make.
+    fn take(&self, name: &str, shape: (usize, usize), format: Format, rank: usize, kernel: Option<Kernel>) -> Option<Matrix> {
+        let m = self.0.borrow_mut().remove(name)?;
+        let fits = (m.rows(), m.cols()) == shape && m.format() == format && m.rank() == rank.min(shape.0).min(shape.1);
+        (fits && kernel.is_none_or(|k| k == m.kernel())).then_some(m)
+    }
 }
 
 pub(super) enum Weights<'l> {
@@ -101,13 +131,28 @@ impl Weights<'_> {
             Self::File(file) => {
                 let source = stored(file, name, &[cols, rows])?;
                 let format = how.precision.format(role, source.kind());
-                Matrix::pack(&source, format, kernel(format), how.pool)
+                if let Some(ready) = how.ready.take(name, (rows, cols), format, how.precision.rank(role), how.kernel) {
+                    return Ok(ready);
+                }
+                match how.precision.rank(role) {
+                    0 => Matrix::pack(&source, format, kernel(format), how.pool),
+                    rank => Matrix::corrected(&source, format, rank, FIT_SEED, kernel(format), how.pool),
+                }
             }
             Self::Noise { seed, .. } => {
                 let half = TensorType::of(1).ok_or_else(|| EngineError::tensor(name, "half precision is no type"))?;
                 let format = how.precision.format(role, half);
                 let seed = name.bytes().fold(*seed, |h, b| h.rotate_left(9).wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
-                Matrix::random(rows, cols, format, kernel(format), seed, how.pool)
+                let random =
+                    |rows, cols, format: Format, seed| Matrix::random(rows, cols, format, kernel(format), seed, how.pool);
+                let base = random(rows, cols, format, seed);
+                match how.precision.rank(role).min(rows).min(cols) {
+                    0 => base,
+                    rank => base.and_then(|base| {
+                        let (down, up) = (random(rank, cols, Format::F16, seed ^ 1)?, random(rows, rank, Format::F16, seed ^ 2)?);
+                        base.with_correction(down, up, 1.0).map_err(|_| PackError::TooBig { rows, cols })
+                    }),
+                }
             }
         };
         packed.map_err(|source| EngineError::Pack { name: name.into(), source })

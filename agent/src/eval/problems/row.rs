@@ -11,6 +11,7 @@ use engine::Stage;
 use engine::eval::{Beta, Problem, Solved, beta_of_successes, normal_number};
 use engine::generate::Tally;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// What was found, with what it took.
 pub(super) struct Outcomes<'s> {
@@ -51,7 +52,7 @@ struct Vote {
 pub(super) struct Row {
     model: String,
     benchmark: &'static str,
-    pub(super) precision: &'static str,
+    pub(super) precision: Cow<'static, str>,
     bits_per_weight: f64,
     kv_bits: u8,
     threads: usize,
