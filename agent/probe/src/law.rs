@@ -10,7 +10,7 @@
 //!
 //! `vector`, `matrix`, `reading`, `attention`, `t_layer`, `t_element`, `t_pass` are measured without the model.
 
-use crate::measure::products::TOKENS;
+use crate::measure::products::{HUGE, Product, TOKENS};
 use crate::record::Record;
 
 /// Matrices of one format in a model.
@@ -22,6 +22,8 @@ pub struct Part {
     pub bytes: f64,
     /// The output matrix: one token of a prompt goes through it.
     pub head: bool,
+    /// Matrices below [`HUGE`] bytes.
+    pub small: bool,
 }
 
 /// A model as far as its time depends on it.
@@ -48,12 +50,13 @@ impl Model {
                 continue;
             }
             let (format, weights, bytes) = (m.format().name(), (m.rows() * m.cols()) as f64, m.bytes() as f64);
-            match parts.iter_mut().find(|p| p.format == format && p.head == head) {
+            let small = m.bytes() < HUGE;
+            match parts.iter_mut().find(|p| p.format == format && p.head == head && p.small == small) {
                 Some(part) => {
                     part.weights += weights;
                     part.bytes += bytes;
                 }
-                None => parts.push(Part { format: format.into(), weights, bytes, head }),
+                None => parts.push(Part { format: format.into(), weights, bytes, head, small }),
             }
         }
         let c = stage.config();
@@ -93,11 +96,8 @@ impl Record {
     /// One token after `context` others. `None` where the probe lacks a format of the model, or what all models need.
     #[must_use]
     pub fn decode(&self, model: &Model, context: f64) -> Option<Time> {
-        let (reading, overhead, overlap) = (self.reading.as_ref()?, self.overhead?, self.overlap?);
-        // All matrices are read round and round: the rate is that of a set of their size.
-        let rate = reading.at(model.bytes())? * overlap.share;
-        let products =
-            self.sum(model, |part, p| roofline(2.0 * part.weights / p.vector.fast, part.bytes / rate, overlap.exponent))?;
+        let (reading, overhead) = (self.reading.as_ref()?, self.overhead?);
+        let products = self.sum(model, |part, p| 2.0 * part.weights / p.vector.fast, 1.0)?;
         let attention = 4.0 * context * model.width * model.layers / overhead.attention
             + context * model.kv_bytes / reading.at(model.bytes())?;
         let layer = overhead.layer_s + overhead.calls_per_layer as f64 * self.call_s();
@@ -107,23 +107,29 @@ impl Record {
     /// A prompt of `tokens` tokens, nothing before it.
     #[must_use]
     pub fn prefill(&self, model: &Model, tokens: f64) -> Option<Time> {
-        let (reading, overhead, overlap) = (self.reading.as_ref()?, self.overhead?, self.overlap?);
-        let rate = reading.at(model.bytes())? * overlap.share;
+        let overhead = self.overhead?;
         let batches = (tokens / TOKENS as f64).ceil().max(1.0);
-        let products = self.sum(model, |part, p| {
-            if part.head {
-                return roofline(2.0 * part.weights / p.vector.fast, part.bytes / rate, overlap.exponent);
-            }
-            let alu_s = 2.0 * part.weights * tokens / p.matrix.fast;
-            roofline(alu_s, batches * part.bytes / rate, overlap.exponent)
-        })?;
+        let alu = |part: &Part, p: &Product| match part.head {
+            true => 2.0 * part.weights / p.vector.fast,
+            false => 2.0 * part.weights * tokens / p.matrix.fast,
+        };
+        let products = self.sum(model, alu, batches)?;
         let attention = 2.0 * tokens * tokens * model.width * model.layers / overhead.attention;
         let elements = tokens * model.hidden * model.layers * overhead.element_s;
         Some(Time { products, attention, overhead: elements + batches * overhead.pass_s })
     }
 
-    fn sum(&self, model: &Model, time: impl Fn(&Part, &crate::measure::products::Product) -> f64) -> Option<f64> {
-        model.parts.iter().map(|part| Some(time(part, self.product(&part.format)?))).sum()
+    /// Sum of the parts' rooflines. The body is read once a batch, the head once.
+    fn sum(&self, model: &Model, alu_s: impl Fn(&Part, &Product) -> f64, batches: f64) -> Option<f64> {
+        // All matrices are read round and round: the rate is that of a set of their size.
+        let reading = self.reading.as_ref()?.at(model.bytes())?;
+        let time = |part: &Part| {
+            let overlap = if part.small { self.overlap_small.or(self.overlap) } else { self.overlap }?;
+            let times = if part.head { 1.0 } else { batches };
+            let memory_s = times * part.bytes / (reading * overlap.share);
+            Some(roofline(alu_s(part, self.product(&part.format)?), memory_s, overlap.exponent))
+        };
+        model.parts.iter().map(time).sum()
     }
 }
 
@@ -132,7 +138,6 @@ mod tests {
     use super::*;
     use crate::fit::overlap::Overlap;
     use crate::measure::overhead::Overhead;
-    use crate::measure::products::Product;
     use crate::measure::read::{BySet, Reading};
     use crate::runs::Rate;
 
@@ -147,8 +152,8 @@ mod tests {
             bits_per_weight: 4.5,
             vector: rate(2e11),
             call_s: 1e-6,
-            resident: None,
-            resident_bytes: 0,
+            large: None,
+            small: None,
             matrix: rate(4e11),
         };
         Record {
@@ -161,7 +166,7 @@ mod tests {
     }
 
     fn model() -> Model {
-        let part = |weights: f64, head| Part { format: "w4".into(), weights, bytes: weights * 4.5 / 8.0, head };
+        let part = |weights: f64, head| Part { format: "w4".into(), weights, bytes: weights * 4.5 / 8.0, head, small: false };
         Model { parts: vec![part(1e8, false), part(1e7, true)], layers: 10.0, hidden: 500.0, width: 500.0, kv_bytes: 0.0 }
     }
 

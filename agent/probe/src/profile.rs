@@ -184,7 +184,7 @@ fn processor(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> Result<Proc
     );
     let bandwidth = c.measured(BytesPerSecond(bandwidth), "probe-read", &what);
     // The planner's roofline takes a format's arithmetic from its prefill rate; share and exponent are fitted for that.
-    let fit = overlap::fit(&record.points(|p| p.matrix.fast));
+    let fit = overlap::fit(&record.points(|p| p.large, |p| p.matrix.fast));
     let (share, exponent) = match &fit {
         Some(f) => {
             let what = format!(

@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::measure::arithmetic::Peak;
 use crate::measure::overhead::Overhead;
 use crate::measure::pressure::Pressure;
-use crate::measure::products::Product;
+use crate::measure::products::{Product, Resident};
 use crate::measure::read::Reading;
 use crate::measure::storage::Storage;
 use crate::surroundings::Surroundings;
@@ -28,8 +28,11 @@ pub struct Record {
     pub peaks: Vec<Peak>,
     pub products: Vec<Product>,
     pub overhead: Option<Overhead>,
-    /// How reading and arithmetic overlap in products with one token: arithmetic by each format's own rate in cache.
+    /// How reading and arithmetic overlap in products with one token: arithmetic by each format's own rate in cache. Of
+    /// large matrices.
     pub overlap: Option<Overlap>,
+    /// Of small ones.
+    pub overlap_small: Option<Overlap>,
     pub storage: Option<Storage>,
     pub pressure: Option<Pressure>,
     pub heat: Option<Heat>,
@@ -39,26 +42,28 @@ pub struct Record {
 }
 
 impl Record {
-    /// Products in memory against the rates of arithmetic and reading, for a fit of the roofline. `arithmetic` gives the
-    /// operations a second of a format's arithmetic alone.
+    /// Products in memory against the rates of arithmetic and reading, for a fit of the roofline. `set` picks the
+    /// matrices, `arithmetic` gives the operations a second of a format's arithmetic alone.
     #[must_use]
-    pub fn points(&self, arithmetic: impl Fn(&Product) -> f64) -> Vec<Point> {
+    pub fn points(&self, set: fn(&Product) -> Option<Resident>, arithmetic: fn(&Product) -> f64) -> Vec<Point> {
         let Some(reading) = &self.reading else { return Vec::new() };
         let point = |p: &Product| {
-            let (resident, bytes) = (p.resident?, p.resident_bytes as f64);
+            let set = set(p)?;
+            let bytes = set.bytes as f64;
             let weights = bytes * 8.0 / p.bits_per_weight;
             Some(Point {
                 arithmetic_s: 2.0 * weights / arithmetic(p),
                 reading_s: bytes / reading.at(bytes)?,
-                took_s: bytes / resident.fast,
+                took_s: bytes / set.rate.median,
             })
         };
         self.products.iter().filter_map(point).collect()
     }
 
-    /// Fits the overlap to what was measured.
+    /// Fits the overlaps to what was measured.
     pub fn fit_overlap(&mut self) {
-        self.overlap = overlap::fit(&self.points(|p| p.vector.fast));
+        self.overlap = overlap::fit(&self.points(|p| p.large, |p| p.vector.fast));
+        self.overlap_small = overlap::fit(&self.points(|p| p.small, |p| p.vector.fast));
     }
 
     /// s of a call that multiplies nothing: the median over the formats.

@@ -123,8 +123,8 @@ fn rounds(settings: &Settings, record: &mut Record, tell: &dyn Fn(&str), stop: &
     // A machine that does not say how much it has is taken for a small one.
     let available = if record.memory_available_bytes > 0 { record.memory_available_bytes as usize } else { 512 << 20 };
     let largest = (if quick { 512_usize } else { 1024 } << 20).min(available / 8) >> 20 << 20;
-    let (set_bytes, set_weights) = if quick { (128_usize << 20, 100_000_000) } else { (256 << 20, 300_000_000) };
-    let set_bytes = set_bytes.min(available / 48);
+    let (set_bytes, set_weights) = if quick { (96_usize << 20, 64_000_000) } else { (192 << 20, 200_000_000) };
+    let set_bytes = set_bytes.min(available / 96);
     let watch = Watch::start();
     tell("packing trial weights");
     let mut reader = match wants(Part::Read) {
@@ -178,7 +178,7 @@ fn heat(settings: &Settings, sensors: &mut Sensors, record: &mut Record, tell: &
     if !settings.parts.contains(&Part::Power) || stop() {
         return;
     }
-    if sensors.power().value().is_none() && !sensors.inventory().entries.iter().any(|e| gives_power(e)) {
+    if sensors.power().value().is_none() && !sensors.inventory().entries.iter().any(gives_power) {
         record.left_out.push(format!("power: {NO_POWER_SENSOR}"));
         return;
     }

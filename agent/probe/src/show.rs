@@ -2,6 +2,7 @@
 
 use crate::fit::Unfit;
 use crate::heat::Heat;
+use crate::measure::products::Resident;
 use crate::measure::storage::Way;
 use crate::record::Record;
 use crate::runs::Rate;
@@ -130,30 +131,38 @@ fn products(r: &Record, out: &mut String) {
     for p in &r.products {
         let peak = r.peaks.iter().find(|k| k.kernel == p.kernel).map(|k| k.rate.fast);
         let share = |x: Option<f64>| x.map_or_else(|| "–".into(), |x| format!("{} %", significant(x * 100.0)));
-        let reading = r.reading.as_ref().and_then(|x| x.at(p.resident_bytes as f64));
+        let resident = |set: Option<Resident>| match set {
+            Some(set) => {
+                let reading = r.reading.as_ref().and_then(|x| x.at(set.bytes as f64));
+                format!("{} {:>9}", significant(set.rate.median * 1e-9), share(reading.map(|rate| set.rate.median / rate)))
+            }
+            None => "–".into(),
+        };
         let _ = writeln!(
             out,
-            "  {:<11} {:>6.2} {:>16} {:>16} {:>12} {:>12} {:>9}  {}",
+            "  {:<11} {:>6.2} {:>14} {:>22} {:>22} {:>12} {:>9}  {}",
             p.format,
             p.bits_per_weight,
             significant(p.vector.fast * 1e-9),
-            p.resident.map_or_else(|| "–".into(), |x| significant(x.fast * 1e-9)),
-            share(p.resident.zip(reading).map(|(x, rate)| x.fast / rate)),
+            resident(p.large),
+            resident(p.small),
             significant(p.matrix.fast * 1e-9),
             // Floats have another peak.
             share(peak.filter(|_| p.format != "f16").map(|x| p.matrix.fast / x)),
             p.kernel
         );
     }
-    if let Some(o) = &r.overlap {
-        let _ = writeln!(
-            out,
-            "  roofline: exponent {:.2}, {:.0} % of reading; median error {:.1} % over {} formats",
-            o.exponent,
-            o.share * 100.0,
-            o.residual * 100.0,
-            o.points
-        );
+    for (what, overlap) in [("large", &r.overlap), ("small", &r.overlap_small)] {
+        if let Some(o) = overlap {
+            let _ = writeln!(
+                out,
+                "  roofline of {what} matrices: exponent {:.2}, {:.0} % of reading; median error {:.1} % over {} formats",
+                o.exponent,
+                o.share * 100.0,
+                o.residual * 100.0,
+                o.points
+            );
+        }
     }
 }
 

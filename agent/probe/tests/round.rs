@@ -7,7 +7,7 @@ use probe::heat::Heat;
 use probe::link::Link;
 use probe::measure::arithmetic::Peak;
 use probe::measure::overhead::Overhead;
-use probe::measure::products::Product;
+use probe::measure::products::{Product, Resident};
 use probe::measure::read::{BySet, ByThreads, Reading};
 use probe::measure::storage::{Storage, Way};
 use probe::profile::{Naming, of, slug};
@@ -22,7 +22,8 @@ fn rate(v: f64) -> Rate {
 pub(crate) fn example() -> Record {
     let product = |format: &str, bits: f64, vector: f64, matrix: f64| {
         let bytes = 64 << 20;
-        let reading_s = bytes as f64 / 20e9;
+        // Between the two sets' rates, on the logarithm of the size.
+        let reading_s = bytes as f64 / (150e9 + (20e9 - 150e9) * 64f64.ln() / 512f64.ln()) * 1.01;
         let alu_s = 2.0 * bytes as f64 * 8.0 / bits / vector;
         Product {
             format: format.into(),
@@ -30,8 +31,8 @@ pub(crate) fn example() -> Record {
             bits_per_weight: bits,
             vector: rate(vector),
             call_s: 2e-6,
-            resident: Some(rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt())),
-            resident_bytes: bytes,
+            large: Some(Resident { rate: rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
+            small: Some(Resident { rate: rate(0.7 * bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
             matrix: rate(matrix),
         }
     };

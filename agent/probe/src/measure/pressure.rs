@@ -207,7 +207,7 @@ mod tests {
         fn read(&self, path: &str) -> Result<String, Missing> {
             let (held, stalled) = *self.0.lock().expect("not poisoned");
             Ok(match path {
-                "/proc/meminfo" => format!("MemTotal: {} kB\nMemAvailable: {} kB\n", (4 << 30) / 1024, (FREE - held) / 1024),
+                "/proc/meminfo" => format!("MemTotal: {} kB\nMemAvailable: {} kB\n", (4_u64 << 30) / 1024, (FREE - held) / 1024),
                 "/proc/pressure/memory" => format!("some avg10=0.00 avg60=0.00 avg300=0.00 total={}\n", stalled * 1e6),
                 "/proc/vmstat" => "pgmajfault 5\npswpin 0\n".into(),
                 _ => return Err(Missing::Failed { what: path.into(), error: "not there".into() }),

@@ -40,18 +40,19 @@ impl Reading {
     }
 
     /// B/s of a set of so many bytes, straight between the measured ones over the logarithm of the size; the outermost
-    /// ones hold beyond.
+    /// ones hold beyond. Medians: how much of a set a shared cache keeps is a matter of luck, and the lucky runs are not
+    /// what a model will see.
     #[must_use]
     pub fn at(&self, bytes: f64) -> Option<f64> {
         let first = self.by_set.first()?;
         let next = self.by_set.iter().position(|s| s.bytes as f64 >= bytes);
-        let Some(next) = next else { return self.by_set.last().map(|s| s.rate.fast) };
+        let Some(next) = next else { return self.by_set.last().map(|s| s.rate.median) };
         if next == 0 {
-            return Some(first.rate.fast);
+            return Some(first.rate.median);
         }
         let (a, b) = (&self.by_set[next - 1], &self.by_set[next]);
         let share = (bytes / a.bytes as f64).ln() / (b.bytes as f64 / a.bytes as f64).ln();
-        Some(a.rate.fast + (b.rate.fast - a.rate.fast) * share)
+        Some(a.rate.median + (b.rate.median - a.rate.median) * share)
     }
 }
 
