@@ -3,7 +3,7 @@
 use probe::heat::{Done, Heat, IDLE, Load, MULTIPLYING, READING, Times, record};
 use probe::surroundings::Surroundings;
 use probe::{Record, show};
-use sensors::{Clock, Config, Listing, Sensors, Stamp};
+use sensors::{Clock, Config, Files, Listing, Sensors, Stamp};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,7 +86,11 @@ fn jetson(board: &Listing, watts: f64, celsius: f64) {
     board.set("/sys/class/hwmon/hwmon1/curr1_input", &format!("{milliamperes:.0}"));
     for zone in 0..12 {
         let path = format!("/sys/class/thermal/thermal_zone{zone}/temp");
-        board.set(&path, &format!("{:.0}", celsius * 1000.0 / 250.0 * 250.0));
+        // Zones that are switched off stay so.
+        if board.read(&path).is_ok() {
+            // Steps of a quarter kelvin.
+            board.set(&path, &format!("{:.0}", (celsius * 4.0).round() * 250.0));
+        }
     }
 }
 
@@ -109,7 +113,8 @@ fn laptop(board: &Listing, watts: f64, celsius: f64) {
             watts * 1e6
         ),
     );
-    board.set("/sys/class/hwmon/hwmon6/temp1_input", &format!("{:.0}", (celsius).round() * 1000.0));
+    // Steps of one kelvin.
+    board.set("/sys/class/thermal/thermal_zone0/temp", &format!("{:.0}", celsius.round() * 1000.0));
 }
 
 fn heat(board: &Board, times: Times) -> (Option<Heat>, Record) {
@@ -126,6 +131,9 @@ fn heat(board: &Board, times: Times) -> (Option<Heat>, Record) {
     // What this machine, not the board, says.
     surroundings.warnings.retain(|w| !w.starts_with("built"));
     surroundings.cores = 4;
+    if surroundings.processor == std::env::consts::ARCH {
+        surroundings.processor = "(this machine's)".into();
+    }
     (heat.clone(), Record { surroundings, heat, threads: 4, ..Record::default() })
 }
 
