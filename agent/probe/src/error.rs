@@ -17,4 +17,6 @@ pub enum ProbeError {
     Listen { address: String, why: String },
     #[error("the measurements do not make a profile: {0}")]
     Profile(String),
+    #[error("no probed profile: {0}")]
+    Read(String),
 }

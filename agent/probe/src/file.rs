@@ -49,7 +49,7 @@ pub fn record(file: &str, text: &str) -> Result<Record, ProbeError> {
     struct In {
         probe: Option<Record>,
     }
-    profiles::read_probed(file, text).map_err(|e| ProbeError::Profile(e.to_string()))?;
-    let read: In = profiles::yaml::parse(file, text, 0).map_err(|e| ProbeError::Profile(e.to_string()))?;
-    read.probe.ok_or_else(|| ProbeError::Profile(format!("{file}: no `probe`; `agent probe -o` writes one")))
+    profiles::read_probed(file, text).map_err(|e| ProbeError::Read(e.to_string()))?;
+    let read: In = profiles::yaml::parse(file, text, 0).map_err(|e| ProbeError::Read(e.to_string()))?;
+    read.probe.ok_or_else(|| ProbeError::Read(format!("{file}: no `probe`; `agent probe -o` writes one")))
 }

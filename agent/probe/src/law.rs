@@ -3,14 +3,15 @@
 //! A pass is its products, its attention, and what neither is:
 //!
 //! ```text
-//! one token:  Σ matrices roofline(2 weights / vector, bytes / reading) + 4 c width layers / attention + layers t_layer + t_pass
-//! a prompt:   Σ matrices roofline(2 weights n / matrix, bytes / reading) + 4 n (n/2) width layers / attention
+//! one token:  Σ matrices bytes / resident + c (4 width layers / attention + kv bytes / memory) + layers t_layer + t_pass
+//! a prompt:   Σ matrices roofline(2 weights n / matrix, bytes / memory) + 4 n (n/2) width layers / attention
 //!             + n hidden layers t_element + t_pass a batch
 //! ```
 //!
-//! `vector`, `matrix`, `reading`, `attention`, `t_layer`, `t_element`, `t_pass` are measured without the model.
+//! `resident` is the rate of a format's products of one token with weights in memory, of large or of small matrices;
+//! it, `matrix`, `memory`, `attention`, `t_layer`, `t_element` and `t_pass` are measured without the model.
 
-use crate::measure::products::{HUGE, Product, TOKENS};
+use crate::measure::products::{HUGE, TOKENS};
 use crate::record::Record;
 
 /// Matrices of one format in a model.
@@ -96,10 +97,9 @@ impl Record {
     /// One token after `context` others. `None` where the probe lacks a format of the model, or what all models need.
     #[must_use]
     pub fn decode(&self, model: &Model, context: f64) -> Option<Time> {
-        let (reading, overhead) = (self.reading.as_ref()?, self.overhead?);
-        let products = self.sum(model, |part, p| 2.0 * part.weights / p.vector.fast, 1.0)?;
-        let attention = 4.0 * context * model.width * model.layers / overhead.attention
-            + context * model.kv_bytes / reading.at(model.bytes())?;
+        let (memory, overhead) = (self.reading.as_ref()?.memory()?.median, self.overhead?);
+        let products = self.vector(model)?;
+        let attention = context * (4.0 * model.width * model.layers / overhead.attention + model.kv_bytes / memory);
         let layer = overhead.layer_s + overhead.calls_per_layer as f64 * self.call_s();
         Some(Time { products, attention, overhead: model.layers * layer + overhead.pass_s + self.call_s() })
     }
@@ -109,27 +109,37 @@ impl Record {
     pub fn prefill(&self, model: &Model, tokens: f64) -> Option<Time> {
         let overhead = self.overhead?;
         let batches = (tokens / TOKENS as f64).ceil().max(1.0);
-        let alu = |part: &Part, p: &Product| match part.head {
-            true => 2.0 * part.weights / p.vector.fast,
-            false => 2.0 * part.weights * tokens / p.matrix.fast,
+        // The head scores the last token alone.
+        let head = Model { parts: model.parts.iter().filter(|p| p.head).cloned().collect(), ..model.clone() };
+        let body = |part: &Part| {
+            let alu_s = 2.0 * part.weights * tokens / self.product(&part.format)?.matrix.fast;
+            self.roofline(part, alu_s, batches)
         };
-        let products = self.sum(model, alu, batches)?;
+        let bodies: Option<f64> = model.parts.iter().filter(|p| !p.head).map(body).sum();
+        let products = bodies? + self.vector(&head)?;
         let attention = 2.0 * tokens * tokens * model.width * model.layers / overhead.attention;
         let elements = tokens * model.hidden * model.layers * overhead.element_s;
         Some(Time { products, attention, overhead: elements + batches * overhead.pass_s })
     }
 
-    /// Sum of the parts' rooflines. The body is read once a batch, the head once.
-    fn sum(&self, model: &Model, alu_s: impl Fn(&Part, &Product) -> f64, batches: f64) -> Option<f64> {
-        // All matrices are read round and round: the rate is that of a set of their size.
-        let reading = self.reading.as_ref()?.at(model.bytes())?;
+    /// s of one token's products with matrices in memory: what such products took, of large and of small matrices, format by
+    /// format; where a set was not made, the roofline.
+    fn vector(&self, model: &Model) -> Option<f64> {
         let time = |part: &Part| {
-            let overlap = if part.small { self.overlap_small.or(self.overlap) } else { self.overlap }?;
-            let times = if part.head { 1.0 } else { batches };
-            let memory_s = times * part.bytes / (reading * overlap.share);
-            Some(roofline(alu_s(part, self.product(&part.format)?), memory_s, overlap.exponent))
+            let p = self.product(&part.format)?;
+            match if part.small { p.small.or(p.large) } else { p.large } {
+                Some(set) => Some(part.bytes / set.rate.median),
+                None => self.roofline(part, 2.0 * part.weights / p.vector.fast, 1.0),
+            }
         };
         model.parts.iter().map(time).sum()
+    }
+
+    /// s of arithmetic and of so many readings of a part, overlapping as products with one token do.
+    fn roofline(&self, part: &Part, alu_s: f64, times: f64) -> Option<f64> {
+        let overlap = if part.small { self.overlap_small.or(self.overlap) } else { self.overlap }?;
+        let rate = self.reading.as_ref()?.memory()?.median * overlap.share;
+        Some(roofline(alu_s, times * part.bytes / rate, overlap.exponent))
     }
 }
 
@@ -138,6 +148,7 @@ mod tests {
     use super::*;
     use crate::fit::overlap::Overlap;
     use crate::measure::overhead::Overhead;
+    use crate::measure::products::{Product, Resident};
     use crate::measure::read::{BySet, Reading};
     use crate::runs::Rate;
 
@@ -181,6 +192,17 @@ mod tests {
         assert!((p.products - (0.256 + 5.625e-4)).abs() < 1e-5, "{p:?}");
         assert!((p.attention - 2.0 * 512.0 * 512.0 * 5000.0 / 1e11).abs() < 1e-12);
         assert!((p.overhead - (512.0 * 5000.0 * 1e-9 + 2e-4)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sets_in_memory_speak_for_themselves() {
+        let mut r = record();
+        r.products[0].large = Some(Resident { rate: rate(8e9), bytes: 1 << 26 });
+        r.products[0].small = Some(Resident { rate: rate(5e9), bytes: 1 << 26 });
+        let mut m = model();
+        m.parts[1].small = true;
+        let d = r.decode(&m, 0.0).expect("all there");
+        assert!((d.products - (56.25e6 / 8e9 + 5.625e6 / 5e9)).abs() < 1e-9, "{d:?}");
     }
 
     #[test]

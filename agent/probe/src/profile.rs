@@ -192,7 +192,7 @@ fn processor(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> Result<Proc
                 f.points,
                 f.residual * 100.0
             );
-            let share = c.fitted(Ratio(f.share), "probe-overlap", &what);
+            let share = c.fitted(Ratio(f.share.min(1.0)), "probe-overlap", &what);
             (share, c.fitted(f.exponent, "probe-overlap", &what))
         }
         None => (

@@ -46,14 +46,15 @@ impl Record {
     /// matrices, `arithmetic` gives the operations a second of a format's arithmetic alone.
     #[must_use]
     pub fn points(&self, set: fn(&Product) -> Option<Resident>, arithmetic: fn(&Product) -> f64) -> Vec<Point> {
-        let Some(reading) = &self.reading else { return Vec::new() };
+        // Sets are larger than what a core keeps for itself, and what a shared cache keeps of them is luck: memory counts.
+        let Some(memory) = self.reading.as_ref().and_then(|r| r.memory()) else { return Vec::new() };
         let point = |p: &Product| {
             let set = set(p)?;
             let bytes = set.bytes as f64;
             let weights = bytes * 8.0 / p.bits_per_weight;
             Some(Point {
                 arithmetic_s: 2.0 * weights / arithmetic(p),
-                reading_s: bytes / reading.at(bytes)?,
+                reading_s: bytes / memory.median,
                 took_s: bytes / set.rate.median,
             })
         };
@@ -88,8 +89,8 @@ impl Record {
     #[must_use]
     pub fn cache_seen(&self) -> Option<f64> {
         let reading = self.reading.as_ref()?;
-        let memory = reading.memory()?.fast;
-        let fast = reading.by_set.iter().rev().find(|s| s.rate.fast > 1.25 * memory)?;
-        Some(fast.bytes as f64)
+        let memory = reading.memory()?.median;
+        let faster = reading.by_set.iter().rev().find(|s| s.rate.median > 1.25 * memory)?;
+        Some(faster.bytes as f64)
     }
 }

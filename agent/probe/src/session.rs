@@ -126,7 +126,9 @@ fn rounds(settings: &Settings, record: &mut Record, tell: &dyn Fn(&str), stop: &
     let (set_bytes, set_weights) = if quick { (96_usize << 20, 64_000_000) } else { (192 << 20, 200_000_000) };
     let set_bytes = set_bytes.min(available / 96);
     let watch = Watch::start();
-    tell("packing trial weights");
+    if wants(Part::Products) || wants(Part::Overhead) {
+        tell("packing trial weights");
+    }
     let mut reader = match wants(Part::Read) {
         true => Some(Reader::new(Arc::clone(pool), largest.max(1 << 20)).ok_or(ProbeError::Memory { bytes: largest })?),
         false => None,

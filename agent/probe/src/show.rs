@@ -125,16 +125,16 @@ fn products(r: &Record, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "products\n  {:<11} {:>6} {:>16} {:>16} {:>12} {:>12} {:>9}  kernel",
-        "format", "bits", "in cache Gop/s", "in memory GB/s", "of reading", "prompt Gop/s", "of peak"
+        "products; of one token with weights in memory in large and in small matrices, medians\n  {:<11} {:>6} {:>14} {:>22} {:>22} {:>12} {:>9}  kernel",
+        "format", "bits", "in cache Gop/s", "large GB/s, of mem.", "small GB/s, of mem.", "prompt Gop/s", "of peak"
     );
     for p in &r.products {
         let peak = r.peaks.iter().find(|k| k.kernel == p.kernel).map(|k| k.rate.fast);
         let share = |x: Option<f64>| x.map_or_else(|| "–".into(), |x| format!("{} %", significant(x * 100.0)));
         let resident = |set: Option<Resident>| match set {
             Some(set) => {
-                let reading = r.reading.as_ref().and_then(|x| x.at(set.bytes as f64));
-                format!("{} {:>9}", significant(set.rate.median * 1e-9), share(reading.map(|rate| set.rate.median / rate)))
+                let memory = r.reading.as_ref().and_then(|x| x.memory()).map(|m| m.median);
+                format!("{} {:>9}", significant(set.rate.median * 1e-9), share(memory.map(|rate| set.rate.median / rate)))
             }
             None => "–".into(),
         };

@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Probe) -> Outcome {
     if let Some(id) = args.like.as_ref().filter(|id| ::probe::prior::device(id).is_none()) {
         return Err(Failure::help(
             format!("the catalogue has no device `{id}` with a CPU"),
-            "devices are listed by `planner schema`, and in profiles/catalogue/devices",
+            "name one of profiles/catalogue/devices that has a CPU, or leave --like out",
         ));
     }
     interrupt::catch();

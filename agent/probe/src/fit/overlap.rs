@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Beyond this the roofline is the larger of the two times within half a per cent.
 pub const MOST: f64 = 16.0;
 
+/// Caches may serve weights faster than memory, by this much at most.
+const SHARE_MOST: f64 = 3.0;
+
 /// One product: what arithmetic alone and reading alone would take, and what it took, s.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
@@ -20,7 +23,7 @@ pub struct Point {
 pub struct Overlap {
     /// `p`, 1 to [`MOST`].
     pub exponent: f64,
-    /// Share of the read rate, 0..1.
+    /// Share of the read rate; above 1 where a cache kept weights.
     pub share: f64,
     /// Median of the relative errors of the points' times.
     pub residual: f64,
@@ -46,7 +49,7 @@ pub fn fit(points: &[Point]) -> Option<Overlap> {
         points.iter().map(|p| (time(p, exponent, share) / p.took_s).ln().abs()).collect()
     };
     let sum = |exponent: f64, share: f64| errors(exponent, share).iter().sum::<f64>();
-    let share_of = |exponent: f64| least(0.2, 1.0, 40, |share| sum(exponent, share));
+    let share_of = |exponent: f64| least(0.2, SHARE_MOST, 40, |share| sum(exponent, share));
     let exponent = least(1.0, MOST, 60, |p| sum(p, share_of(p)));
     let share = share_of(exponent);
     let residual = crate::runs::median(&errors(exponent, share))?.exp() - 1.0;

@@ -38,22 +38,6 @@ impl Reading {
     pub fn memory(&self) -> Option<Rate> {
         self.by_set.last().map(|s| s.rate)
     }
-
-    /// B/s of a set of so many bytes, straight between the measured ones over the logarithm of the size; the outermost
-    /// ones hold beyond. Medians: how much of a set a shared cache keeps is a matter of luck, and the lucky runs are not
-    /// what a model will see.
-    #[must_use]
-    pub fn at(&self, bytes: f64) -> Option<f64> {
-        let first = self.by_set.first()?;
-        let next = self.by_set.iter().position(|s| s.bytes as f64 >= bytes);
-        let Some(next) = next else { return self.by_set.last().map(|s| s.rate.median) };
-        if next == 0 {
-            return Some(first.rate.median);
-        }
-        let (a, b) = (&self.by_set[next - 1], &self.by_set[next]);
-        let share = (bytes / a.bytes as f64).ln() / (b.bytes as f64 / a.bytes as f64).ln();
-        Some(a.rate.median + (b.rate.median - a.rate.median) * share)
-    }
 }
 
 /// Measures round by round.
@@ -118,15 +102,5 @@ mod tests {
         assert_eq!(sets, [16, 32, 64, 100]);
         assert_eq!(reading.by_threads.iter().map(|t| t.threads).collect::<Vec<_>>(), [1, 2]);
         assert!(reading.by_set.iter().all(|s| s.rate.runs >= SAMPLES && s.rate.fast > 1e6));
-    }
-
-    #[test]
-    fn between_two_sets_the_rate_is_between() {
-        let rate = |v: f64| Rate::of(&[v]).expect("one run");
-        let by_set = vec![BySet { bytes: 1 << 20, rate: rate(40.0) }, BySet { bytes: 4 << 20, rate: rate(20.0) }];
-        let reading = Reading { by_threads: Vec::new(), by_set };
-        let at = |mib: f64| reading.at(mib * 1_048_576.0).expect("two sets");
-        assert!((at(2.0) - 30.0).abs() < 1e-9 && (at(0.1) - 40.0).abs() < 1e-9 && (at(100.0) - 20.0).abs() < 1e-9);
-        assert_eq!(Reading::default().at(1.0), None);
     }
 }
