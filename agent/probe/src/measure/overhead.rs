@@ -2,7 +2,7 @@
 //! alone are run again. The difference is norms, rotations, cache, attention, activation functions, residuals: what
 //! no rate of reading or multiplying tells.
 
-use crate::runs::quantile;
+use crate::runs::median;
 use engine::model::{Chunk, Input, Shape, Want};
 use engine::{EngineError, Options, Precision, Sequence, Stage, Workspace};
 use kernels::{Format, Matrix, Pool, Scratch, limits, matmul};
@@ -89,7 +89,7 @@ impl Overheads {
             let mut sequence = model.stage.sequence(16)?;
             let prompt: Vec<u32> = (0..PROMPTS[1] as u32).map(|i| i * 37 % 32_000).collect();
             model.stage.prefill(&mut sequence, &prompt[..CONTEXT], work)?;
-            for i in 0..8 {
+            for i in 0..16 {
                 // In turns, so that both see the same neighbours.
                 let step = decode(&model.stage, &mut sequence, work)?;
                 let products = products(&model.stage, 1, scratch);
@@ -99,7 +99,7 @@ impl Overheads {
                 }
             }
             for (which, tokens) in PROMPTS.into_iter().enumerate() {
-                for _ in 0..2 {
+                for _ in 0..3 {
                     let mut sequence = model.stage.sequence(16)?;
                     let took = timed(&model.stage, || model.stage.prefill(&mut sequence, &prompt[..tokens], work).map(drop))?;
                     model.prompts[which].push(took);
@@ -113,9 +113,11 @@ impl Overheads {
     /// What the rounds say; `None` before the first.
     #[must_use]
     pub fn done(self) -> Option<Overhead> {
-        // The time that a tenth of the passes keeps: as with rates, others only add.
-        let quiet = |times: &[f64]| quantile(times, 0.1);
-        let beside = |all: &[f64], products: &[f64]| Some((quiet(all)? - quiet(products)?).max(0.0));
+        // Each pass less the products that ran right after it: both saw the same neighbours.
+        let beside = |all: &[f64], products: &[f64]| {
+            let differences: Vec<f64> = all.iter().zip(products).map(|(a, p)| a - p).collect();
+            Some(median(&differences)?.max(0.0))
+        };
         let (few, many) = (self.models.first()?, self.models.last()?);
         let more = (LAYERS[1] - LAYERS[0]) as f64;
         let (a, b) = (beside(&few.decode, &few.decode_products)?, beside(&many.decode, &many.decode_products)?);
