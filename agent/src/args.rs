@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Bench(crate::bench::Bench),
     /// Measure quality: perplexity and task accuracy
     Eval(crate::eval::Eval),
+    /// Measure this device and write its profile, which the planner reads; or answer others' link probes
+    Probe(Box<crate::probe::Probe>),
     /// Say what this machine has, which kernels run, and which command mends what is missing
     Doctor(crate::doctor::Doctor),
     /// Print a completion script for a shell
@@ -172,7 +174,7 @@ fn kv(text: &str) -> Result<u8, String> {
     }
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 1..=1024) => Ok(n),
         _ => Err("write 1 to 1024, or leave it out for all cores".into()),

@@ -2,22 +2,26 @@
 //! machine allows: its read bandwidth and its integer peak, measured in the same run.
 
 mod limits;
+mod predict;
 mod row;
+mod table;
 
-use crate::args::{Format, Machine, Precisions, precisions};
+use crate::args::{Machine, Precisions, precisions};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::{self, Running};
 use crate::load::Model;
 use crate::power::Meter;
 use crate::print::{percent, print, short};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use engine::bench::{Plan, Profiles, bench, profile};
 use engine::model::Line;
 use engine::model::Shape;
 use engine::{Options, Precision, Stage};
 use limits::Limits;
+use predict::Predictor;
 use row::Row;
 use serde::Serialize;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -47,8 +51,24 @@ pub(crate) struct Bench {
     profile: bool,
     #[command(flatten)]
     machine: Machine,
+    /// Profile that `agent probe -o` wrote on this machine: its predictions stand beside what is measured
+    #[arg(long, value_name = "PROFILE")]
+    probe: Option<PathBuf>,
+    /// Name of this device in a table [default: that of --probe, or of the machine]
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for a terminal
+    Human,
+    /// One JSON document, stable
+    Json,
+    /// Rows that `planner validate --measurements` reads
+    Csv,
 }
 
 /// What is measured.
@@ -102,6 +122,10 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     if !stored && list.contains(&Precision::Stored) {
         return Err(Failure::help("random weights have no stored precision", "--precision w4"));
     }
+    let predictor = match &args.probe {
+        Some(path) => Some(Predictor::open(path, args.machine.pool().threads())?),
+        None => None,
+    };
     interrupt::catch();
     let running = Running::begin();
     let mut rows = Vec::new();
@@ -111,7 +135,8 @@ pub(crate) fn run(args: &Bench) -> Outcome {
             break;
         }
         let stage = subject.stage(&args.machine, precision)?;
-        let row = measure(args, &name, &stage)?;
+        let mut row = measure(args, &name, &stage)?;
+        row.predicted = predictor.as_ref().map(|p| p.predict(&stage, &row));
         if args.format == Format::Human {
             print(&human(&row, rows.is_empty()));
         }
@@ -119,10 +144,24 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     }
     match (args.format, &rows[..]) {
         (Format::Human, _) => {}
+        (Format::Csv, _) => {
+            print(&table::table(&rows, &about(args, predictor.as_ref()))?);
+        }
         (Format::Json, [one]) => crate::print::json(one)?,
         (Format::Json, several) => crate::print::json(&Results { results: several })?,
     }
     Ok(if running.interrupted() { Exit::Interrupted } else { Exit::Done })
+}
+
+/// What a table says of this machine.
+fn about(args: &Bench, predictor: Option<&Predictor>) -> table::About {
+    let host = || ::probe::profile::slug(&rustix::system::uname().nodename().to_string_lossy());
+    table::About {
+        device_id: args.device.clone().or_else(|| predictor.map(|p| p.device.clone())).unwrap_or_else(host),
+        device: crate::power::open(&[]).board().model.clone(),
+        command: format!("agent {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
+        date: crate::clock::today(),
+    }
 }
 
 /// Limits first and last, prompt and decoding between them, each with its own energy.
@@ -191,6 +230,14 @@ fn human(row: &Row, first: bool) -> String {
     );
     if let Some(profiles) = &row.profile {
         operations(profiles, &mut text);
+    }
+    if let Some(p) = row.predicted {
+        let one = |rate: Option<f64>, error: Option<f64>| match (rate, error) {
+            (Some(rate), Some(error)) => format!("{} ({:+.0} %)", short(rate), error * 100.0),
+            _ => "–".into(),
+        };
+        let (prefill, decode) = (one(p.prefill_tok_s, p.prefill_error), one(p.decode_tok_s, p.decode_error));
+        text += &format!("{:<11} {:>6} {:>9}  {prefill:>24} {:>8}  {decode:>24}\n", "  predicted", "", "", "");
     }
     if let Some(joules) = row.decode_j_per_token {
         text += &format!(

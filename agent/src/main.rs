@@ -19,6 +19,7 @@ mod interrupt;
 mod load;
 mod power;
 mod print;
+mod probe;
 mod pull;
 mod registry;
 mod spread;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Chat(a) => chat::run(&a),
         Command::Bench(a) => bench::run(&a),
         Command::Eval(a) => eval::run(&a),
+        Command::Probe(a) => probe::run(&a),
         Command::Doctor(a) => doctor::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

@@ -46,7 +46,7 @@ pub(crate) struct Joules {
 const NO_SENSOR: &str = "no power sensor";
 
 impl Joules {
-    fn none() -> Self {
+    pub(crate) fn none() -> Self {
         let why = Some(NO_SENSOR.into());
         Self { joules: None, error_j: None, watts: None, quality: "unknown".into(), scope: None, sensor: None, why }
     }

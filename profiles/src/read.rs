@@ -1,11 +1,14 @@
-//! A user's own profile file: `sources:` (optional) and one `device:` or `model:`, every fault with its place.
+//! A user's own profile file: `sources:` (optional) and one `device:` (with `links:` where an agent measured some) or
+//! `model:`, every fault with its place.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::path::{Path as FilePath, PathBuf};
 
 use crate::catalogue::sources::{Sources, expand};
 use crate::check::{self, Problem};
 use crate::device::DeviceProfile;
+use crate::link::LinkProfile;
 use crate::model::ModelProfile;
 use crate::places::Places;
 use crate::walk::Walk;
@@ -30,15 +33,39 @@ fn list(faults: &[Fault]) -> String {
 /// # Errors
 /// The first fault of the YAML, or all faults of the values.
 pub fn read_device(file: &str, text: &str) -> Result<DeviceProfile, ReadError> {
+    read_probed(file, text).map(|probed| probed.device)
+}
+
+/// What `agent probe` writes: a device, and the links that it measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probed {
+    pub device: DeviceProfile,
+    /// Empty where none was measured, and in a file that a person wrote.
+    pub links: Vec<LinkProfile>,
+}
+
+/// Reads and checks a device profile and the links beside it; what the agent keeps under `probe` is its own.
+///
+/// # Errors
+/// The first fault of the YAML, or all faults of the values.
+pub fn read_probed(file: &str, text: &str) -> Result<Probed, ReadError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct DeviceFile {
         #[serde(default)]
         sources: Sources,
         device: DeviceProfile,
+        #[serde(default)]
+        links: Vec<LinkProfile>,
+        #[serde(default, rename = "probe")]
+        _probe: IgnoredAny,
     }
-    let DeviceFile { sources, device } = yaml::parse(file, text, 0).map_err(|f| ReadError::Faults(vec![f]))?;
-    finish(file, text, "device", &sources, device, check::device)
+    let DeviceFile { sources, device, links, .. } = yaml::parse(file, text, 0).map_err(|f| ReadError::Faults(vec![f]))?;
+    let device = finish(file, text, "device", &sources, device, check::device)?;
+    let links = links.into_iter().enumerate();
+    let links =
+        links.map(|(i, l)| finish(file, text, &format!("links[{i}]"), &sources, l, check::link)).collect::<Result<_, _>>()?;
+    Ok(Probed { device, links })
 }
 
 /// Reads and checks a model profile; `file` is its name in faults.

@@ -88,6 +88,62 @@ pub fn read_bandwidth_of(pool: &Pool, bytes: usize, passes: usize) -> Option<f64
     (time > Duration::ZERO).then(|| window as f64 / time.as_secs_f64())
 }
 
+/// Memory that is read again and again, for rates by working set: every page is touched once, when it is made.
+#[derive(Debug)]
+pub struct Sheet(Buffer);
+
+/// What one sample of [`Sheet::rates`] reads at least, bytes: some milliseconds of memory, more of a cache.
+const SAMPLE: usize = 32 << 20;
+/// What [`read`] takes at once with the widest registers.
+const GRAIN: usize = 512;
+
+impl Sheet {
+    /// `None` when the memory cannot be had.
+    pub fn new(bytes: usize) -> Option<Self> {
+        let mut buffer = Buffer::zeroed(bytes.next_multiple_of(GRAIN))?;
+        for page in buffer.bytes_mut().chunks_mut(4096) {
+            page[0] = 1;
+        }
+        Some(Self(buffer))
+    }
+
+    /// Bytes of it.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Bytes per second, sample by sample, that the pool's threads together read from the first `set` bytes, each
+    /// from its own part, round and round after one round that does not count. Nothing for a set that is larger than
+    /// the sheet, or too small to share.
+    pub fn rates(&self, pool: &Pool, set: usize, samples: usize) -> Vec<f64> {
+        let part = set / pool.threads() / GRAIN * GRAIN;
+        if part == 0 || set > self.0.len() {
+            return Vec::new();
+        }
+        let start = Start(self.0.as_ptr());
+        let kernel = Kernel::available().last().copied().unwrap_or(Kernel::Scalar);
+        // A large set is read window by window, a small one several times over.
+        let window = part.min(SAMPLE / pool.threads() / GRAIN * GRAIN);
+        let (windows, loops) = (part / window, (SAMPLE / pool.threads()).div_ceil(window));
+        let once = |w: usize, loops: usize| {
+            time(pool, || {
+                pool.run(&|thread| {
+                    let from = thread * part + w * window;
+                    (0..loops).for_each(|_| read(kernel, start, from..from + window));
+                });
+            })
+        };
+        (0..windows).for_each(|w| {
+            once(w, 1);
+        });
+        let rate = |i: usize| {
+            let took = once(i % windows, loops).as_secs_f64();
+            (took > 0.0).then(|| (window * loops * pool.threads()) as f64 / took)
+        };
+        (0..samples).filter_map(rate).collect()
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Start(*const u8);
 // SAFETY: the buffer behind it is only read.
@@ -222,6 +278,20 @@ pub(crate) unsafe fn peak_with<L: Lanes>(rounds: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sheets_are_read_by_set() {
+        let sheet = Sheet::new(1 << 20).unwrap();
+        for threads in [1, 2] {
+            let pool = Pool::new(threads, crate::Wait::Park);
+            for set in [16 << 10, 1 << 20] {
+                let rates = sheet.rates(&pool, set, 3);
+                assert!(rates.len() == 3 && rates.iter().all(|r| *r > 1e7 && *r < 1e14), "{rates:?}");
+            }
+            assert!(sheet.rates(&pool, (1 << 20) + 512, 1).is_empty(), "more than there is");
+            assert!(sheet.rates(&pool, 511, 1).is_empty(), "less than a grain");
+        }
+    }
 
     #[test]
     fn limits_are_rates() {

@@ -1,6 +1,7 @@
 //! One measured precision, as it is printed. Names stay; new ones may be added.
 
 use super::limits::{Limits, kernel};
+use super::predict::Predicted;
 use crate::power::Joules;
 use crate::spread::Spread;
 use engine::Stage;
@@ -53,6 +54,9 @@ pub(crate) struct Row {
     /// Mean power of the phase times its time a token; nothing where power is not measured.
     pub(crate) prefill_j_per_token: Option<f64>,
     pub(crate) decode_j_per_token: Option<f64>,
+    /// What the machine's own probe says, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) predicted: Option<Predicted>,
     /// Built with checks that cost speed.
     pub(crate) debug_build: bool,
     /// Time by operation, where it was asked for.
@@ -115,6 +119,7 @@ impl Row {
             decode_j_per_token: each(&decode_energy, decode),
             prefill_energy,
             decode_energy,
+            predicted: None,
             debug_build: cfg!(debug_assertions),
             profile: None,
         }

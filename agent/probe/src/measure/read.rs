@@ -1,0 +1,106 @@
+//! Read bandwidth by threads and by working set: where the curve steps down, a cache ends.
+
+use crate::runs::Rate;
+use kernels::limits::Sheet;
+use kernels::{Pool, Wait};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Smallest working set, bytes.
+const SMALLEST: usize = 16 << 10;
+/// Samples of one set in one round.
+const SAMPLES: usize = 4;
+
+/// What was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Of the largest set, by number of threads, ascending, B/s.
+    pub by_threads: Vec<ByThreads>,
+    /// On the threads that the profile is about, by set, ascending, B/s.
+    pub by_set: Vec<BySet>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ByThreads {
+    pub threads: usize,
+    pub rate: Rate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BySet {
+    pub bytes: usize,
+    pub rate: Rate,
+}
+
+impl Reading {
+    /// Of the largest set: memory, not cache, B/s.
+    #[must_use]
+    pub fn memory(&self) -> Option<Rate> {
+        self.by_set.last().map(|s| s.rate)
+    }
+}
+
+/// Measures round by round.
+#[derive(Debug)]
+pub struct Reader {
+    sheet: Sheet,
+    pool: Arc<Pool>,
+    others: Vec<Pool>,
+    by_threads: Vec<Vec<f64>>,
+    sets: Vec<usize>,
+    by_set: Vec<Vec<f64>>,
+}
+
+impl Reader {
+    /// For sets up to `largest` bytes on `pool`; `None` where that memory cannot be had.
+    #[must_use]
+    pub fn new(pool: Arc<Pool>, largest: usize) -> Option<Self> {
+        let sheet = Sheet::new(largest)?;
+        let all = pool.threads();
+        // 1, 2, 4, … and the pool's own.
+        let counts = (0..).map(|i| 1_usize << i).take_while(|n| *n < all);
+        let others: Vec<Pool> = counts.map(|n| Pool::new(n, Wait::default())).collect();
+        let doubled = (0..).map(|i| SMALLEST << i).take_while(|s| *s < largest);
+        let sets: Vec<usize> = doubled.chain([largest]).collect();
+        Some(Self { by_threads: vec![Vec::new(); others.len()], by_set: vec![Vec::new(); sets.len()], sheet, pool, others, sets })
+    }
+
+    /// One round over all.
+    pub fn round(&mut self) {
+        for (pool, rates) in self.others.iter().zip(&mut self.by_threads) {
+            rates.extend(self.sheet.rates(pool, self.sheet.bytes(), 2 * SAMPLES));
+        }
+        for (set, rates) in self.sets.iter().zip(&mut self.by_set) {
+            let samples = if *set == self.sheet.bytes() { 2 * SAMPLES } else { SAMPLES };
+            rates.extend(self.sheet.rates(&self.pool, *set, samples));
+        }
+    }
+
+    /// What the rounds say.
+    #[must_use]
+    pub fn done(self) -> Reading {
+        let by_set: Vec<BySet> =
+            self.sets.iter().zip(&self.by_set).filter_map(|(b, r)| Some(BySet { bytes: *b, rate: Rate::of(r)? })).collect();
+        let own = by_set.last().map(|s| ByThreads { threads: self.pool.threads(), rate: s.rate });
+        let others = self.others.iter().zip(&self.by_threads);
+        let by_threads = others.filter_map(|(p, r)| Some(ByThreads { threads: p.threads(), rate: Rate::of(r)? })).chain(own);
+        Reading { by_threads: by_threads.collect(), by_set }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_and_sets_are_read() {
+        let mut reader = Reader::new(Arc::new(Pool::new(2, Wait::Park)), 100 << 10).expect("100 KiB are there");
+        reader.round();
+        reader.round();
+        let reading = reader.done();
+        let sets: Vec<usize> = reading.by_set.iter().map(|s| s.bytes >> 10).collect();
+        assert_eq!(sets, [16, 32, 64, 100]);
+        assert_eq!(reading.by_threads.iter().map(|t| t.threads).collect::<Vec<_>>(), [1, 2]);
+        assert!(reading.by_set.iter().all(|s| s.rate.runs >= SAMPLES && s.rate.fast > 1e6));
+    }
+}
