@@ -186,7 +186,11 @@ impl Controller {
     }
 
     fn issue(&mut self, plan: &Plan, settles: Vec<PlanId>, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
-        let terms = Terms { issued_ms: now.wall_ms, expires_ms: now.wall_ms.saturating_add(self.policy.life_ms), settles };
+        // A planner whose clock was ahead once must not lock the fleet out for that long.
+        let floors = self.agents.values().map(|(s, _)| s.time_floor_ms);
+        let before = self.plans.values().map(|l| l.order().issued_ms);
+        let issued_ms = floors.chain(before).fold(now.wall_ms, u64::max);
+        let terms = Terms { issued_ms, expires_ms: issued_ms.saturating_add(self.policy.life_ms), settles };
         let bytes = envelope::seal(plan, &terms, &[&*self.signer])?;
         let signed = envelope::open(&bytes, &Keyring::new([self.signer.public()]))?;
         let layout = Arc::new(Layout::of(Arc::new(signed))?);

@@ -68,6 +68,10 @@ pub struct Status {
     /// Why it is not further, in words.
     #[serde(default)]
     pub note: Option<String>,
+    /// Latest issue time of a plan that it accepted: a new plan must not be issued before, whatever the
+    /// planner's clock says.
+    #[serde(default)]
+    pub time_floor_ms: u64,
     /// Schemas of orders that this agent reads.
     #[serde(default)]
     pub reads: Vec<String>,

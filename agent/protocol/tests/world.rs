@@ -133,6 +133,7 @@ pub(crate) fn status(agent: &str) -> Status {
         cramped: None,
         share: 0.5,
         note: Some("waits for pi-2".into()),
+        time_floor_ms: 1_790_000_000_000,
         reads: vec![SCHEMA.into(), schema::COMMAND.into()],
     }
 }

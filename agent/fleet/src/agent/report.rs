@@ -38,7 +38,8 @@ impl Agent {
             cramped: self.cramped(),
             share: self.governor.share(),
             note: self.note.clone(),
-            reads: Vec::new(),
+            time_floor_ms: l.time_floor_ms,
+            reads: [protocol::SCHEMA, schema::ENVELOPE, schema::COMMAND].map(str::to_owned).to_vec(),
         }
     }
 
