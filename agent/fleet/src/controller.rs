@@ -33,8 +33,8 @@ pub enum Action {
     Store { write: u64, ops: Vec<Op> },
     /// Put the plan where every agent finds it, and tell them.
     Publish(Arc<Layout>),
-    /// Ask an agent for its newest plan; the answer is [`Event::Found`].
-    Ask(Name),
+    /// Ask an agent for a plan, or for its newest; the answer is [`Event::Found`].
+    Ask { agent: Name, plan: Option<PlanId> },
 }
 
 /// Why a plan is not applied.
@@ -182,7 +182,15 @@ impl Controller {
         if given != newest.map(|n| n.id) || plan.generation != newest.map_or(1, |n| n.generation + 1) {
             return Err(ApplyError::NotParent { given, newest });
         }
-        self.issue(plan, Vec::new(), now, out)
+        self.issue(plan, self.branches(newest), now, out)
+    }
+
+    /// Other plans of a generation that agents hold: branches of a fork.
+    fn branches(&self, of: Option<PlanRef>) -> Vec<PlanId> {
+        let Some(of) = of else { return Vec::new() };
+        let held = self.agents.values().filter_map(|(s, _)| s.newest);
+        let other = held.filter(|n| n.generation == of.generation && n.id != of.id).map(|n| n.id);
+        other.collect::<BTreeSet<_>>().into_iter().take(SETTLED).collect()
     }
 
     fn issue(&mut self, plan: &Plan, settles: Vec<PlanId>, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
@@ -233,8 +241,12 @@ impl Controller {
             }
             Event::Found(layout) => {
                 let newer = self.ledger.current.is_none_or(|d| layout.plan().generation > d.generation);
-                if newer && self.writing.is_none() && layout.order().fleet == self.ledger.fleet {
+                if self.writing.is_some() || layout.order().fleet != self.ledger.fleet {
+                } else if newer {
                     self.put(layout, out)?;
+                } else if self.best().is_some_and(|(g, _)| g == layout.plan()) && self.ledger.last_good != Some(layout.plan()) {
+                    let next = Ledger { last_good: Some(layout.plan()), ..self.ledger.clone() };
+                    self.write(next, Some(layout), out)?;
                 }
             }
             Event::Stored { write, ok } => {
@@ -261,55 +273,90 @@ impl Controller {
         }
         self.publish_ms = now.mono_ms + self.jitter.around(self.policy.publish_ms);
         let desired = self.ledger.current;
-        let ahead = |s: &Status| s.newest.filter(|n| desired.is_none_or(|d| n.generation > d.generation)).map(|_| s.agent.clone());
-        if let Some(agent) = self.agents.values().find_map(|(s, _)| ahead(s)) {
-            if self.ask.due(now.mono_ms) {
-                self.ask.failed(now.mono_ms, (1_000, 10_000), &mut self.jitter);
-                out.push(Action::Ask(agent));
-            }
+        let ahead = |s: &Status| s.newest.filter(|n| desired.is_none_or(|d| n.generation > d.generation));
+        let holds = |s: &Status| ahead(s).is_some_and(|n| !s.condemned.contains(&n.id));
+        if let Some(agent) = self.agents.values().find(|(s, _)| holds(s)).map(|(s, _)| s.agent.clone()) {
+            self.request(agent, None, now, out);
             return Ok(());
         }
-        self.ask.reset();
+        if let Some(failed) = self.agents.values().filter_map(|(s, _)| ahead(s)).max() {
+            // Another planner's plan, which failed before this one got it.
+            return self.restore(failed, now, out);
+        }
         let Some(layout) = self.desired().cloned() else { return Ok(()) };
         let plan = layout.plan();
+        if layout.order().expires_ms < now.wall_ms.saturating_add(self.policy.life_ms / 2) {
+            // The same plan with a later expiry, so that a device which was off for long still takes it.
+            let settles = layout.order().settles.clone();
+            return self.issue(&layout.signed.plan, settles, now, out);
+        }
         if self.agents.values().any(|(s, _)| s.newest.is_none_or(|n| n.generation < plan.generation)) {
             out.push(Action::Publish(Arc::clone(&layout)));
         }
-        let others: BTreeSet<PlanId> = self
-            .agents
-            .values()
-            .filter_map(|(s, _)| s.newest.filter(|n| n.generation == plan.generation && n.id != plan.id).map(|n| n.id))
-            .take(SETTLED)
-            .collect();
+        let others = self.branches(Some(plan));
         let failed = self.agents.values().any(|(s, _)| s.condemned.contains(&plan.id));
-        if others.is_empty() && !failed {
+        // An agent on another branch than the parent refuses the child, and takes a grandchild.
+        let order = layout.order();
+        let astray = |n: PlanRef| {
+            n.generation + 1 == plan.generation && Some(n.id) != order.parent && !order.settles.contains(&n.id)
+        };
+        let stranded = self.agents.values().any(|(s, _)| s.newest.is_some_and(astray));
+        if others.is_empty() && !failed && !stranded {
             self.trouble = None;
+            self.ask.reset();
             return self.proved(&layout, out);
         }
-        let since = match self.trouble {
+        if failed && others.is_empty() {
+            return self.restore(plan, now, out);
+        }
+        let waited = now.mono_ms.saturating_sub(self.since(plan, now)) >= self.policy.settle_ms;
+        if others.is_empty() || waited || others.iter().all(|o| *o < plan.id) {
+            let again = follow(&layout.signed.plan, plan)?;
+            self.issue(&again, others, now, out)?;
+        }
+        Ok(())
+    }
+
+    /// Since when a plan has been in trouble.
+    fn since(&mut self, plan: PlanRef, now: Now) -> u64 {
+        match self.trouble {
             Some((id, since)) if id == plan.id => since,
             _ => {
                 self.trouble = Some((plan.id, now.mono_ms));
                 now.mono_ms
             }
-        };
-        let waited = now.mono_ms.saturating_sub(since) >= self.policy.settle_ms;
-        if !others.is_empty() {
-            if waited || others.iter().all(|o| *o < plan.id) {
-                let again = follow(&layout.signed.plan, plan)?;
-                self.issue(&again, others.into_iter().collect(), now, out)?;
-            }
+        }
+    }
+
+    /// Asks an agent for a plan, more rarely each time.
+    fn request(&mut self, agent: Name, plan: Option<PlanId>, now: Now, out: &mut Vec<Action>) {
+        if self.ask.due(now.mono_ms) {
+            self.ask.failed(now.mono_ms, (1_000, 10_000), &mut self.jitter);
+            out.push(Action::Ask { agent, plan });
+        }
+    }
+
+    /// Issues the last good content once more, under a new generation, after a plan that failed.
+    fn restore(&mut self, failed: PlanRef, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
+        let mine = self.ledger.last_good;
+        if let Some((good, agent)) = self.best().filter(|(g, _)| mine.is_none_or(|m| m.generation < g.generation)) {
+            self.request(agent, Some(good.id), now, out);
             return Ok(());
         }
-        // A failed plan: the last good content once more, under a new generation.
-        let good = self.ledger.last_good.and_then(|g| self.plans.get(&g.id)).cloned();
-        if let Some(good) = good
-            && now.mono_ms > since
+        // One look later, so that whoever has given it up has said so.
+        if let Some(good) = mine.and_then(|g| self.plans.get(&g.id)).cloned()
+            && now.mono_ms > self.since(failed, now)
         {
-            let again = follow(&good.signed.plan, plan)?;
+            let again = follow(&good.signed.plan, failed)?;
             self.issue(&again, Vec::new(), now, out)?;
         }
         Ok(())
+    }
+
+    /// The latest plan that an agent calls good, and that agent.
+    fn best(&self) -> Option<(PlanRef, Name)> {
+        let good = |(s, _): &(Arc<Status>, u64)| Some((s.last_good?, s.agent.clone()));
+        self.agents.values().filter_map(good).max_by_key(|(g, _)| *g)
     }
 
     /// Remembers the desired plan as good once all of its devices call it so.

@@ -30,7 +30,7 @@ impl Pipeline {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     pub throttle_c: f64,
-    /// Number of its group.
+    /// Number of its neighbourhood.
     group: Option<usize>,
 }
 
@@ -40,6 +40,7 @@ pub struct Layout {
     pub signed: Arc<SignedPlan>,
     pub pipelines: Vec<Pipeline>,
     pub devices: BTreeMap<Name, Device>,
+    users: BTreeSet<Name>,
     groups: Vec<BTreeSet<Name>>,
 }
 
@@ -110,7 +111,8 @@ impl Layout {
                 }
             }
         }
-        Ok(Self { signed, pipelines, devices, groups })
+        let users = groups.iter().flatten().cloned().collect();
+        Ok(Self { signed, pipelines, devices, users, groups })
     }
 
     #[must_use]
@@ -133,9 +135,22 @@ impl Layout {
         self.pipelines.iter().filter(move |p| p.has(device))
     }
 
-    /// The other devices that share a pipeline with this one, or with one that does, and so on: these
-    /// keep or give up a plan together.
+    /// Whether a device has a stage.
+    #[must_use]
+    pub fn uses(&self, device: &Name) -> bool {
+        self.users.contains(device)
+    }
+
+    /// The other devices that have a stage: these keep or give up the plan together.
+    ///
+    /// All of them, not only those connected by pipelines: after a failure all must be back on the same
+    /// plan, whose pipelines may run across what is apart in this one.
     pub fn others<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.users.iter().filter(move |n| *n != device)
+    }
+
+    /// The other devices that share a pipeline with this one, or with one that does, and so on.
+    pub fn neighbours<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Name> {
         let group = self.devices.get(device).and_then(|d| d.group).and_then(|g| self.groups.get(g));
         group.into_iter().flatten().filter(move |n| *n != device)
     }

@@ -1,12 +1,12 @@
 //! Whether a plan is kept: three failures condemn it, a healthy probation proves it, and it is good when
-//! every device that shares a pipeline, however far, has proved it.
+//! every device that has a stage has proved it.
 //!
 //! A device that has proved a plan does not condemn it any more, and none calls it good before all have
-//! proved it: so of "good here" and "given up there" only one can happen in a group.
+//! proved it: so of "good here" and "given up there" only one can happen in a fleet.
 
 use super::Agent;
 use crate::rules::{Now, flawed};
-use protocol::{PlanId, PlanRef};
+use protocol::{Name, PlanId, PlanRef};
 
 /// How a plan went in one window of the shell (10 s, say).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,16 +61,17 @@ impl Agent {
     /// Whether failures of a plan still count against it.
     pub(super) fn on_trial(&self, plan: PlanRef) -> bool {
         let l = &self.ledger;
-        l.last_good != Some(plan) && l.proved != Some(plan) && !l.condemned.contains(&plan.id)
+        let votes = self.plans.get(&plan.id).is_some_and(|p| p.uses(&self.me));
+        votes && l.last_good != Some(plan) && l.proved != Some(plan) && !l.condemned.contains(&plan.id)
     }
 
-    /// A plan that a device of its group has given up.
+    /// A plan that another of its devices has given up.
     pub(super) fn contagion(&self) -> Option<(PlanRef, String)> {
         let l = &self.ledger;
         let plans = [l.pending, l.current].into_iter().flatten();
         plans.filter(|p| l.last_good != Some(*p) && !l.condemned.contains(&p.id)).find_map(|p| {
             let layout = self.plans.get(&p.id)?;
-            let gave_up = |n: &&protocol::Name| self.peers.get(*n).is_some_and(|peer| peer.status.condemned.contains(&p.id));
+            let gave_up = |n: &&Name| self.peers.get(*n).is_some_and(|peer| peer.status.condemned.contains(&p.id));
             layout.others(&self.me).find(gave_up).map(|n| (p, format!("given up by {n}")))
         })
     }
@@ -82,17 +83,19 @@ impl Agent {
         (healthy && self.on_trial(current)).then_some(current)
     }
 
-    /// The proved plan, if all of its group have proved it or one calls it good.
+    /// The proved plan (or the current one, where it has no stage here), if all of its devices have proved it
+    /// or one calls it good.
     pub(super) fn commits(&self) -> Option<PlanRef> {
         let l = &self.ledger;
-        let proved = l.proved.filter(|p| l.last_good != Some(*p) && !l.condemned.contains(&p.id))?;
+        let follows = |p: &PlanRef| self.plans.get(&p.id).is_some_and(|l| !l.uses(&self.me));
+        let proved = l.current.filter(follows).or(l.proved).filter(|p| l.last_good != Some(*p) && !l.condemned.contains(&p.id))?;
         if l.last_good.is_some_and(|g| g.generation > proved.generation) {
             return None;
         }
         let layout = self.plans.get(&proved.id)?;
-        let says = |n: &protocol::Name| self.peers.get(n).map(|p| &p.status);
-        let good = |n: &protocol::Name| says(n).is_some_and(|s| s.last_good == Some(proved));
-        let agrees = |n: &protocol::Name| good(n) || says(n).is_some_and(|s| s.proved == Some(proved.id));
+        let says = |n: &Name| self.peers.get(n).map(|p| &p.status);
+        let good = |n: &Name| says(n).is_some_and(|s| s.last_good == Some(proved));
+        let agrees = |n: &Name| good(n) || says(n).is_some_and(|s| s.proved == Some(proved.id));
         let all = layout.others(&self.me).all(agrees) || layout.others(&self.me).any(good);
         (all || flawed!(self.rules, CommitAlone)).then_some(proved)
     }

@@ -447,8 +447,11 @@ fn condemn(ledger: &mut Ledger, plan: PlanRef, why: String, now: Now) {
 impl std::fmt::Debug for Agent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let l = &self.ledger;
-        write!(f, "{}: newest {:?} current {:?} pending {:?} good {:?}", self.me, l.newest, l.current, l.pending, l.last_good)?;
-        write!(f, " proved {:?} condemned {:?} admitted {:?} slots", l.proved, l.condemned, self.admitted)?;
+        let short = |p: Option<PlanRef>| p.map_or_else(|| "-".to_owned(), |p| format!("{}:{:?}", p.generation, p.id));
+        let [newest, current, pending] = [l.newest, l.current, l.pending].map(short);
+        let [good, proved, admitted] = [l.last_good, l.proved, self.admitted.0].map(short);
+        write!(f, "{}: newest {newest} current {current} pending {pending} good {good} proved {proved}", self.me)?;
+        write!(f, " strikes {} condemned {:?} admitted {admitted} x{} slots", l.strikes, l.condemned, self.admitted.1.len())?;
         self.slots.iter().try_for_each(|(id, s)| write!(f, " {id:?}={:?}", s.step))
     }
 }

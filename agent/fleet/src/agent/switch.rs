@@ -79,7 +79,7 @@ impl Agent {
         if !waits && !self.serves(new) {
             return;
         }
-        for other in next.others(&self.me).chain(layout.others(&self.me)) {
+        for other in next.neighbours(&self.me).chain(layout.neighbours(&self.me)) {
             if self.silent(other, now) {
                 continue;
             }

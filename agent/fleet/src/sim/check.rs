@@ -125,8 +125,9 @@ impl Checker {
         }
         let count = seen.switches.entry(new.id).or_default();
         *count += 1;
-        if *count > 2 {
-            return Err(format!("switched to {new} for the third time"));
+        // Once by itself, and once after each plan that failed.
+        if *count as usize > 1 + seen.condemned.len() {
+            return Err(format!("switched to {new} {count} times, with {} failed plans", seen.condemned.len()));
         }
         match before {
             Some(old) if new.generation < old.generation && !seen.condemned.contains(&old.id) => {
@@ -143,7 +144,7 @@ impl Checker {
         }
     }
 
-    /// Of a group that shares pipelines, some may not keep what others gave up.
+    /// Counts plans that are called good.
     fn votes(&mut self, node: usize, ledger: &Ledger) -> Judged {
         if ledger.last_good != self.seen[node].good && ledger.last_good.is_some() {
             self.commits += 1;
@@ -167,12 +168,12 @@ impl Checker {
         if let Some(good) = me.good
             && let Some(other) = whose(good.id, changed).into_iter().find(|o| self.seen[*o].condemned.contains(&good.id))
         {
-            return Err(format!("calls {good} good, which node {other} of its group has given up"));
+            return Err(format!("calls {good} good, which node {other} has given up"));
         }
         for id in &me.condemned {
             let keeps = |o: &usize| self.seen[*o].good.is_some_and(|g| g.id == *id);
             if let Some(other) = whose(*id, changed).into_iter().find(keeps) {
-                return Err(format!("gave {id:?} up, which node {other} of its group calls good"));
+                return Err(format!("gave {id:?} up, which node {other} calls good"));
             }
         }
         Ok(())

@@ -41,6 +41,8 @@ pub(super) struct Node {
     /// What the time of day is off by.
     pub(super) off_ms: i64,
     pub(super) tick_at: u64,
+    /// Last state in the trace.
+    pub(super) shown: String,
 }
 
 impl Node {
@@ -57,6 +59,7 @@ impl Node {
             started_ms: 0,
             off_ms: 0,
             tick_at: u64::MAX,
+            shown: String::new(),
         }
     }
 
@@ -82,7 +85,8 @@ pub(super) enum Msg {
     Status(Arc<Status>),
     /// An envelope, by number.
     Plan(usize),
-    Ask,
+    /// For a plan, or the newest.
+    Ask(Option<PlanId>),
     Hop(Hop),
 }
 

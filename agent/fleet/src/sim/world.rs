@@ -27,8 +27,8 @@ const SAMPLE_MS: u64 = 2_000;
 const REQUEST_MS: u64 = 1_000;
 const LOOK_MS: u64 = 1_000;
 /// The fleet must have been at rest this long, and then this long without a write.
-const REST_MS: u64 = 3_000;
-const QUIET_MS: u64 = 12_000;
+const REST_MS: u64 = 9_000;
+const QUIET_MS: u64 = 8_000;
 
 /// How hard it blows; each seed has its own mix.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) struct World {
     net: Net,
     pub(super) storm: Storm,
     envelopes: Vec<Envelope>,
-    numbers: BTreeMap<PlanId, usize>,
+    numbers: BTreeMap<(PlanId, u64), usize>,
     layouts: BTreeMap<PlanId, Arc<Layout>>,
     ill: BTreeMap<u64, (Ill, Name)>,
     signer: Arc<Signer>,
@@ -223,11 +223,7 @@ impl World {
             let name = self.nodes.get(node).map_or("-", |n| n.name.as_str());
             let text = match ev {
                 Ev::Tick | Ev::Look | Ev::Sample | Ev::Request => return,
-                Ev::Deliver { msg: Msg::Hop(_) | Msg::Ask, .. } => return,
-                Ev::Deliver { from, msg: Msg::Status(s) } => format!(
-                    "hears {}: {:?} newest {:?} active {:?} ready {:?} proved {:?} condemned {:?} cramped {:?}",
-                    self.nodes[*from].name, s.phase, s.newest, s.active, s.ready, s.proved, s.condemned, s.cramped
-                ),
+                Ev::Deliver { msg: Msg::Hop(_) | Msg::Ask(_) | Msg::Status(_), .. } => return,
                 other => format!("{other:?}"),
             };
             self.trace.push(format!("{at:>7} {name} {text}"));
@@ -316,13 +312,17 @@ impl World {
                     self.tell(to, Event::Offer(Arc::clone(&layout)), controller::Event::Found(layout));
                 }
             }
-            Msg::Ask => {
+            Msg::Ask(which) => {
                 let plan = match &self.nodes[to].core {
-                    Core::Agent(a) => a.newest_plan().cloned(),
+                    Core::Agent(a) => which.map_or_else(|| a.newest_plan(), |id| a.plan(id)).cloned(),
                     Core::Controller(c) => c.desired().cloned(),
                     Core::Down => None,
                 };
                 if let Some(plan) = plan {
+                    if self.nodes[to].controls {
+                        // Stored, then crashed before it was published: issued all the same.
+                        self.issued(&plan);
+                    }
                     let number = self.number(&plan);
                     self.send(to, from, Msg::Plan(number));
                 }
@@ -348,7 +348,7 @@ impl World {
     }
 
     fn number(&mut self, layout: &Arc<Layout>) -> usize {
-        let id = layout.plan().id;
+        let id = (layout.plan().id, layout.order().issued_ms);
         if let Some(n) = self.numbers.get(&id) {
             return *n;
         }
@@ -371,8 +371,21 @@ impl World {
         }
         let Core::Agent(agent) = &self.nodes[node].core else { return };
         let judged = self.checker.agent(node, agent);
+        if self.options.trace {
+            self.shown(node);
+        }
         self.judge(node, judged);
         self.wake(node);
+    }
+
+    /// A line for a state that differs from the last.
+    fn shown(&mut self, node: usize) {
+        let Some(agent) = self.nodes[node].agent() else { return };
+        let state = format!("{agent:?}");
+        if self.nodes[node].shown != state {
+            self.trace.push(format!("{:>7}   {state}", self.now));
+            self.nodes[node].shown = state;
+        }
     }
 
     fn wake(&mut self, node: usize) {
@@ -399,12 +412,12 @@ impl World {
             }
             Action::Ask(Whom::Planner) => {
                 for to in self.agents..self.nodes.len() {
-                    self.send(node, to, Msg::Ask);
+                    self.send(node, to, Msg::Ask(None));
                 }
             }
             Action::Ask(Whom::Agent(name)) => {
                 if let Some(&to) = self.names.get(&name) {
-                    self.send(node, to, Msg::Ask);
+                    self.send(node, to, Msg::Ask(None));
                 }
             }
             Action::Start { job, plan, what } => {
@@ -462,22 +475,27 @@ impl World {
         match action {
             controller::Action::Store { write, ops } => self.store(node, write, ops),
             controller::Action::Publish(layout) => {
-                let plan = layout.plan();
-                if self.checker.genuine.insert(plan.id, Arc::clone(&layout)).is_none() {
-                    self.counts.plans += 1;
-                    let fork = self.checker.genuine.values().filter(|l| l.plan().generation == plan.generation).count() > 1;
-                    self.counts.forks += u64::from(fork);
-                }
+                self.issued(&layout);
                 let number = self.number(&layout);
                 for to in 0..self.agents {
                     self.send(node, to, Msg::Plan(number));
                 }
             }
-            controller::Action::Ask(name) => {
-                if let Some(&to) = self.names.get(&name) {
-                    self.send(node, to, Msg::Ask);
+            controller::Action::Ask { agent, plan } => {
+                if let Some(&to) = self.names.get(&agent) {
+                    self.send(node, to, Msg::Ask(plan));
                 }
             }
+        }
+    }
+
+    /// A controller has given a plan out.
+    fn issued(&mut self, layout: &Arc<Layout>) {
+        let plan = layout.plan();
+        if self.checker.genuine.insert(plan.id, Arc::clone(layout)).is_none() {
+            self.counts.plans += 1;
+            let fork = self.checker.genuine.values().filter(|l| l.plan().generation == plan.generation).count() > 1;
+            self.counts.forks += u64::from(fork);
         }
     }
 
@@ -776,14 +794,16 @@ impl World {
         let newest = agents.iter().filter_map(|(_, a)| a.ledger().newest).max();
         for (i, node) in self.nodes.iter().enumerate().skip(self.agents) {
             match &node.core {
-                Core::Controller(c) if c.desired().map(|d| d.plan()) == newest => {
-                    let good = c.ledger().last_good;
+                Core::Controller(c) => {
+                    let good = agents.iter().filter_map(|(_, a)| a.ledger().last_good).max();
                     let failed = newest.is_some_and(|n| agents.iter().any(|(_, a)| a.ledger().condemned.contains(&n.id)));
                     if failed && good.is_some() {
                         return Some((i, format!("{newest:?} failed and {good:?} was good")));
                     }
+                    if !failed && c.desired().map(|d| d.plan()) != newest {
+                        return Some((i, format!("{c:?}, the agents {newest:?}")));
+                    }
                 }
-                Core::Controller(c) => return Some((i, format!("{c:?}, the agents {newest:?}"))),
                 _ => return Some((i, "a controller is down".into())),
             }
         }
@@ -800,7 +820,9 @@ impl World {
             };
             let given_up = layout.others(name).chain([name]).any(gave_up);
             let at_rest = if given_up {
-                l.condemned.contains(&newest.id) && l.pending.is_none() && l.current == l.last_good
+                // Where no plan was ever good, who had not switched yet stays where it is.
+                let back = l.current == l.last_good || (l.last_good.is_none() && l.current.is_none_or(|c| c < newest));
+                l.condemned.contains(&newest.id) && l.pending.is_none() && back
             } else {
                 let entered = layout.entered_at(name).count();
                 let open = agent.admitted().1.len();
