@@ -285,8 +285,10 @@ impl Controller {
         }
         let Some(layout) = self.desired().cloned() else { return Ok(()) };
         let plan = layout.plan();
-        if layout.order().expires_ms < now.wall_ms.saturating_add(self.policy.life_ms / 2) {
-            // The same plan with a later expiry, so that a device which was off for long still takes it.
+        let latest = self.agents.values().map(|(s, _)| s.time_floor_ms).fold(now.wall_ms, u64::max);
+        if layout.order().expires_ms < latest.saturating_add(self.policy.life_ms / 2) {
+            // The same plan with a later expiry, so that a device takes it which was off for long, or which
+            // once took a plan of a planner whose clock was ahead.
             let settles = layout.order().settles.clone();
             return self.issue(&layout.signed.plan, settles, now, out);
         }
@@ -347,6 +349,12 @@ impl Controller {
         if let Some(good) = mine.and_then(|g| self.plans.get(&g.id)).cloned()
             && now.mono_ms > self.since(failed, now)
         {
+            // What has failed under its new generation as well is not issued a third time: the agents are
+            // back on the old one, and a person or the optimiser must say what next.
+            let same = self.plans.get(&failed.id).map(|f| same_content(&f.signed.plan, &good.signed.plan));
+            if same == Some(true) {
+                return Ok(());
+            }
             let again = follow(&good.signed.plan, failed)?;
             self.issue(&again, Vec::new(), now, out)?;
         }
@@ -370,6 +378,12 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// Whether two plans differ in nothing but their place in the fleet's order.
+fn same_content(a: &Plan, b: &Plan) -> bool {
+    let placed = Plan { id: b.id.clone(), parent: b.parent.clone(), generation: b.generation, ..a.clone() };
+    placed == *b
 }
 
 /// A plan's content as the successor of another plan.

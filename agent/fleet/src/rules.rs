@@ -74,6 +74,8 @@ impl Default for Rules {
 pub enum Flaw {
     /// The ledger is renamed into place without having been synced.
     NoFsync,
+    /// A start believes what it reads without having synced it.
+    NoSettle,
     /// The plan's file is written after the ledger that names it.
     LedgerFirst,
     /// An older generation is taken like a newer one.

@@ -22,6 +22,11 @@ fn a_ledger_without_fsync_is_found() {
 }
 
 #[test]
+fn a_start_that_believes_too_soon_is_found() {
+    found(Flaw::NoSettle, "");
+}
+
+#[test]
 fn a_ledger_before_its_plan_is_found() {
     found(Flaw::LedgerFirst, "file is not whole");
 }
@@ -48,7 +53,7 @@ fn a_stage_that_computes_with_another_plan_is_found() {
 
 #[test]
 fn requests_before_the_ledger_are_found() {
-    found(Flaw::AdmitFirst, "again");
+    found(Flaw::AdmitFirst, "before the ledger says so");
 }
 
 #[test]

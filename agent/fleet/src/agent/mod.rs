@@ -389,6 +389,7 @@ impl Agent {
             self.stored.remove(&id);
         }
         self.ledger = done.next;
+        self.note = None;
         self.changed = true;
     }
 
@@ -452,6 +453,7 @@ impl std::fmt::Debug for Agent {
         let [good, proved, admitted] = [l.last_good, l.proved, self.admitted.0].map(short);
         write!(f, "{}: newest {newest} current {current} pending {pending} good {good} proved {proved}", self.me)?;
         write!(f, " strikes {} condemned {:?} admitted {admitted} x{} slots", l.strikes, l.condemned, self.admitted.1.len())?;
-        self.slots.iter().try_for_each(|(id, s)| write!(f, " {id:?}={:?}", s.step))
+        self.slots.iter().try_for_each(|(id, s)| write!(f, " {id:?}={:?}", s.step))?;
+        self.note.iter().try_for_each(|n| write!(f, " ({n})"))
     }
 }

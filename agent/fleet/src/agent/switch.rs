@@ -36,14 +36,16 @@ impl Agent {
         layout.through(&self.me).all(served).then_some(pending)
     }
 
-    /// Whether every service that starts here today and elsewhere tomorrow has started there.
+    /// Whether every service that starts here today and elsewhere tomorrow can start there.
+    ///
+    /// It is not waited for that it has: two entries that hand a service to each other would wait for ever.
     fn handed_over(&self, next: &Layout, now: Now) -> bool {
         let Some(current) = self.ledger.current.filter(|c| !self.ledger.condemned.contains(&c.id)) else { return true };
         let Some(layout) = self.plans.get(&current.id) else { return true };
         layout.entered_at(&self.me).all(|old| {
-            let mut heirs = next.pipelines.iter().filter(|p| p.service == old.service).map(Pipeline::entry).peekable();
+            let mut heirs = next.pipelines.iter().filter(|p| p.service == old.service).peekable();
             let none = heirs.peek().is_none();
-            none || heirs.any(|e| *e == self.me || self.fresh(e, now).is_some_and(|s| s.active == Some(next.plan())))
+            none || heirs.any(|p| *p.entry() == self.me || self.complete(p, next.plan().id, now))
         })
     }
 

@@ -22,7 +22,6 @@ struct Seen {
     sequence: Option<u64>,
     newest: Option<PlanRef>,
     current: Option<PlanRef>,
-    admitted: Option<PlanRef>,
     good: Option<PlanRef>,
     condemned: BTreeSet<PlanId>,
     /// Highest ledger that the disk said is safe.
@@ -181,7 +180,7 @@ impl Checker {
 
     /// New requests go somewhere else from now on.
     pub(super) fn admits(
-        &mut self,
+        &self,
         node: usize,
         plan: Option<PlanRef>,
         open: &[Open],
@@ -199,15 +198,9 @@ impl Checker {
                 return Err(format!("opens a pipeline of {plan} whose stage {stage} never had it"));
             }
         }
-        let seen = &mut self.seen[node];
-        if let Some(old) = seen.admitted
-            && plan.generation < old.generation
-            && !seen.condemned.contains(&old.id)
-        {
-            return Err(format!("requests went to {old}, and go to {plan} again"));
-        }
-        if !open.is_empty() {
-            seen.admitted = Some(plan);
+        let current = self.seen[node].current;
+        if !open.is_empty() && current != Some(plan) {
+            return Err(format!("requests go to {plan} before the ledger says so, which has {current:?}"));
         }
         Ok(())
     }

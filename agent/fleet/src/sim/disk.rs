@@ -91,6 +91,16 @@ impl SimDisk {
         *self = Self { inodes, safe: names.clone(), names, journal: Vec::new() };
     }
 
+    /// What a start does before it believes what it reads: a process may have died between a rename and
+    /// the sync of its folder, and then the power goes.
+    pub fn settle(&mut self) {
+        for i in self.names.values() {
+            self.inodes[*i].synced = true;
+        }
+        self.safe = self.names.clone();
+        self.journal.clear();
+    }
+
     /// What a start finds.
     #[must_use]
     pub fn contents(&self) -> Contents {

@@ -33,6 +33,8 @@ pub(super) struct Node {
     pub(super) disk: SimDisk,
     /// Syncs of this disk may be lies.
     pub(super) lies: bool,
+    /// One was; what it cost shows in some later crash.
+    pub(super) lied: bool,
     pub(super) engine: Engine,
     pub(super) store: VecDeque<Transaction>,
     /// Events of an earlier life do not count.
@@ -53,6 +55,7 @@ impl Node {
             core: Core::Down,
             disk: SimDisk::default(),
             lies: false,
+            lied: false,
             engine: Engine::default(),
             store: VecDeque::new(),
             life: 0,

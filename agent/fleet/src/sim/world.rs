@@ -366,15 +366,14 @@ impl World {
         let mut out = Vec::new();
         let Core::Agent(agent) = &mut self.nodes[node].core else { return };
         agent.handle(event, now, &mut out);
-        for action in out {
-            self.act(node, action);
-        }
-        let Core::Agent(agent) = &self.nodes[node].core else { return };
         let judged = self.checker.agent(node, agent);
         if self.options.trace {
             self.shown(node);
         }
         self.judge(node, judged);
+        for action in out {
+            self.act(node, action);
+        }
         self.wake(node);
     }
 
@@ -525,6 +524,7 @@ impl World {
         }
         let lie = self.nodes[node].lies && self.rng.random_bool(0.3);
         self.counts.lies += u64::from(lie);
+        self.nodes[node].lied |= lie;
         self.nodes[node].disk.run(&op, lie);
         if let Some(front) = self.nodes[node].store.front_mut() {
             front.done += 1;
@@ -533,7 +533,7 @@ impl World {
             self.counts.torn += 1;
             return self.crash(node);
         }
-        if self.options.crash_everywhere && !self.nodes[node].controls && !self.checker.forgetful && !self.nodes[node].lies {
+        if self.options.crash_everywhere && !self.nodes[node].controls && !self.nodes[node].lied {
             self.crash_a_copy(node);
         }
         if last {
@@ -616,6 +616,9 @@ impl World {
             return;
         }
         self.nodes[node].started_ms = self.now;
+        if !self.rules.has(Flaw::NoSettle) {
+            self.nodes[node].disk.settle();
+        }
         let contents = self.nodes[node].disk.contents();
         if self.nodes[node].controls {
             let identity = Identity { fleet: self.fleet(), agent: self.nodes[node].name.clone() };
@@ -626,7 +629,7 @@ impl World {
         } else {
             let agent = self.begin(node, &contents);
             self.counts.starts += 1;
-            if self.nodes[node].lies {
+            if self.nodes[node].lied {
                 self.checker.forget(node);
             } else {
                 let found = contents.ledger().0;
@@ -797,10 +800,14 @@ impl World {
                 Core::Controller(c) => {
                     let good = agents.iter().filter_map(|(_, a)| a.ledger().last_good).max();
                     let failed = newest.is_some_and(|n| agents.iter().any(|(_, a)| a.ledger().condemned.contains(&n.id)));
-                    if failed && good.is_some() {
+                    let content = |p: protocol::PlanRef| self.layouts.get(&p.id).map(|l| l.signed.plan.seed);
+                    let again = good.and_then(content).is_some() && good.and_then(content) == newest.and_then(content);
+                    if failed && good.is_some() && !again {
                         return Some((i, format!("{newest:?} failed and {good:?} was good")));
                     }
-                    if !failed && c.desired().map(|d| d.plan()) != newest {
+                    let desired = c.desired().map(|d| d.plan());
+                    let fork = desired.is_some_and(|d| newest.is_some_and(|n| n.generation <= d.generation)) && desired != newest;
+                    if (!failed && desired != newest) || fork {
                         return Some((i, format!("{c:?}, the agents {newest:?}")));
                     }
                 }

@@ -63,22 +63,28 @@ impl Disk {
         act(&path).map_err(|source| DiskError { path, doing, source })
     }
 
-    /// Reads what is there. Files of other names are left alone; what cannot be read counts as absent,
+    /// Reads what is there, and makes it durable before it is believed: the process that wrote it may have
+    /// died between a rename and the sync of the folder, and a power cut would then bring back what was
+    /// there before. Files of other names are left alone; what cannot be read or synced counts as absent,
     /// since an agent must start from what is left.
     ///
     /// # Errors
-    /// When the folder itself cannot be listed.
+    /// When the folder itself cannot be listed or synced.
     pub fn read(&self) -> Result<Contents, DiskError> {
         let wrong = |source| DiskError { path: self.folder.clone(), doing: "listing the folder", source };
         let mut contents = Contents::default();
         for entry in fs::read_dir(&self.folder).map_err(wrong)?.flatten() {
             let Some(file) = entry.file_name().to_str().and_then(|n| n.parse::<File>().ok()) else { continue };
             let mut bytes = Vec::new();
-            let read = fs::File::open(entry.path()).and_then(|f| f.take(FILE_BYTES + 1).read_to_end(&mut bytes));
+            let read = fs::OpenOptions::new().read(true).write(true).open(entry.path()).and_then(|f| {
+                f.sync_all()?;
+                f.take(FILE_BYTES + 1).read_to_end(&mut bytes)
+            });
             if read.is_ok() {
                 contents.add(file, bytes.into());
             }
         }
+        self.run(&Op::SyncFolder)?;
         Ok(contents)
     }
 }
