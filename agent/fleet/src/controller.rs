@@ -24,17 +24,26 @@ pub enum Event {
     Peer(Arc<Status>),
     /// A plan that an agent held, its signature checked.
     Found(Arc<Layout>),
-    Stored { write: u64, ok: bool },
+    Stored {
+        write: u64,
+        ok: bool,
+    },
 }
 
 /// What its shell shall do.
 #[derive(Clone, Debug)]
 pub enum Action {
-    Store { write: u64, ops: Vec<Op> },
+    Store {
+        write: u64,
+        ops: Vec<Op>,
+    },
     /// Put the plan where every agent finds it, and tell them.
     Publish(Arc<Layout>),
     /// Ask an agent for a plan, or for its newest; the answer is [`Event::Found`].
-    Ask { agent: Name, plan: Option<PlanId> },
+    Ask {
+        agent: Name,
+        plan: Option<PlanId>,
+    },
 }
 
 /// Why a plan is not applied.
@@ -235,7 +244,8 @@ impl Controller {
             Event::Tick => {}
             Event::Peer(status) => {
                 let known = self.agents.get(&status.agent);
-                if known.is_none_or(|(k, _)| status.is_after(k)) {
+                let silent = |seen: u64| now.mono_ms.saturating_sub(seen) >= self.rules.dead_ms;
+                if known.is_none_or(|(k, seen)| status.is_after(k) || silent(*seen)) {
                     self.agents.insert(status.agent.clone(), (status, now.mono_ms));
                 }
             }
@@ -299,9 +309,8 @@ impl Controller {
         let failed = self.agents.values().any(|(s, _)| s.condemned.contains(&plan.id));
         // An agent on another branch than the parent refuses the child, and takes a grandchild.
         let order = layout.order();
-        let astray = |n: PlanRef| {
-            n.generation + 1 == plan.generation && Some(n.id) != order.parent && !order.settles.contains(&n.id)
-        };
+        let astray =
+            |n: PlanRef| n.generation + 1 == plan.generation && Some(n.id) != order.parent && !order.settles.contains(&n.id);
         let stranded = self.agents.values().any(|(s, _)| s.newest.is_some_and(astray));
         if others.is_empty() && !failed && !stranded {
             self.trouble = None;

@@ -8,7 +8,8 @@ use fleet::sim::Options;
 const WITHIN: u64 = 3_000;
 
 fn found(flaw: Flaw, expected: &str) {
-    let options = Options { flaw: Some(flaw), crash_everywhere: matches!(flaw, Flaw::NoFsync | Flaw::LedgerFirst), ..Options::default() };
+    let options =
+        Options { flaw: Some(flaw), crash_everywhere: matches!(flaw, Flaw::NoFsync | Flaw::LedgerFirst), ..Options::default() };
     let (failed, ..) = sweep(0..WITHIN, &options);
     let Some((seed, outcome)) = failed else { panic!("{flaw:?} was not found in {WITHIN} seeds") };
     let why = outcome.violation.unwrap().to_string();

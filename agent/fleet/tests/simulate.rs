@@ -63,9 +63,15 @@ fn many_seeds() {
     }
     rests.sort_unstable();
     println!("{count} seeds in {:.1} s: {c:?}", start.elapsed().as_secs_f64());
-    println!("rest after the last fault: median {} ms, p99 {} ms, longest {} ms", at(&rests, 0.5), at(&rests, 0.99), at(&rests, 1.0));
+    println!(
+        "rest after the last fault: median {} ms, p99 {} ms, longest {} ms",
+        at(&rests, 0.5),
+        at(&rests, 0.99),
+        at(&rests, 1.0)
+    );
     // It happened, or nothing was tested.
-    let per_seed = |n: u64, least: f64, what: &str| assert!(n as f64 / count as f64 >= least, "{what}: only {n} in {count} seeds");
+    let per_seed =
+        |n: u64, least: f64, what: &str| assert!(n as f64 / count as f64 >= least, "{what}: only {n} in {count} seeds");
     per_seed(c.crashes, 1.0, "crashes");
     per_seed(c.torn, 0.3, "crashes between two storage steps");
     per_seed(c.lost, 20.0, "lost messages");

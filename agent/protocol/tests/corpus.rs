@@ -33,8 +33,30 @@ fn corpus() -> Vec<Vec<u8>> {
 
 /// Texts that readers trip over.
 const TOKENS: &[&[u8]] = &[
-    b"\"", b"\\", b"{", b"}", b"[", b"]", b"null", b"true", b"-1", b"1e999", b"-0", b"0.1", b"18446744073709551616", b"\n", b"\0",
-    b"\xff", b"\xc3", b"\"schema\":\"wattline.status/1\",", b"ed25519:", b"sha256:", b"**", b"/", b"\\ud800", b"99999999999999999999999999",
+    b"\"",
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"-0",
+    b"0.1",
+    b"18446744073709551616",
+    b"\n",
+    b"\0",
+    b"\xff",
+    b"\xc3",
+    b"\"schema\":\"wattline.status/1\",",
+    b"ed25519:",
+    b"sha256:",
+    b"**",
+    b"/",
+    b"\\ud800",
+    b"99999999999999999999999999",
 ];
 
 fn mutate(rng: &mut Xoshiro256PlusPlus, corpus: &[Vec<u8>]) -> Vec<u8> {

@@ -119,9 +119,18 @@ fn keys_and_patterns() {
     assert_eq!(k.as_str(), "wattline/home/rpc/pi-1/status");
     assert_eq!(k.as_str().parse::<Key>().unwrap(), k);
     assert_eq!((k.topic(), k.agent(), k.fleet()), (Topic::Rpc, "pi-1", "home"));
-    for wrong in ["", "wattline", "wattline/home/rpc", "other/home/rpc/pi-1", "wattline/home/spy/pi-1", "wattline/*/rpc/pi-1",
-        "wattline/home/rpc//x", "wattline/home/rpc/pi-1/", "wattline/home/rpc/..", "wattline/home/rpc/a b"]
-    {
+    for wrong in [
+        "",
+        "wattline",
+        "wattline/home/rpc",
+        "other/home/rpc/pi-1",
+        "wattline/home/spy/pi-1",
+        "wattline/*/rpc/pi-1",
+        "wattline/home/rpc//x",
+        "wattline/home/rpc/pi-1/",
+        "wattline/home/rpc/..",
+        "wattline/home/rpc/a b",
+    ] {
         assert!(wrong.parse::<Key>().is_err(), "{wrong}");
     }
     assert!(format!("wattline/home/rpc/{}", "x/".repeat(400)).parse::<Key>().is_err());

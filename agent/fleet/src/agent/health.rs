@@ -88,7 +88,8 @@ impl Agent {
     pub(super) fn commits(&self) -> Option<PlanRef> {
         let l = &self.ledger;
         let follows = |p: &PlanRef| self.plans.get(&p.id).is_some_and(|l| !l.uses(&self.me));
-        let proved = l.current.filter(follows).or(l.proved).filter(|p| l.last_good != Some(*p) && !l.condemned.contains(&p.id))?;
+        let proved =
+            l.current.filter(follows).or(l.proved).filter(|p| l.last_good != Some(*p) && !l.condemned.contains(&p.id))?;
         if l.last_good.is_some_and(|g| g.generation > proved.generation) {
             return None;
         }

@@ -269,7 +269,8 @@ impl Agent {
             return;
         }
         match self.peers.get_mut(&status.agent) {
-            Some(peer) if !status.is_after(&peer.status) => {}
+            // One that was silent for long may have lost its count with its disk.
+            Some(peer) if !status.is_after(&peer.status) && now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.dead_ms => {}
             Some(peer) => *peer = Peer { status, seen_ms: now.mono_ms },
             None => drop(self.peers.insert(status.agent.clone(), Peer { status, seen_ms: now.mono_ms })),
         }

@@ -10,6 +10,12 @@ impl Agent {
         if !self.changed && now.mono_ms < self.say_ms {
             return;
         }
+        if self.ledger.boot != self.boot {
+            // The number of this start is not on disk yet: were it given out now and lost, the next start
+            // could count lower, and nobody would listen to it.
+            self.say_ms = now.mono_ms + self.rules.heartbeat_ms;
+            return;
+        }
         self.changed = false;
         self.say_ms = now.mono_ms + self.rules.heartbeat_ms;
         self.sequence += 1;

@@ -10,10 +10,12 @@ fn heat_sheds_and_cold_returns_gradually() {
     let mut g = Governor::default();
     g.felt(81.9, 85.0, &rules, 1_000);
     assert!(near(g.share(), 1.0), "below the ceiling of 82 °C nothing happens");
-    let shares: Vec<f64> = (0..5).map(|i| {
-        g.felt(82.5, 85.0, &rules, 2_000 + i);
-        g.share()
-    }).collect();
+    let shares: Vec<f64> = (0..5)
+        .map(|i| {
+            g.felt(82.5, 85.0, &rules, 2_000 + i);
+            g.share()
+        })
+        .collect();
     assert!(shares.iter().zip([0.5, 0.25, 0.125, 0.0, 0.0]).all(|(a, b)| near(*a, b)), "{shares:?}");
     g.tick(&rules, 1_000_000);
     assert!(near(g.share(), 0.0), "a hot device gets nothing back");

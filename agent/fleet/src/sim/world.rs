@@ -702,6 +702,7 @@ impl World {
             _ => false,
         };
         if applied {
+            self.rest_at = None;
             let users: Vec<&str> =
                 plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
             let victim = users[self.rng.random_range(0..users.len())];
@@ -818,6 +819,12 @@ impl World {
         for (i, agent) in &agents {
             let l = agent.ledger();
             if l.newest != Some(newest) {
+                // A fork whose newest plan failed before it was settled, in a fleet without a good plan:
+                // that waits for a person.
+                let failed = agents.iter().any(|(_, a)| a.ledger().condemned.contains(&newest.id));
+                if failed && agents.iter().all(|(_, a)| a.ledger().last_good.is_none()) {
+                    continue;
+                }
                 return Some((*i, format!("{agent:?}, the fleet has {newest}")));
             }
             let Some(layout) = self.layouts.get(&newest.id) else { return Some((*i, "a plan without layout".into())) };

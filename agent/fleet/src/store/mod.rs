@@ -56,14 +56,24 @@ impl FromStr for File {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Replaces the content; after a crash any part of it may be there.
-    Write { file: File, bytes: Arc<[u8]> },
+    Write {
+        file: File,
+        bytes: Arc<[u8]>,
+    },
     /// What was written is there after a crash.
-    Sync { file: File },
+    Sync {
+        file: File,
+    },
     /// After a crash it may have happened or not.
-    Rename { from: File, to: File },
+    Rename {
+        from: File,
+        to: File,
+    },
     /// Renames and removals have happened after a crash.
     SyncFolder,
-    Remove { file: File },
+    Remove {
+        file: File,
+    },
 }
 
 /// The steps that make a ledger, and the plan that it names for the first time, durable.

@@ -136,9 +136,7 @@ fn keeps_the_last<P: Place>(place: &mut P) {
         assert_eq!(who.last(&Pattern::from(two.clone()), SOON).unwrap().len(), 1);
     }
     drop(a);
-    until("what the gone one kept is gone", || {
-        c.last(&Pattern::from(one.clone()), SOON).unwrap().is_empty().then_some(())
-    });
+    until("what the gone one kept is gone", || c.last(&Pattern::from(one.clone()), SOON).unwrap().is_empty().then_some(()));
 }
 
 fn requests<P: Place>(place: &mut P) {
