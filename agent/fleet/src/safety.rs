@@ -66,7 +66,9 @@ impl Governor {
     /// Lets the share grow where it is time.
     pub fn tick(&mut self, rules: &Rules, now_ms: u64) {
         while let Some(at) = self.next_ms(rules).filter(|at| *at <= now_ms) {
-            self.set((self.share + rules.return_step.0).min(1.0), at);
+            let more = self.share + rules.return_step.0;
+            // Ten tenths are one, whatever their sum in binary.
+            self.set(if more > 1.0 - rules.return_step.0 / 2.0 { 1.0 } else { more }, at);
         }
     }
 

@@ -190,6 +190,10 @@ impl Checker {
         let Some(layout) = self.genuine.get(&plan.id) else {
             return Err(format!("requests go to {plan}, which no planner issued"));
         };
+        let current = self.seen[node].current;
+        if !open.is_empty() && current != Some(plan) {
+            return Err(format!("requests go to {plan} before the ledger says so, which has {current:?}"));
+        }
         for o in open {
             let pipeline = layout.pipelines.iter().find(|p| p.service == o.service && p.replica == o.replica);
             let Some(pipeline) = pipeline else { return Err(format!("opens {o:?}, which {plan} does not have")) };
@@ -197,10 +201,6 @@ impl Checker {
             if let Some(stage) = pipeline.stages.iter().find(unready) {
                 return Err(format!("opens a pipeline of {plan} whose stage {stage} never had it"));
             }
-        }
-        let current = self.seen[node].current;
-        if !open.is_empty() && current != Some(plan) {
-            return Err(format!("requests go to {plan} before the ledger says so, which has {current:?}"));
         }
         Ok(())
     }

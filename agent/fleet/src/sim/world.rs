@@ -433,7 +433,7 @@ impl World {
             Action::Unload { plan } => drop(self.nodes[node].engine.loaded.remove(&plan)),
             Action::Admit { plan, open } => {
                 if open.is_empty() && plan.is_some() {
-                    self.counts.pauses += 1;
+                    self.counts.closings += 1;
                 }
                 let judged = self.checker.admits(node, plan, &open, &self.names);
                 self.judge(node, judged);
