@@ -43,7 +43,7 @@ fn writer() {
         ledger.pending = Some(newest);
         ledger.newest = Some(newest);
         // The plan two before is still named by the other ledger: it goes a turn later.
-        let forget = if ledger.sequence % 2 == 0 { forget } else { Vec::new() };
+        let forget = if ledger.sequence.is_multiple_of(2) { forget } else { Vec::new() };
         let forget: Vec<PlanId> = forget.into_iter().filter(|id| ledger.held().all(|p| p.id != *id)).collect();
         for op in transaction(&ledger, Some((newest.id, bytes)), &forget, &Rules::default()).unwrap() {
             disk.run(&op).unwrap();

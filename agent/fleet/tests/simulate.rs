@@ -11,10 +11,13 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|v| v.parse().ok())
 }
 
-/// Runs seeds on all processors until one fails; the least that failed, and what happened in all.
-pub(crate) fn sweep(seeds: std::ops::Range<u64>, options: &Options) -> (Option<(u64, Outcome)>, Counts, Vec<u64>) {
+/// The least seed that failed, what happened in all, how long each took to come to rest.
+type Swept = (Option<(u64, Outcome)>, Counts, Vec<u64>);
+
+/// Runs seeds on all processors until one fails.
+pub(crate) fn sweep(seeds: std::ops::Range<u64>, options: &Options) -> Swept {
     let next = AtomicU64::new(seeds.start);
-    let found: Mutex<(Option<(u64, Outcome)>, Counts, Vec<u64>)> = Mutex::new((None, Counts::default(), Vec::new()));
+    let found: Mutex<Swept> = Mutex::new((None, Counts::default(), Vec::new()));
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
         for _ in 0..workers {

@@ -58,10 +58,10 @@ impl Agent {
     pub(super) fn advance(&mut self, now: Now, out: &mut Vec<Action>) {
         let (current, pending) = (self.ledger.current.map(|p| p.id), self.ledger.pending.map(|p| p.id));
         for id in current.into_iter().chain(pending) {
-            if !self.slots.contains_key(&id) {
-                self.slots.insert(id, Slot::new());
+            self.slots.entry(id).or_insert_with(|| {
                 self.changed = true;
-            }
+                Slot::new()
+            });
         }
         self.let_go(now, out);
         self.make_room(now, out);

@@ -27,10 +27,10 @@ impl Agent {
         }
         let entered: Vec<&Pipeline> = layout.entered_at(&self.me).collect();
         if !entered.is_empty() {
-            let complete = |p: &&Pipeline| self.complete(p, pending.id, now);
-            let lost = |p: &&Pipeline| p.stages.iter().any(|s| *s != self.me && self.silent(s, now));
-            let some = entered.iter().any(|p| complete(&p));
-            return (some && entered.iter().all(|p| complete(&p) || lost(&p))).then_some(pending);
+            let complete = |p: &Pipeline| self.complete(p, pending.id, now);
+            let lost = |p: &Pipeline| p.stages.iter().any(|s| *s != self.me && self.silent(s, now));
+            let some = entered.iter().any(|p| complete(p));
+            return (some && entered.iter().all(|p| complete(p) || lost(p))).then_some(pending);
         }
         let served = |p: &Pipeline| self.fresh(p.entry(), now).is_some_and(|s| s.active == Some(pending));
         layout.through(&self.me).all(served).then_some(pending)

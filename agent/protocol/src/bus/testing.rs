@@ -1,5 +1,4 @@
 //! What every bus must do, as one suite that each implementation runs over real sessions.
-#![expect(clippy::missing_panics_doc, reason = "a failed check is a failed test")]
 #![expect(clippy::unwrap_used, reason = "a failed check is a failed test")]
 
 use super::{Bus, BusError, Keep, Life, Message, Qos};
