@@ -29,6 +29,8 @@ const LOOK_MS: u64 = 1_000;
 /// The fleet must have been at rest this long, and then this long without a write.
 const REST_MS: u64 = 9_000;
 const QUIET_MS: u64 = 8_000;
+/// By then a fleet at rest must have found that quiet.
+const STILL_MS: u64 = 45_000;
 
 /// How hard it blows; each seed has its own mix.
 #[derive(Clone, Debug)]
@@ -771,11 +773,11 @@ impl World {
             None => {
                 let rest = *self.rest_at.get_or_insert(self.now);
                 let rested = self.now - rest;
-                if rested > REST_MS + QUIET_MS {
-                    if self.now - self.wrote_at < QUIET_MS {
-                        self.judge(0, Err("the fleet is at rest and still writes".into()));
-                    }
+                let quiet = self.now - self.wrote_at >= QUIET_MS;
+                if rested > REST_MS + QUIET_MS && quiet {
                     self.over = true;
+                } else if rested > STILL_MS {
+                    self.judge(0, Err("the fleet is at rest and still writes".into()));
                 }
             }
             Some((node, why)) => {
