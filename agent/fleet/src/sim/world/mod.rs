@@ -1,18 +1,21 @@
 //! The event queue and what each event does.
 
+mod people;
+mod rest;
+
 use super::check::{Checker, Violation};
 use super::disk::SimDisk;
 use super::engine::{Engine, Ill};
 use super::net::Net;
 use super::node::{Core, Ev, Hop, Msg, Node, Transaction};
-use super::{Counts, Options, Outcome, plans};
+use super::{Counts, Options, Outcome};
 use crate::agent::{Action, Agent, Event, Identity, Job, Whom, read_plan};
-use crate::controller::{self, Controller, Policy, follow};
+use crate::controller::{self, Controller, Policy};
 use crate::layout::Layout;
 use crate::rules::{Flaw, Rules};
 use crate::store::Contents;
-use protocol::envelope::{self, Terms};
-use protocol::{Digest, Keyring, Name, Plan, PlanId, Signer, canonical};
+use protocol::envelope;
+use protocol::{Keyring, Name, PlanId, Signer};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
@@ -682,178 +685,6 @@ impl World {
             if next == node { self.hop(node, hop) } else { self.send(node, next, Msg::Hop(hop)) }
         }
     }
-
-    fn devices(&self) -> Vec<Name> {
-        self.nodes[..self.agents].iter().map(|n| n.name.clone()).collect()
-    }
-
-    /// Someone applies a plan.
-    fn operate(&mut self, node: usize, content: u64, left: u32) {
-        let now = self.nodes[node].clock(self.now);
-        let devices = self.devices();
-        let plan = plans::draw(content, FLEET, &devices, &mut self.rng);
-        let mut out = Vec::new();
-        let applied = match &mut self.nodes[node].core {
-            Core::Controller(c) => {
-                let plan = match c.newest() {
-                    Some(parent) => follow(&plan, parent).ok(),
-                    None => Some(named(plan.clone())),
-                };
-                plan.is_some_and(|p| c.apply(&p, now, &mut out).is_ok())
-            }
-            _ => false,
-        };
-        if applied {
-            self.rest_at = None;
-            let users: Vec<&str> =
-                plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
-            let victim = users[self.rng.random_range(0..users.len())];
-            let ills = [Ill::Loads, Ill::Crashes, Ill::Slow, Ill::Hot];
-            if let (true, Ok(victim)) = (self.rng.random_bool(0.3), Name::new(victim)) {
-                self.ill.insert(content, (ills[self.rng.random_range(0..ills.len())], victim));
-            }
-        } else if left > 0 {
-            self.after(2_000, node, Ev::Operator { content, left: left - 1 });
-        }
-        for action in out {
-            self.control(node, action);
-        }
-        self.wake(node);
-    }
-
-    /// A stranger sends a plan that must not be taken.
-    fn forge(&mut self) {
-        self.counts.forgeries += 1;
-        let to = self.rng.random_range(0..self.agents);
-        let newest = self.checker.genuine.values().max_by_key(|l| l.plan().generation).cloned();
-        let Some(newest) = newest else { return };
-        let terms = Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![] };
-        let content = plans::draw(900, FLEET, &self.devices(), &mut self.rng);
-        let number = match self.rng.random_range(0..4) {
-            0 => {
-                // An older one, genuine.
-                let some: Vec<usize> = self.numbers.values().copied().collect();
-                some.get(self.rng.random_range(0..some.len().max(1))).copied()
-            }
-            1 => {
-                // By a key that nobody trusts.
-                let plan = follow(&content, newest.plan()).ok();
-                let bytes = plan.and_then(|p| envelope::seal(&p, &terms, &[&Signer::from_seed(&STRANGER)]).ok());
-                bytes.map(|b| self.strange(b))
-            }
-            2 => {
-                // With a bit changed.
-                let mut bytes = newest.signed.bytes.clone();
-                let bit = self.rng.random_range(0..bytes.len() * 8);
-                bytes[bit / 8] ^= 1 << (bit % 8);
-                Some(self.strange(bytes))
-            }
-            _ => {
-                // Of another fleet, with the right key.
-                let plan = Plan { fleet: "other".into(), ..content };
-                let bytes = follow(&plan, newest.plan()).ok().and_then(|p| envelope::seal(&p, &terms, &[&*self.signer]).ok());
-                bytes.map(|b| self.strange(b))
-            }
-        };
-        if let Some(number) = number {
-            self.send(to, to, Msg::Plan(number));
-        }
-    }
-
-    fn strange(&mut self, bytes: Vec<u8>) -> usize {
-        self.envelopes.push(Envelope { bytes, verdict: None });
-        self.envelopes.len() - 1
-    }
-
-    /// Whether the fleet has come to rest, and whether that took too long.
-    fn look(&mut self) {
-        self.after(LOOK_MS, usize::MAX, Ev::Look);
-        let since_calm = self.now - self.calm_at.unwrap_or(self.now);
-        match self.unrest() {
-            None => {
-                let rest = *self.rest_at.get_or_insert(self.now);
-                let rested = self.now - rest;
-                let quiet = self.now - self.wrote_at >= QUIET_MS;
-                if rested > REST_MS + QUIET_MS && quiet {
-                    self.over = true;
-                } else if rested > STILL_MS {
-                    self.judge(0, Err("the fleet is at rest and still writes".into()));
-                }
-            }
-            Some((node, why)) => {
-                if self.rest_at.take().is_some_and(|r| self.now - r > REST_MS) {
-                    self.judge(node, Err(format!("the fleet was at rest, then: {why}")));
-                }
-                if since_calm > self.options.calm_ms {
-                    self.judge(node, Err(format!("no rest {since_calm} ms after the last fault: {why}")));
-                }
-            }
-        }
-    }
-
-    /// What keeps the fleet from rest.
-    fn unrest(&self) -> Option<(usize, String)> {
-        let agents: Vec<(usize, &Agent)> = (0..self.agents).filter_map(|i| Some((i, self.nodes[i].agent()?))).collect();
-        if agents.len() < self.agents {
-            return Some((0, "an agent is down".into()));
-        }
-        let newest = agents.iter().filter_map(|(_, a)| a.ledger().newest).max();
-        for (i, node) in self.nodes.iter().enumerate().skip(self.agents) {
-            match &node.core {
-                Core::Controller(c) => {
-                    let good = agents.iter().filter_map(|(_, a)| a.ledger().last_good).max();
-                    let failed = newest.is_some_and(|n| agents.iter().any(|(_, a)| a.ledger().condemned.contains(&n.id)));
-                    let content = |p: protocol::PlanRef| self.layouts.get(&p.id).map(|l| l.signed.plan.seed);
-                    let again = good.and_then(content).is_some() && good.and_then(content) == newest.and_then(content);
-                    if failed && good.is_some() && !again {
-                        return Some((i, format!("{newest:?} failed and {good:?} was good")));
-                    }
-                    let desired = c.desired().map(|d| d.plan());
-                    let fork = desired.is_some_and(|d| newest.is_some_and(|n| n.generation <= d.generation)) && desired != newest;
-                    if (!failed && desired != newest) || fork {
-                        return Some((i, format!("{c:?}, the agents {newest:?}")));
-                    }
-                }
-                _ => return Some((i, "a controller is down".into())),
-            }
-        }
-        let newest = newest?;
-        for (i, agent) in &agents {
-            let l = agent.ledger();
-            if l.newest != Some(newest) {
-                // A fork whose newest plan failed before it was settled, in a fleet without a good plan:
-                // that waits for a person.
-                let failed = agents.iter().any(|(_, a)| a.ledger().condemned.contains(&newest.id));
-                if failed && agents.iter().all(|(_, a)| a.ledger().last_good.is_none()) {
-                    continue;
-                }
-                return Some((*i, format!("{agent:?}, the fleet has {newest}")));
-            }
-            let Some(layout) = self.layouts.get(&newest.id) else { return Some((*i, "a plan without layout".into())) };
-            let name = &self.nodes[*i].name;
-            let gave_up = |n: &Name| {
-                self.names.get(n).and_then(|o| self.nodes[*o].agent()).is_some_and(|a| a.ledger().condemned.contains(&newest.id))
-            };
-            let given_up = layout.others(name).chain([name]).any(gave_up);
-            let at_rest = if given_up {
-                // Where no plan was ever good, who had not switched yet stays where it is.
-                let back = l.current == l.last_good || (l.last_good.is_none() && l.current.is_none_or(|c| c < newest));
-                l.condemned.contains(&newest.id) && l.pending.is_none() && back
-            } else {
-                let entered = layout.entered_at(name).count();
-                let open = agent.admitted().1.len();
-                l.current == Some(newest)
-                    && l.pending.is_none()
-                    && agent.serves(newest.id)
-                    && open == entered
-                    && l.last_good == Some(newest)
-            };
-            if !at_rest {
-                return Some((*i, format!("{agent:?}")));
-            }
-        }
-        None
-    }
 }
 
 /// The id that an envelope's head claims; for the planted bug that believes it.
@@ -862,10 +693,4 @@ fn claimed_id(bytes: &[u8]) -> Option<PlanId> {
     let head = text.lines().nth(1)?;
     let order: protocol::Order = serde_json::from_str(head).ok()?;
     Some(order.id)
-}
-
-fn named(mut plan: Plan) -> Plan {
-    plan.id.clear();
-    plan.id = canonical::bytes(&plan).map(|b| Digest::of(&b).to_string()).unwrap_or_default();
-    plan
 }
