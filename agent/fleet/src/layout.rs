@@ -1,0 +1,174 @@
+//! A plan as the fleet sees it: who forms a pipeline with whom, who is its entry, who must agree.
+
+use protocol::{Name, Order, PlanRef, SignedPlan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One replica of a service: stages in order; the first one's device is the entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    pub service: Name,
+    pub replica: u32,
+    pub stages: Vec<Name>,
+    /// Share of the service's requests.
+    pub share: f64,
+}
+
+impl Pipeline {
+    #[must_use]
+    pub fn entry(&self) -> &Name {
+        &self.stages[0]
+    }
+
+    #[must_use]
+    pub fn has(&self, device: &Name) -> bool {
+        self.stages.contains(device)
+    }
+}
+
+/// A device that the plan uses or lets sleep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    pub throttle_c: f64,
+    /// Number of its neighbourhood.
+    group: Option<usize>,
+}
+
+/// A signed plan with its structure worked out once.
+#[derive(Debug)]
+pub struct Layout {
+    pub signed: Arc<SignedPlan>,
+    pub pipelines: Vec<Pipeline>,
+    pub devices: BTreeMap<Name, Device>,
+    users: BTreeSet<Name>,
+    groups: Vec<BTreeSet<Name>>,
+}
+
+/// Why a plan cannot be carried out by anyone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("plan, device or service: {0}")]
+    Name(#[from] protocol::id::NotAName),
+    #[error("plan: device `{device}` stands twice in it")]
+    Twice { device: String },
+    #[error("plan, service `{service}`: a replica without stages")]
+    NoStages { service: String },
+    #[error("plan, service `{service}`: device `{device}` is not among the plan's devices, or asleep")]
+    NoDevice { service: String, device: String },
+    #[error("plan: {got} {what}, at most {most}")]
+    TooMany { what: &'static str, got: usize, most: usize },
+}
+
+impl Layout {
+    /// Works a plan's structure out.
+    ///
+    /// # Errors
+    /// When a name, a device or a stage is missing or wrong.
+    pub fn of(signed: Arc<SignedPlan>) -> Result<Self, Unusable> {
+        let plan = &signed.plan;
+        let most = protocol::limits::PLAN_PARTS;
+        let stages: usize = plan.services.iter().flat_map(|s| &s.replicas).map(|r| r.stages.len()).sum();
+        for (what, got) in [("devices", plan.devices.len()), ("stages", stages)] {
+            if got > most {
+                return Err(Unusable::TooMany { what, got, most });
+            }
+        }
+        let mut devices = BTreeMap::new();
+        let mut awake = BTreeSet::new();
+        for d in &plan.devices {
+            let name = Name::new(&d.name)?;
+            if d.awake {
+                awake.insert(name.clone());
+            }
+            let device = Device { throttle_c: d.expected.throttle_c, group: None };
+            if devices.insert(name, device).is_some() {
+                return Err(Unusable::Twice { device: d.name.clone() });
+            }
+        }
+        let mut pipelines = Vec::new();
+        for s in &plan.services {
+            let service = Name::new(&s.name)?;
+            for (replica, r) in (0u32..).zip(&s.replicas) {
+                let mut chain = Vec::new();
+                for stage in &r.stages {
+                    let device = Name::new(&stage.device)?;
+                    if !awake.contains(&device) {
+                        return Err(Unusable::NoDevice { service: s.name.clone(), device: stage.device.clone() });
+                    }
+                    chain.push(device);
+                }
+                if chain.is_empty() {
+                    return Err(Unusable::NoStages { service: s.name.clone() });
+                }
+                pipelines.push(Pipeline { service: service.clone(), replica, stages: chain, share: r.share });
+            }
+        }
+        let groups = groups(&pipelines);
+        for (i, group) in groups.iter().enumerate() {
+            for name in group {
+                if let Some(d) = devices.get_mut(name) {
+                    d.group = Some(i);
+                }
+            }
+        }
+        let users = groups.iter().flatten().cloned().collect();
+        Ok(Self { signed, pipelines, devices, users, groups })
+    }
+
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.signed.order
+    }
+
+    #[must_use]
+    pub fn plan(&self) -> PlanRef {
+        self.signed.order.plan()
+    }
+
+    /// Pipelines that start at a device.
+    pub fn entered_at<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Pipeline> {
+        self.pipelines.iter().filter(move |p| p.entry() == device)
+    }
+
+    /// Pipelines that a device is part of.
+    pub fn through<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Pipeline> {
+        self.pipelines.iter().filter(move |p| p.has(device))
+    }
+
+    /// Whether a device has a stage.
+    #[must_use]
+    pub fn uses(&self, device: &Name) -> bool {
+        self.users.contains(device)
+    }
+
+    /// The other devices that have a stage: these keep or give up the plan together.
+    ///
+    /// All of them, not only those connected by pipelines: after a failure all must be back on the same
+    /// plan, whose pipelines may run across what is apart in this one.
+    pub fn others<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.users.iter().filter(move |n| *n != device)
+    }
+
+    /// The other devices that share a pipeline with this one, or with one that does, and so on.
+    pub fn neighbours<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Name> {
+        let group = self.devices.get(device).and_then(|d| d.group).and_then(|g| self.groups.get(g));
+        group.into_iter().flatten().filter(move |n| *n != device)
+    }
+}
+
+/// Devices connected by pipelines.
+fn groups(pipelines: &[Pipeline]) -> Vec<BTreeSet<Name>> {
+    let mut groups: Vec<BTreeSet<Name>> = Vec::new();
+    for p in pipelines {
+        let mut joined: BTreeSet<Name> = p.stages.iter().cloned().collect();
+        groups.retain(|g| {
+            let meets = !g.is_disjoint(&joined);
+            if meets {
+                joined.extend(g.iter().cloned());
+            }
+            !meets
+        });
+        groups.push(joined);
+    }
+    groups
+}

@@ -1,0 +1,115 @@
+//! Plans of simulated fleets: real ones, signed, with pipelines drawn over the devices.
+
+use profiles::{Precision, Quality, WeightFormat};
+use protocol::{
+    Certificate, DeviceExpectation, Digest, Name, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica,
+    SCHEMA, ServiceExpectation, Sources, Totals,
+};
+use rand::Rng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// Temperature at which a simulated device throttles.
+pub(super) const THROTTLE_C: f64 = 85.0;
+
+/// Draws a plan's content; `content` names it, and what goes wrong with it.
+pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshiro256PlusPlus) -> Plan {
+    let services = (0..rng.random_range(1..=2u32)).map(|i| {
+        let replicas = (0..rng.random_range(1..=2u32)).map(|_| {
+            let mut left: Vec<&Name> = devices.iter().collect();
+            let stages = (0..rng.random_range(1..=devices.len().min(3))).map(|_| {
+                let device = left.remove(rng.random_range(0..left.len()));
+                stage(device)
+            });
+            Replica { share: 0.5, stages: stages.collect(), ttft_s: 0.4, tpot_s: 0.05, total_s: 2.0 }
+        });
+        service(&format!("s{i}"), replicas.collect())
+    });
+    Plan {
+        schema: SCHEMA.into(),
+        id: String::new(),
+        parent: None,
+        generation: 1,
+        fleet: fleet.into(),
+        scenario: Digest::of(b"scenario").to_string(),
+        planner: "sim".into(),
+        seed: content,
+        devices: devices.iter().map(device).collect(),
+        services: services.collect(),
+        totals: totals(),
+        certificate: Certificate {
+            objective: "power".into(),
+            unit: "W".into(),
+            value: 1.0,
+            bound: 1.0,
+            gap: 0.0,
+            status: "optimal".into(),
+        },
+        sources: Sources { worst: Quality::Assumed, measured: 0, fitted: 0, datasheet: 0, assumed: 1, assumptions: Vec::new() },
+    }
+}
+
+fn stage(device: &Name) -> PlannedStage {
+    PlannedStage {
+        device: device.to_string(),
+        processor: "cpu".into(),
+        start: 0,
+        end: 1,
+        resident_share: 1.0,
+        memory_bytes: 1.0,
+        busy_s: 0.1,
+        dynamic_j: 0.1,
+        dasi: 0.5,
+        memory_saturation: 0.5,
+    }
+}
+
+fn service(name: &str, replicas: Vec<Replica>) -> PlannedService {
+    PlannedService {
+        name: name.into(),
+        model: "m".into(),
+        precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
+        bits_per_weight: 4.5,
+        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        rate_hz: 1.0,
+        replicas,
+        expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
+        targets: Vec::new(),
+    }
+}
+
+fn device(name: &Name) -> PlannedDevice {
+    PlannedDevice {
+        name: name.to_string(),
+        profile: "p".into(),
+        site: "s".into(),
+        awake: true,
+        mode: None,
+        expected: DeviceExpectation {
+            power_w: 1.0,
+            dynamic_w: 0.5,
+            leakage_w: 0.1,
+            temperature_c: 50.0,
+            throttle_c: THROTTLE_C,
+            phi: 1.0,
+            pools: Vec::new(),
+            processors: Vec::new(),
+        },
+    }
+}
+
+fn totals() -> Totals {
+    Totals {
+        power_w: 1.0,
+        energy_per_request_j: 1.0,
+        mean_latency_s: 1.0,
+        accuracy: None,
+        answering_power_w: 1.0,
+        ipw: None,
+        ipw_fleet: None,
+        answers_per_kj: None,
+        latency_score: 0.0,
+        underutilisation: 0.0,
+        throttled_devices: 0,
+        targets: Vec::new(),
+    }
+}

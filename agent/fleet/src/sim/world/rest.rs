@@ -1,0 +1,98 @@
+//! When the faults have stopped: whether the fleet comes to rest on its newest plan.
+
+use super::super::node::{Core, Ev};
+use super::{LOOK_MS, QUIET_MS, REST_MS, STILL_MS, World};
+use crate::agent::Agent;
+use protocol::Name;
+
+impl World {
+    /// Whether the fleet has come to rest, and whether that took too long.
+    pub(super) fn look(&mut self) {
+        self.after(LOOK_MS, usize::MAX, Ev::Look);
+        let since_calm = self.now - self.calm_at.unwrap_or(self.now);
+        match self.unrest() {
+            None => {
+                let rest = *self.rest_at.get_or_insert(self.now);
+                let rested = self.now - rest;
+                let quiet = self.now - self.wrote_at >= QUIET_MS;
+                if rested > REST_MS + QUIET_MS && quiet {
+                    self.over = true;
+                } else if rested > STILL_MS {
+                    self.judge(0, Err("the fleet is at rest and still writes".into()));
+                }
+            }
+            Some((node, why)) => {
+                if self.rest_at.take().is_some_and(|r| self.now - r > REST_MS) {
+                    self.judge(node, Err(format!("the fleet was at rest, then: {why}")));
+                }
+                if since_calm > self.options.calm_ms {
+                    self.judge(node, Err(format!("no rest {since_calm} ms after the last fault: {why}")));
+                }
+            }
+        }
+    }
+
+    /// What keeps the fleet from rest.
+    fn unrest(&self) -> Option<(usize, String)> {
+        let agents: Vec<(usize, &Agent)> = (0..self.agents).filter_map(|i| Some((i, self.nodes[i].agent()?))).collect();
+        if agents.len() < self.agents {
+            return Some((0, "an agent is down".into()));
+        }
+        let newest = agents.iter().filter_map(|(_, a)| a.ledger().newest).max();
+        for (i, node) in self.nodes.iter().enumerate().skip(self.agents) {
+            match &node.core {
+                Core::Controller(c) => {
+                    let good = agents.iter().filter_map(|(_, a)| a.ledger().last_good).max();
+                    let failed = newest.is_some_and(|n| agents.iter().any(|(_, a)| a.ledger().condemned.contains(&n.id)));
+                    let content = |p: protocol::PlanRef| self.layouts.get(&p.id).map(|l| l.signed.plan.seed);
+                    let again = good.and_then(content).is_some() && good.and_then(content) == newest.and_then(content);
+                    if failed && good.is_some() && !again {
+                        return Some((i, format!("{newest:?} failed and {good:?} was good")));
+                    }
+                    let desired = c.desired().map(|d| d.plan());
+                    let fork = desired.is_some_and(|d| newest.is_some_and(|n| n.generation <= d.generation)) && desired != newest;
+                    if (!failed && desired != newest) || fork {
+                        return Some((i, format!("{c:?}, the agents {newest:?}")));
+                    }
+                }
+                _ => return Some((i, "a controller is down".into())),
+            }
+        }
+        let newest = newest?;
+        for (i, agent) in &agents {
+            let l = agent.ledger();
+            if l.newest != Some(newest) {
+                // A fork whose newest plan failed before it was settled, in a fleet without a good plan:
+                // that waits for a person.
+                let failed = agents.iter().any(|(_, a)| a.ledger().condemned.contains(&newest.id));
+                if failed && agents.iter().all(|(_, a)| a.ledger().last_good.is_none()) {
+                    continue;
+                }
+                return Some((*i, format!("{agent:?}, the fleet has {newest}")));
+            }
+            let Some(layout) = self.layouts.get(&newest.id) else { return Some((*i, "a plan without layout".into())) };
+            let name = &self.nodes[*i].name;
+            let gave_up = |n: &Name| {
+                self.names.get(n).and_then(|o| self.nodes[*o].agent()).is_some_and(|a| a.ledger().condemned.contains(&newest.id))
+            };
+            let given_up = layout.others(name).chain([name]).any(gave_up);
+            let at_rest = if given_up {
+                // Where no plan was ever good, who had not switched yet stays where it is.
+                let back = l.current == l.last_good || (l.last_good.is_none() && l.current.is_none_or(|c| c < newest));
+                l.condemned.contains(&newest.id) && l.pending.is_none() && back
+            } else {
+                let entered = layout.entered_at(name).count();
+                let open = agent.admitted().1.len();
+                l.current == Some(newest)
+                    && l.pending.is_none()
+                    && agent.serves(newest.id)
+                    && open == entered
+                    && l.last_good == Some(newest)
+            };
+            if !at_rest {
+                return Some((*i, format!("{agent:?}")));
+            }
+        }
+        None
+    }
+}

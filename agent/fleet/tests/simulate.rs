@@ -1,0 +1,125 @@
+//! Ten thousand seeds: whatever fails, no promise is broken, and the fleet comes to rest.
+//!
+//! `SEEDS=200000 cargo test -p fleet --test main many_seeds -- --nocapture` runs more,
+//! `SEED=17 cargo test -p fleet --test main replay -- --nocapture` prints what happened in one.
+
+use fleet::sim::{Counts, Options, Outcome, run};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|v| v.parse().ok())
+}
+
+/// The least seed that failed, what happened in all, how long each took to come to rest.
+type Swept = (Option<(u64, Outcome)>, Counts, Vec<u64>);
+
+/// Runs seeds on all processors until one fails.
+pub(crate) fn sweep(seeds: std::ops::Range<u64>, options: &Options) -> Swept {
+    let next = AtomicU64::new(seeds.start);
+    let found: Mutex<Swept> = Mutex::new((None, Counts::default(), Vec::new()));
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || found.lock().unwrap().0.is_some() {
+                        return;
+                    }
+                    let outcome = run(seed, options);
+                    let mut found = found.lock().unwrap();
+                    found.1.add(&outcome.counts);
+                    if outcome.violation.is_none() {
+                        found.2.push(outcome.rest_ms);
+                    } else if found.0.as_ref().is_none_or(|(s, _)| seed < *s) {
+                        found.0 = Some((seed, outcome));
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
+}
+
+/// Prints the end of a failing run and how to see all of it.
+fn report(seed: u64, options: &Options) -> String {
+    let again = run(seed, &Options { trace: true, ..options.clone() });
+    let last = again.trace.len().saturating_sub(60);
+    let why = again.violation.map_or_else(|| "NOT REPRODUCED".to_owned(), |v| v.to_string());
+    format!(
+        "{}\n\nseed {seed}: {why}\nall of it: SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
+        again.trace[last..].join("\n")
+    )
+}
+
+#[test]
+fn many_seeds() {
+    let from = number("FROM").unwrap_or(0);
+    let count = number("SEEDS").unwrap_or(10_000);
+    let options = Options::default();
+    #[expect(clippy::disallowed_methods, reason = "how long a test took")]
+    let start = std::time::Instant::now();
+    let (failed, c, mut rests) = sweep(from..from + count, &options);
+    if let Some((seed, _)) = failed {
+        panic!("{}", report(seed, &options));
+    }
+    rests.sort_unstable();
+    println!("{count} seeds in {:.1} s: {c:?}", start.elapsed().as_secs_f64());
+    println!(
+        "rest after the last fault: median {} ms, p99 {} ms, longest {} ms",
+        at(&rests, 0.5),
+        at(&rests, 0.99),
+        at(&rests, 1.0)
+    );
+    // It happened, or nothing was tested.
+    let per_seed =
+        |n: u64, least: f64, what: &str| assert!(n as f64 / count as f64 >= least, "{what}: only {n} in {count} seeds");
+    per_seed(c.crashes, 1.0, "crashes");
+    per_seed(c.torn, 0.3, "crashes between two storage steps");
+    per_seed(c.lost, 20.0, "lost messages");
+    per_seed(c.plans, 1.5, "plans");
+    per_seed(c.forks, 0.05, "forks");
+    per_seed(c.forgeries, 1.0, "forgeries");
+    per_seed(c.switches, 5.0, "switches");
+    per_seed(c.rollbacks, 0.1, "rollbacks");
+    per_seed(c.commits, 3.0, "commits");
+    per_seed(c.hops, 20.0, "stages of requests");
+    per_seed(c.disk_faults, 0.2, "failing storage steps");
+    per_seed(c.lies, 0.05, "lies of disks");
+}
+
+fn at(sorted: &[u64], share: f64) -> u64 {
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [3, 17, 4_242] {
+        let options = Options { trace: true, ..Options::default() };
+        let (a, b) = (run(seed, &options), run(seed, &options));
+        assert_eq!(a.trace, b.trace);
+        assert_eq!((a.fingerprint, a.counts), (b.fingerprint, b.counts));
+        assert_eq!(run(seed, &Options::default()).fingerprint, a.fingerprint, "a trace changes nothing");
+        assert!(a.trace.len() > 100, "{} lines", a.trace.len());
+    }
+}
+
+/// Power cut after every single storage step of some runs, three ways each.
+#[test]
+fn a_crash_after_every_storage_step() {
+    let options = Options { crash_everywhere: true, ..Options::default() };
+    let (failed, c, _) = sweep(0..300, &options);
+    if let Some((seed, outcome)) = failed {
+        panic!("seed {seed}: {:?}", outcome.violation);
+    }
+    println!("{} starts from a crash", c.starts);
+    assert!(c.starts > 50_000, "{} starts", c.starts);
+}
+
+#[test]
+fn replay() {
+    let Some(seed) = number("SEED") else { return };
+    let outcome = run(seed, &Options { trace: true, ..Options::default() });
+    println!("{}\n{:?} {:?} rest {} ms", outcome.trace.join("\n"), outcome.violation, outcome.counts, outcome.rest_ms);
+}
