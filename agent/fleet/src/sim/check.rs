@@ -115,6 +115,11 @@ impl Checker {
     fn current(&mut self, node: usize, ledger: &Ledger) -> Judged {
         let seen = &mut self.seen[node];
         seen.condemned.extend(&ledger.condemned);
+        if seen.sequence.is_none() {
+            // A first look, or the first after a disk that lied: what is there is the beginning. It may be
+            // a failed plan that goes on until the last good one is ready.
+            return Ok(());
+        }
         let (Some(new), before) = (ledger.current, seen.current) else { return Ok(()) };
         if Some(new) == before {
             return Ok(());

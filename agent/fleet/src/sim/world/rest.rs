@@ -22,7 +22,11 @@ impl World {
                 }
             }
             Some((node, why)) => {
-                if self.rest_at.take().is_some_and(|r| self.now - r > REST_MS) {
+                // After a failure without a good plan a late proof may still make one good: no rest yet.
+                let agents = || self.nodes.iter().filter_map(|n| n.agent());
+                let newest = agents().filter_map(|a| a.ledger().newest).max();
+                let failed = newest.is_some_and(|n| agents().any(|a| a.ledger().condemned.contains(&n.id)));
+                if self.rest_at.take().is_some_and(|r| self.now - r > REST_MS) && !failed {
                     self.judge(node, Err(format!("the fleet was at rest, then: {why}")));
                 }
                 if since_calm > self.options.calm_ms {
