@@ -5,8 +5,10 @@
 #![expect(clippy::print_stderr, reason = "printing is this module's job")]
 
 mod args;
+mod calibrate;
 mod check;
 mod completions;
+mod device;
 mod diff;
 mod exit;
 mod explain;
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Diff(a) => diff::run(&a),
         Command::WhatIf(a) => whatif::run(&a),
         Command::Validate(a) => validate::run(&a),
+        Command::Calibrate(a) => calibrate::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };
