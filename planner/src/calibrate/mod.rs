@@ -46,8 +46,9 @@ pub fn calibrate(device: &DeviceProfile, rows: &[Row], source: &str) -> Result<C
     let mut skipped = Vec::new();
     let mut by_processor: BTreeMap<String, Vec<Used<'_>>> = BTreeMap::new();
     let mut own = 0;
+    let nameless = case::nameless(rows);
     for (index, row) in rows.iter().enumerate() {
-        let Some(mode) = case::mode_of(device, &row.device_id) else { continue };
+        let Some(mode) = case::mode_of(device, &row.device_id, nameless) else { continue };
         own += 1;
         match usable(index, row, device, mode) {
             Ok(case) => by_processor.entry(case.processor.clone()).or_default().push(Used { row, case }),

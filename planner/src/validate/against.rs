@@ -59,7 +59,7 @@ fn range(processor: &Processor, case: &Case, phase: Phase) -> Option<Range> {
     Range::find(source).into_iter().find(|r| r.phase == phase)
 }
 
-/// Predicts every row of the profile's device from the profile alone. Rows without a device count as its own.
+/// Predicts every row of the profile's device from the profile alone. A table that names no device is about it.
 #[must_use]
 pub fn against(device: &DeviceProfile, rows: &[Row]) -> Against {
     let mut out = Against {
@@ -69,8 +69,10 @@ pub fn against(device: &DeviceProfile, rows: &[Row]) -> Against {
         precisions: Vec::new(),
         skipped: Vec::new(),
     };
+    let nameless = case::nameless(rows);
     for (index, row) in rows.iter().enumerate() {
-        if let Err(reason) = compare(device, index, row, &mut out.compared) {
+        let mode = case::mode_of(device, &row.device_id, nameless);
+        if let Err(reason) = compare(device, mode, index, row, &mut out.compared) {
             out.skipped.push(Skipped { row_id: row.row_id.clone(), reason });
         }
     }
@@ -92,9 +94,8 @@ pub fn against(device: &DeviceProfile, rows: &[Row]) -> Against {
     out
 }
 
-fn compare(device: &DeviceProfile, index: usize, row: &Row, out: &mut Vec<Compared>) -> Result<(), String> {
-    let mode = case::mode_of(device, &row.device_id)
-        .ok_or_else(|| format!("a row of `{}`, the profile is `{}`", row.device_id, device.id))?;
+fn compare(device: &DeviceProfile, mode: Option<usize>, index: usize, row: &Row, out: &mut Vec<Compared>) -> Result<(), String> {
+    let mode = mode.ok_or_else(|| format!("a row of `{}`, the profile is `{}`", row.device_id, device.id))?;
     let case = case::on(index, row, device, mode)?;
     let said = profile::predict(device, &case)?;
     let processor = device.processors.iter().find(|p| p.id == case.processor);

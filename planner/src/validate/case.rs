@@ -128,10 +128,15 @@ fn clock_of(device: &DeviceProfile, mode: usize, processor: &str) -> f64 {
     own.or_else(any).map_or(1.0, |c| c.compute.value.get()).clamp(0.05, 1.0)
 }
 
-/// Index of the power mode that a row's device id means on a device; `None`: it is another device's row. A row
-/// without a device is about the device at hand.
-pub(crate) fn mode_of(device: &DeviceProfile, id: &str) -> Option<usize> {
-    if id.is_empty() || id == device.id {
+/// Whether a table names no device anywhere: then it is about the one at hand.
+pub(crate) fn nameless(rows: &[Row]) -> bool {
+    rows.iter().all(|r| r.device_id.is_empty())
+}
+
+/// Index of the power mode that a row's device id means on a device; `None`: it is another device's row, or an unknown
+/// one's. In a `nameless` table every row is its own.
+pub(crate) fn mode_of(device: &DeviceProfile, id: &str, nameless: bool) -> Option<usize> {
+    if nameless || id == device.id {
         return Some(0);
     }
     let mode = id.strip_prefix(device.id.as_str())?.strip_prefix('-')?;

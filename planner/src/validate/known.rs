@@ -17,18 +17,18 @@ pub(super) fn rows() -> &'static [Row] {
 /// What tells one run from another, whatever its row is called.
 fn run(row: &Row) -> String {
     format!(
-        "{} {} {} {} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{} {} {} {} {} {:?} {} {:?} {:?} {:?} {} {:?} {:?} {:?}",
         row.device_id,
         row.processor,
         row.engine,
         row.model,
         row.quant,
         row.bits_per_weight,
-        row.devices,
+        row.devices.unwrap_or(1.0),
         row.threads,
         row.prompt_tokens,
         row.gen_tokens,
-        row.batch,
+        row.batch.unwrap_or(1.0),
         row.prefill_tok_s,
         row.decode_tok_s,
         row.power_w
@@ -53,6 +53,7 @@ mod tests {
         let mut other = rows()[..10].to_vec();
         for row in &mut other {
             row.row_id = format!("mine-{}", row.row_id);
+            row.devices = row.devices.or(Some(1.0));
         }
         assert_eq!(beside(&other).count(), rows().len() - 10, "another name is the same run");
     }

@@ -2,7 +2,11 @@
 //!
 //! Means are round numbers and assumed: kernels reach 65 % of a bandwidth and 15 to 30 % of a peak, a layer's
 //! launches take 50 us. Spreads are in logarithms (0.2 is about 20 %). Levels: kind of processor with or without matrix
-//! units, class of device, engine, format, model, and the device itself, whose terms only its own rows inform.
+//! units, class of device, engine and its version, source, format, model, the device itself, whose terms only its own
+//! rows inform, and a cell of one model at one precision on one engine of one device.
+//!
+//! The decode law's spreads were chosen so that the rows of [`super::known`] are predicted well with their device left
+//! out: each halved or doubled from a round number while that helped. They are the same for every device.
 
 use super::case::Case;
 use super::laws::{decode, power, prefill};
