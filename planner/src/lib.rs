@@ -8,6 +8,7 @@
 //! know no YAML and draw random numbers only from a seed that they were given.
 
 pub mod baselines;
+pub mod calibrate;
 pub mod cli;
 pub mod compose;
 pub mod conflict;

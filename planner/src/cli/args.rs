@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Predict what papers published of their systems, and print how far the predictions are off
     Literature(Literature),
+    /// Fit a device's profile to measurements of it, and write the profile to a new file
+    Calibrate(Calibrate),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -158,6 +160,27 @@ pub(crate) struct Validate {
     /// CSV with a row a measurement; columns as `docs/physics.md` lists them
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) measurements: PathBuf,
+    /// Compare the rows of one device with its profile alone, such as one from `agent probe`
+    #[arg(long, value_name = "NAME|FILE.yaml", visible_alias = "device-profile")]
+    pub(crate) profile: Option<String>,
+    /// Fit to the file's own rows only, without the published measurements that the program knows
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) alone: bool,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Calibrate {
+    /// Device of the catalogue, or a profile file
+    #[arg(long, value_name = "NAME|FILE.yaml")]
+    pub(crate) device: String,
+    /// CSV with a row a measurement; columns as `docs/physics.md` lists them
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) measurements: PathBuf,
+    /// New file for the fitted profile [default: none is written]
+    #[arg(short, long, value_name = "OUT.yaml")]
+    pub(crate) out: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
 }

@@ -5,8 +5,10 @@
 #![expect(clippy::print_stderr, reason = "printing is this module's job")]
 
 mod args;
+mod calibrate;
 mod check;
 mod completions;
+mod device;
 mod diff;
 mod exit;
 mod explain;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::WhatIf(a) => whatif::run(&a),
         Command::Validate(a) => validate::run(&a),
         Command::Literature(a) => literature::run(&a),
+        Command::Calibrate(a) => calibrate::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

@@ -8,7 +8,7 @@ use super::shape::{self, Shape};
 use super::table::Row;
 use super::words;
 use crate::physics::work::{self, Pass};
-use profiles::{Catalogue, DeviceClass, DeviceProfile, Mixer, Precision, ProcessorKind, Quality, WeightFormat};
+use profiles::{BlockGroup, Catalogue, DeviceClass, DeviceProfile, Mixer, Precision, ProcessorKind, Quality, WeightFormat};
 
 /// Tokens that a row is given where it does not say: a prompt, and an answer.
 const PROMPT: f64 = 256.0;
@@ -18,7 +18,7 @@ const MEMORY: f64 = 0.95;
 
 /// Bytes and operations of a pass.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Load {
+pub(crate) struct Load {
     pub weight_bytes: f64,
     /// Cache and state, read and written.
     pub state_bytes: f64,
@@ -29,13 +29,19 @@ pub(super) struct Load {
 
 /// A row that can be predicted.
 #[derive(Clone, Debug)]
-pub(super) struct Case {
+pub(crate) struct Case {
     /// Index of the row in its table.
     pub row: usize,
     /// Catalogue id of the device: what is left out when a device is scored.
     pub device: String,
     /// The same with the power mode: what a profile of ten rows is about.
     pub profile: String,
+    /// Index of the power mode, and id of the processor, in the device's profile.
+    pub mode: usize,
+    pub processor: String,
+    /// The planner's format that comes nearest to the row's.
+    pub format: WeightFormat,
+    pub blocks: Vec<BlockGroup>,
     pub class: DeviceClass,
     pub kind: ProcessorKind,
     /// The processor multiplies 8-bit numbers faster than 16-bit ones by its datasheet: matrix units.
@@ -44,11 +50,18 @@ pub(super) struct Case {
     pub bandwidth: f64,
     pub peak_16: f64,
     pub peak: f64,
+    /// At 8 bits.
+    pub peak_8: f64,
     /// Arithmetic clock of the mode, (0, 1].
     pub clock: f64,
     /// Cap of the mode, watts: the scale of its power.
     pub cap_w: Option<f64>,
     pub engine: String,
+    /// The engine's whole name, with its version.
+    pub build: String,
+    /// Where the row was published, and the state that its device was in.
+    pub source: String,
+    pub state: String,
     pub backend: &'static str,
     pub quant: &'static str,
     pub bits: f64,
@@ -61,6 +74,9 @@ pub(super) struct Case {
     pub batch: f64,
     pub prompt: f64,
     pub answer: f64,
+    /// Tokens in the cache: before the prompt, and at the mean step of decoding.
+    pub depth: f64,
+    pub context: f64,
     pub end_to_end: bool,
     pub scope: &'static str,
     /// One step of decoding for the whole batch.
@@ -112,14 +128,44 @@ fn clock_of(device: &DeviceProfile, mode: usize, processor: &str) -> f64 {
     own.or_else(any).map_or(1.0, |c| c.compute.value.get()).clamp(0.05, 1.0)
 }
 
-/// A row as a case, or why it cannot be predicted.
+/// Whether a table names no device anywhere: then it is about the one at hand.
+pub(crate) fn nameless(rows: &[Row]) -> bool {
+    rows.iter().all(|r| r.device_id.is_empty())
+}
+
+/// Index of the power mode that a row's device id means on a device; `None`: it is another device's row, or an unknown
+/// one's. In a `nameless` table every row is its own.
+pub(crate) fn mode_of(device: &DeviceProfile, id: &str, nameless: bool) -> Option<usize> {
+    if nameless || id == device.id {
+        return Some(0);
+    }
+    let mode = id.strip_prefix(device.id.as_str())?.strip_prefix('-')?;
+    device.modes.iter().position(|m| m.id == mode)
+}
+
+/// A row as a case on its device in the catalogue, or why it cannot be predicted.
 pub(super) fn of(index: usize, row: &Row) -> Result<Case, String> {
+    predictable(row)?;
+    let (device, mode) =
+        device_of(&row.device_id).ok_or_else(|| format!("device `{}` is not in the catalogue", row.device_id))?;
+    on(index, row, device, mode)
+}
+
+/// Whether a row holds anything that the physics speaks of.
+fn predictable(row: &Row) -> Result<(), String> {
     let rates = row.decode_tok_s.is_some() || row.prefill_tok_s.is_some();
     if row.phase == "other" || !(rates || row.power_w.is_some() || row.j_per_token.is_some()) {
         return Err("no rate of tokens, power or energy per token: not a language model's run".into());
     }
-    let (device, mode) =
-        device_of(&row.device_id).ok_or_else(|| format!("device `{}` is not in the catalogue", row.device_id))?;
+    Ok(())
+}
+
+/// A row as a case on a device in one of its modes, or why it cannot be predicted.
+///
+/// # Errors
+/// The reason in words, for the list of skipped rows.
+pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -> Result<Case, String> {
+    predictable(row)?;
     let kind = match row.processor.split('/').next().unwrap_or_default().trim().to_uppercase().as_str() {
         "CPU" => ProcessorKind::Cpu,
         "GPU" | "IGPU" => ProcessorKind::Gpu,
@@ -153,6 +199,9 @@ pub(super) fn of(index: usize, row: &Row) -> Result<Case, String> {
     if shape.parameters * bits / 8.0 / devices > MEMORY * installed && kind != ProcessorKind::Npu {
         return Err(format!("the weights do not fit the memory of `{}`: storage decides, and no row says its rate", device.id));
     }
+    if words::streamed(&row.power_mode, &row.notes, shape.parameters * bits / 8.0) {
+        return Err("memory was capped or overcommitted, weights came from storage: no row says its rate".into());
+    }
     let batch = row.batch.unwrap_or(1.0).max(1.0);
     let depth = words::depth(&row.notes);
     let answer = row.gen_tokens.filter(|g| *g > 0.0).unwrap_or(ANSWER);
@@ -172,16 +221,24 @@ pub(super) fn of(index: usize, row: &Row) -> Result<Case, String> {
     Ok(Case {
         row: index,
         device: device.id.clone(),
-        profile: row.device_id.clone(),
+        profile: if row.device_id.is_empty() { device.id.clone() } else { row.device_id.clone() },
+        mode,
+        processor: processor.id.clone(),
+        format: words::format(&row.quant, bits),
+        blocks: shape.blocks,
         class: device.class,
         kind,
         matrix_units: kind == ProcessorKind::Gpu && integer > 1.5 * peak_16,
         bandwidth: processor.bandwidth.value.get(),
         peak_16,
         peak: if bits > 10.0 { peak_16 } else { integer },
+        peak_8: integer,
         clock: clock_of(device, mode, &processor.id),
         cap_w: device.modes[mode].cap.as_ref().map(|c| c.value.get()).or_else(caps),
         engine: words::engine(&row.engine),
+        build: row.engine.to_lowercase(),
+        source: row.source.clone(),
+        state: row.power_mode.to_lowercase(),
         backend: words::backend(&row.engine),
         quant: words::quantisation(&row.quant, bits),
         bits,
@@ -194,6 +251,8 @@ pub(super) fn of(index: usize, row: &Row) -> Result<Case, String> {
         batch,
         prompt,
         answer,
+        depth,
+        context: step.context,
         end_to_end: words::end_to_end(&row.notes),
         scope: words::scope(&row.power_scope),
         decode,

@@ -17,6 +17,8 @@ pub(super) struct Place {
     pub profile: String,
     /// Row of the table; several observations may share it.
     pub row: usize,
+    /// Not of the table that is scored, but known beside it: it teaches, and is neither shown nor scored.
+    pub known: bool,
 }
 
 /// A device's observations, all others, and a fit that has seen only those.
@@ -25,18 +27,22 @@ pub(super) struct LeftOut {
     pub own: Vec<usize>,
     pub others: Vec<usize>,
     pub fit: Fit,
+    /// Variances of the logarithms of its own observations around what that fit predicts.
+    pub variances: Vec<f64>,
 }
 
-/// A fit without each device, in the order of the devices' names. Does not depend on the number of threads.
+/// A fit without each device of the table, in the order of the devices' names. Does not depend on the number of threads.
 pub(super) fn leave_out<L: Law + Sync>(problem: &Problem<L>, places: &[Place]) -> Vec<LeftOut> {
-    let devices: BTreeSet<&str> = places.iter().map(|p| p.device.as_str()).collect();
+    let devices: BTreeSet<&str> = places.iter().filter(|p| !p.known).map(|p| p.device.as_str()).collect();
     let devices: Vec<&str> = devices.into_iter().collect();
     devices
         .par_iter()
         .map(|device| {
-            let (own, others): (Vec<usize>, Vec<usize>) = (0..places.len()).partition(|&i| places[i].device == *device);
+            let (mut own, others): (Vec<usize>, Vec<usize>) = (0..places.len()).partition(|&i| places[i].device == *device);
+            own.retain(|&i| !places[i].known);
             let fit = problem.fit(&others, &problem.prior(), COLD);
-            LeftOut { own, others, fit }
+            let variances = problem.variances(&own, &others, &fit);
+            LeftOut { own, others, fit, variances }
         })
         .collect()
 }
@@ -91,8 +97,9 @@ pub(super) fn predict<L: Law + Sync>(
         .collect();
     let few: Vec<Vec<(usize, f64)>> = parts.par_iter().map(|left| few_shot(problem, places, left, shown, laws)).collect();
     for left in parts {
-        for &i in &left.own {
-            out.zero[i] = laws.map_or_else(|| problem.predict(i, &left.fit), |l| problem.predict_as(i, &l.zero[i], &left.fit));
+        for (&i, variance) in left.own.iter().zip(&left.variances) {
+            let said = laws.map_or_else(|| problem.predict(i, &left.fit), |l| problem.predict_as(i, &l.zero[i], &left.fit));
+            out.zero[i] = said + problem.lean * variance;
         }
     }
     for (i, value) in few.into_iter().flatten() {
@@ -114,14 +121,15 @@ fn few_shot<L: Law>(
         let mine = left.own.iter().copied().filter(|&i| places[i].profile == profile);
         let (seen, scored): (Vec<usize>, Vec<usize>) = mine.partition(|&i| shown.contains(&places[i].row));
         // A profile that has seen nothing of this quantity stays zero-shot in it, and is scored as what it is: few-shot elsewhere.
-        let fit = if seen.is_empty() {
-            left.fit.clone()
-        } else {
-            problem.fit(&[left.others.as_slice(), &seen].concat(), &left.fit, WARM)
-        };
-        out.extend(scored.into_iter().filter_map(|i| match laws {
-            None => Some((i, problem.predict(i, &fit))),
-            Some(l) => l.few[i].as_ref().map(|law| (i, problem.predict_as(i, law, &fit))),
+        let rows = [left.others.as_slice(), &seen].concat();
+        let fit = if seen.is_empty() { left.fit.clone() } else { problem.fit(&rows, &left.fit, WARM) };
+        let variances = problem.variances(&scored, &rows, &fit);
+        out.extend(scored.into_iter().zip(variances).filter_map(|(i, variance)| {
+            let said = match laws {
+                None => problem.predict(i, &fit),
+                Some(l) => problem.predict_as(i, l.few[i].as_ref()?, &fit),
+            };
+            Some((i, said + problem.lean * variance))
         }));
     }
     out

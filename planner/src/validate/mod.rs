@@ -6,21 +6,28 @@
 //!
 //! - **Zero-shot** knows a device's datasheet. Every coefficient is fitted anew with all rows of the device left
 //!   out, in all its power modes: what is left are the priors of its class.
-//! - **Few-shot** has also seen at most [`FEW`] rows of the profile (the device in one power mode), half of them
-//!   where there are fewer than twice as many. They are chosen by what they would tell, not by
-//!   what was measured, one set for all quantities, and they are not scored. Its other modes stay unseen.
+//! - **Few-shot** has also seen at most [`FEW`] rows of the profile (the device in one power mode), at most three
+//!   quarters of them. They are chosen by what they would tell, not by what was measured, one set for all quantities,
+//!   and they are not scored. Its other modes stay unseen.
 //! - **Fitted** has seen all rows.
+//! - **Profile** is the catalogue's, through the physics that plans are made with ([`profile`]). Its coefficients were fitted
+//!   by others, some of them to rows of the very same table, so its errors are no test on unseen rows.
 //!
 //! The terms and their priors are in [`terms`], the laws in [`laws`], which use the physics' work and roofline; the
 //! regression is in [`regression`].
 
-mod case;
+mod against;
+pub(crate) mod case;
 mod kinds;
+mod known;
 mod laws;
 mod matrix;
-mod regression;
+pub(crate) mod passes;
+pub(crate) mod profile;
+pub(crate) mod range;
+pub(crate) mod regression;
 mod render;
-mod report;
+pub(crate) mod report;
 mod shape;
 mod table;
 mod terms;
@@ -29,22 +36,29 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Errors, Kinds, Miss, Report, Score, Skipped, WORST, errors, quantile, spearman};
+pub use against::{Against, AtPrecision, Compared, against};
+pub use range::{NoRange, Range, Span};
+pub use report::{Errors, Kinds, Miss, Report, Score, Skipped, WORST, errors, kendall, quantile, spearman};
 pub use table::{Row, TableFault, TableFaults, read};
 
 use case::Case;
 use kinds::{LeftOut, Place, Predicted, Scored, leave_out, predict, show};
 use laws::{Decode, Power, Prefill};
+use profiles::Catalogue;
 use regression::{Problem, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rows of a device that a few-shot profile may see.
 pub const FEW: usize = 10;
-/// Of these, rows chosen first for what they tell about power.
-const FEW_POWER: usize = 2;
-/// Spread of repeated measurements around a law that fits, in logarithms: rates, and power.
-const NOISE_RATE: f64 = 0.18;
+/// Spread of repeated measurements around a law that fits, in logarithms: decode rates, prefill rates, and power.
+const NOISE_DECODE: f64 = 0.045;
+const NOISE_PREFILL: f64 = 0.18;
 const NOISE_POWER: f64 = 0.15;
+/// Share of the variance by which predictions lean towards the smaller error: all of it would be right for lognormal
+/// errors, ours have longer tails.
+const LEAN_DECODE: f64 = 0.5;
+const LEAN_PREFILL: f64 = 0.0;
+const LEAN_POWER: f64 = 0.0;
 
 /// Quantities by the names of the groups.
 const DECODE: &str = "decode";
@@ -62,44 +76,93 @@ struct Task<L> {
 }
 
 impl<L> Task<L> {
-    fn new(noise: f64) -> Self {
-        Self { problem: Problem { terms: Terms::default(), rows: Vec::new(), noise }, places: Vec::new(), cases: Vec::new() }
+    fn new(noise: f64, lean: f64) -> Self {
+        Self {
+            problem: Problem { terms: Terms::default(), rows: Vec::new(), noise, lean },
+            places: Vec::new(),
+            cases: Vec::new(),
+        }
     }
 
-    fn place(&mut self, index: usize, case: &Case) {
-        self.places.push(Place { device: case.device.clone(), profile: case.profile.clone(), row: case.row });
+    /// `given`: rows of the table; a case behind them is known beside it.
+    fn place(&mut self, index: usize, case: &Case, given: usize) {
+        let known = case.row >= given;
+        self.places.push(Place { device: case.device.clone(), profile: case.profile.clone(), row: case.row, known });
         self.cases.push(index);
     }
 }
 
-/// Scores a table. Rows that are not marked calibratable, or cannot be predicted, are listed with the reason.
-#[must_use]
-pub fn validate(rows: &[Row]) -> Report {
-    let (scores, skipped) = scores(rows);
-    report(rows, skipped, &scores)
+/// What a fit may learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// The table and the published measurements that the program knows.
+    Published,
+    /// The table alone.
+    Table,
 }
 
-/// Every scored number, and the rows that cannot be predicted.
-fn scores(rows: &[Row]) -> (Vec<Score>, Vec<Skipped>) {
+/// Scores a table. Rows that are not marked calibratable, or cannot be predicted, are listed with the reason.
+#[must_use]
+pub fn validate(rows: &[Row], knowledge: Knowledge) -> Report {
     let (cases, skipped) = cases(rows);
-    let mut decode = Task::new(NOISE_RATE);
-    let mut prefill = Task::new(NOISE_RATE);
+    let mut scores = scores(rows, &cases, knowledge);
+    let unprofiled = profiled(rows, &cases, &mut scores);
+    report(rows, skipped, unprofiled, &scores)
+}
+
+/// Adds what the catalogue's own profiles say. Returns the scored rows that they say nothing about.
+fn profiled(rows: &[Row], cases: &[Case], scores: &mut [Score]) -> Vec<Skipped> {
+    let mut unprofiled = Vec::new();
+    let mut said = BTreeMap::new();
+    for case in cases {
+        let device = Catalogue::builtin().device(&case.device).ok_or_else(|| "no profile".to_owned());
+        match device.and_then(|d| profile::predict(d, case)) {
+            Ok(of) => drop(said.insert(case.row, of)),
+            Err(reason) => unprofiled.push(Skipped { row_id: rows[case.row].row_id.clone(), reason }),
+        }
+    }
+    for score in scores {
+        let Some(of) = said.get(&score.row) else { continue };
+        score.profile = match score.quantity {
+            DECODE => of.decode_tok_s,
+            PREFILL => of.prefill_tok_s,
+            POWER => of.decode_w,
+            POWER_PREFILL => of.prefill_w,
+            ENERGY => of.decode_w.zip(of.decode_tok_s).map(|(w, r)| w / r),
+            _ => of.prefill_w.zip(of.prefill_tok_s).map(|(w, r)| w / r),
+        };
+    }
+    unprofiled
+}
+
+/// Every scored number.
+fn scores(table: &[Row], own: &[Case], knowledge: Knowledge) -> Vec<Score> {
+    let given = table.len();
+    let mut rows = table.to_vec();
+    if knowledge == Knowledge::Published {
+        rows.extend(known::beside(table).cloned());
+    }
+    let mut cases = own.to_vec();
+    cases.extend((given..rows.len()).filter_map(|i| case::of(i, &rows[i]).ok()));
+    let (rows, cases) = (rows.as_slice(), cases.as_slice());
+    let mut decode = Task::new(NOISE_DECODE, LEAN_DECODE);
+    let mut prefill = Task::new(NOISE_PREFILL, LEAN_PREFILL);
     for (index, case) in cases.iter().enumerate() {
         let row = &rows[case.row];
         if let Some(rate) = row.decode_tok_s.filter(|r| *r > 0.0) {
             let task: &mut Task<Decode> = &mut decode;
             let law = Decode::of(case);
             task.problem.rows.push(terms::of_decode(case, -rate.ln(), law, &mut task.problem.terms));
-            task.place(index, case);
+            task.place(index, case, given);
         }
         if let Some(rate) = row.prefill_tok_s.filter(|r| *r > 0.0) {
             let task: &mut Task<Prefill> = &mut prefill;
             let law = Prefill::of(case);
             task.problem.rows.push(terms::of_prefill(case, -rate.ln(), law, &mut task.problem.terms));
-            task.place(index, case);
+            task.place(index, case, given);
         }
     }
-    let power = power_task(rows, &cases);
+    let power = power_task(rows, cases, given);
     let (decode_out, prefill_out, power_out) = (
         leave_out(&decode.problem, &decode.places),
         leave_out(&prefill.problem, &prefill.places),
@@ -111,8 +174,8 @@ fn scores(rows: &[Row]) -> (Vec<Score>, Vec<Skipped>) {
     let mut scores = Vec::new();
     rates(DECODE, &decode, &decoded, &mut scores);
     rates(PREFILL, &prefill, &prefilled, &mut scores);
-    powers(rows, &cases, &power, &power_out, &shown, [(&decode.cases, &decoded), (&prefill.cases, &prefilled)], &mut scores);
-    (scores, skipped)
+    powers(rows, cases, &power, &power_out, &shown, [(&decode.cases, &decoded), (&prefill.cases, &prefilled)], &mut scores);
+    scores
 }
 
 /// Rows that can be predicted, and the others with reasons.
@@ -128,36 +191,20 @@ fn cases(rows: &[Row]) -> (Vec<Case>, Vec<Skipped>) {
     (cases, skipped)
 }
 
-/// Whether a row's power is that of decoding: a row of both phases is metered in its decode window.
-fn decoding(row: &Row) -> bool {
-    row.decode_tok_s.is_some()
-}
-
-/// Rate of the phase that a row's power was metered in, tokens per second.
-fn metered_rate(row: &Row) -> Option<f64> {
-    if decoding(row) { row.decode_tok_s } else { row.prefill_tok_s }.filter(|r| *r > 0.0)
-}
-
-/// Power where it was metered; from energy and rate where only energy a token was published.
-fn metered_w(row: &Row) -> Option<f64> {
-    let rate = metered_rate(row)?;
-    row.power_w.or_else(|| row.j_per_token.map(|j| j * rate)).filter(|w| row.power_ok && *w > 0.0)
-}
-
-fn power_task(rows: &[Row], cases: &[Case]) -> Task<Power> {
-    let mut task = Task::new(NOISE_POWER);
+fn power_task(rows: &[Row], cases: &[Case], given: usize) -> Task<Power> {
+    let mut task = Task::new(NOISE_POWER, LEAN_POWER);
     for (index, case) in cases.iter().enumerate() {
         let row = &rows[case.row];
-        let (Some(watts), Some(rate)) = (metered_w(row), metered_rate(row)) else { continue };
-        let Some(law) = Power::of(case, 1.0 / rate, decoding(row)) else { continue };
-        task.problem.rows.push(terms::of_power(case, watts.ln(), law, decoding(row), &mut task.problem.terms));
-        task.place(index, case);
+        let (Some(watts), Some(rate)) = (row.metered_w(), row.metered_rate()) else { continue };
+        let Some(law) = Power::of(case, 1.0 / rate, row.decoding()) else { continue };
+        task.problem.rows.push(terms::of_power(case, watts.ln(), law, row.decoding(), &mut task.problem.terms));
+        task.place(index, case, given);
     }
     task
 }
 
-/// Rows that few-shot profiles see: at most [`FEW`] and at most half of a profile's rows, power first, then decode and
-/// prefill by the number of their rows.
+/// Rows that few-shot profiles see: at most [`FEW`], and a quarter of a profile's rows is left to be scored. Those that
+/// tell most about decoding first, for plans rest on it most; where rows are left, about power, then about prompts.
 fn choose(
     decode: &Task<Decode>,
     decode_out: &[LeftOut],
@@ -167,27 +214,21 @@ fn choose(
     power_out: &[LeftOut],
 ) -> BTreeSet<usize> {
     let mut rows: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for place in decode.places.iter().chain(&prefill.places) {
+    for place in decode.places.iter().chain(&prefill.places).filter(|p| !p.known) {
         rows.entry(&place.profile).or_default().insert(place.row);
     }
     let mut shown = BTreeSet::new();
     for (profile, all) in rows {
-        let budget = FEW.min(all.len() / 2);
-        let mine = |places: &[Place]| places.iter().filter(|p| p.profile == profile).map(|p| p.row).collect::<BTreeSet<_>>();
-        let with_decode = mine(&decode.places);
-        let alone = mine(&prefill.places).difference(&with_decode).count();
-        let for_decode = (budget as f64 * with_decode.len() as f64 / (with_decode.len() + alone) as f64).ceil() as usize;
+        let budget = FEW.min(all.len() - all.len().div_ceil(4));
         let mut seen = BTreeSet::new();
-        if let Some(left) = left_of(power_out, &power.places, profile) {
-            show(&power.problem, &power.places, left, profile, FEW_POWER.min(budget), &mut seen);
-        }
         if let Some(left) = left_of(decode_out, &decode.places, profile) {
-            let count = for_decode.min(budget).saturating_sub(seen.len());
-            show(&decode.problem, &decode.places, left, profile, count, &mut seen);
+            show(&decode.problem, &decode.places, left, profile, budget, &mut seen);
+        }
+        if let Some(left) = left_of(power_out, &power.places, profile) {
+            show(&power.problem, &power.places, left, profile, budget.saturating_sub(seen.len()), &mut seen);
         }
         if let Some(left) = left_of(prefill_out, &prefill.places, profile) {
-            let count = budget.saturating_sub(seen.len());
-            show(&prefill.problem, &prefill.places, left, profile, count, &mut seen);
+            show(&prefill.problem, &prefill.places, left, profile, budget.saturating_sub(seen.len()), &mut seen);
         }
         shown.extend(seen);
     }
@@ -199,7 +240,7 @@ fn left_of<'a>(parts: &'a [LeftOut], places: &[Place], profile: &str) -> Option<
 }
 
 fn rates<L: regression::Law>(quantity: &'static str, task: &Task<L>, out: &Predicted, scores: &mut Vec<Score>) {
-    for (i, place) in task.places.iter().enumerate() {
+    for (i, place) in task.places.iter().enumerate().filter(|(_, p)| !p.known) {
         scores.push(Score {
             row: place.row,
             quantity,
@@ -207,6 +248,7 @@ fn rates<L: regression::Law>(quantity: &'static str, task: &Task<L>, out: &Predi
             zero_shot: (-out.zero[i]).exp(),
             few_shot: out.few[i].map(|l| (-l).exp()),
             fitted: (-out.fitted[i]).exp(),
+            profile: None,
         });
     }
 }
@@ -226,13 +268,13 @@ fn powers(
     // Seconds a token of an observation, zero-shot, few-shot and fitted.
     let seconds = |i: usize| {
         let case = task.cases[i];
-        let which = usize::from(!decoding(&rows[cases[case].row]));
+        let which = usize::from(!rows[cases[case].row].decoding());
         let (at, out) = (index[which][&case], rated[which].1);
         (out.zero[at].exp(), out.few[at].map(f64::exp), out.fitted[at].exp())
     };
     let law = |i: usize, s: f64| {
         let case = &cases[task.cases[i]];
-        Power::of(case, s, decoding(&rows[case.row])).unwrap_or(task.problem.rows[i].law)
+        Power::of(case, s, rows[case.row].decoding()).unwrap_or(task.problem.rows[i].law)
     };
     let n = task.places.len();
     let laws = Scored {
@@ -241,24 +283,24 @@ fn powers(
         fitted: (0..n).map(|i| law(i, seconds(i).2)).collect(),
     };
     let out = predict(&task.problem, &task.places, parts, shown, Some(&laws));
-    for (i, place) in task.places.iter().enumerate() {
+    for (i, place) in task.places.iter().enumerate().filter(|(_, p)| !p.known) {
         let row = &rows[place.row];
-        let (power, energy) = if decoding(row) { (POWER, ENERGY) } else { (POWER_PREFILL, ENERGY_PREFILL) };
+        let (power, energy) = if row.decoding() { (POWER, ENERGY) } else { (POWER_PREFILL, ENERGY_PREFILL) };
         let (zero_s, few_s, fitted_s) = seconds(i);
         let watts = (out.zero[i].exp(), out.few[i].map(f64::exp), out.fitted[i].exp());
         if let Some(measured) = row.power_w.filter(|w| *w > 0.0) {
             let (zero_shot, few_shot, fitted) = watts;
-            scores.push(Score { row: place.row, quantity: power, measured, zero_shot, few_shot, fitted });
+            scores.push(Score { row: place.row, quantity: power, measured, zero_shot, few_shot, fitted, profile: None });
         }
         if let Some(measured) = row.j_per_token.filter(|j| *j > 0.0) {
             let few_shot = watts.1.zip(few_s).map(|(w, s)| w * s);
             let (zero_shot, fitted) = (watts.0 * zero_s, watts.2 * fitted_s);
-            scores.push(Score { row: place.row, quantity: energy, measured, zero_shot, few_shot, fitted });
+            scores.push(Score { row: place.row, quantity: energy, measured, zero_shot, few_shot, fitted, profile: None });
         }
     }
 }
 
-fn report(rows: &[Row], mut skipped: Vec<Skipped>, scores: &[Score]) -> Report {
+fn report(rows: &[Row], mut skipped: Vec<Skipped>, unprofiled: Vec<Skipped>, scores: &[Score]) -> Report {
     let scored: BTreeSet<usize> = scores.iter().map(|s| s.row).collect();
     let named: BTreeSet<String> = skipped.iter().map(|s| s.row_id.clone()).collect();
     for (index, row) in rows.iter().enumerate() {
@@ -287,6 +329,7 @@ fn report(rows: &[Row], mut skipped: Vec<Skipped>, scores: &[Score]) -> Report {
         calibratable: rows.iter().filter(|r| r.calibratable).count(),
         scored: scored.len(),
         skipped,
+        unprofiled,
         groups: groups.into_iter().map(|g| (g, report::kinds(scores, g))).collect(),
         worst,
     }

@@ -1,6 +1,6 @@
 //! The report for a terminal.
 
-use super::report::{Errors, Report};
+use super::report::{Errors, Report, Skipped};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,6 +11,22 @@ fn cell(e: &Errors) -> String {
     let percent = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", 100.0 * v));
     let rank = e.rank_correlation.map_or_else(|| "-".to_owned(), |r| format!("{r:.3}"));
     format!("{:>6}  {:>9}  {:>9}  {:>6}", e.n, percent(e.median), percent(e.p90), rank)
+}
+
+/// Rows by reason, the first few named.
+fn reasons(f: &mut fmt::Formatter<'_>, title: &str, all: &[Skipped]) -> fmt::Result {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for s in all {
+        reasons.entry(&s.reason).or_default().push(&s.row_id);
+    }
+    if !reasons.is_empty() {
+        writeln!(f, "\n{title}")?;
+    }
+    for (reason, rows) in reasons {
+        let more = if rows.len() > NAMED { format!(" and {} more", rows.len() - NAMED) } else { String::new() };
+        writeln!(f, "  {:>5}  {reason}: {}{more}", rows.len(), rows[..rows.len().min(NAMED)].join(", "))?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Report {
@@ -25,21 +41,18 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "{:<24} {:<10} {:>6}  {:>9}  {:>9}  {:>6}", "relative error", "profile", "n", "median", "p90", "rank")?;
         for (quantity, kinds) in &self.groups {
-            for (kind, errors) in [("zero-shot", &kinds.zero_shot), ("few-shot", &kinds.few_shot), ("fitted", &kinds.fitted)] {
+            let of = [
+                ("zero-shot", &kinds.zero_shot),
+                ("few-shot", &kinds.few_shot),
+                ("fitted", &kinds.fitted),
+                ("profile", &kinds.profile),
+            ];
+            for (kind, errors) in of {
                 writeln!(f, "{quantity:<24} {kind:<10} {}", cell(errors))?;
             }
         }
-        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for s in &self.skipped {
-            reasons.entry(&s.reason).or_default().push(&s.row_id);
-        }
-        if !reasons.is_empty() {
-            writeln!(f, "\nskipped")?;
-        }
-        for (reason, rows) in reasons {
-            let more = if rows.len() > NAMED { format!(" and {} more", rows.len() - NAMED) } else { String::new() };
-            writeln!(f, "  {:>5}  {reason}: {}{more}", rows.len(), rows[..rows.len().min(NAMED)].join(", "))?;
-        }
+        reasons(f, "skipped", &self.skipped)?;
+        reasons(f, "scored, but not by the catalogue's profiles", &self.unprofiled)?;
         if !self.worst.is_empty() {
             writeln!(f, "\nworst, zero-shot")?;
         }

@@ -24,12 +24,14 @@ pub struct Errors {
     pub rank_correlation: Option<f64>,
 }
 
-/// The three kinds of profile.
+/// The kinds of profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Kinds {
     pub zero_shot: Errors,
     pub few_shot: Errors,
     pub fitted: Errors,
+    /// The catalogue's own profile; of the numbers that it predicts.
+    pub profile: Errors,
 }
 
 /// A prediction that missed by much, zero-shot.
@@ -57,6 +59,8 @@ pub struct Score {
     /// `None` for rows that the few-shot profile was fitted to.
     pub few_shot: Option<f64>,
     pub fitted: f64,
+    /// By the catalogue's own profile; `None` where it says nothing.
+    pub profile: Option<f64>,
 }
 
 /// The whole result.
@@ -67,13 +71,15 @@ pub struct Report {
     pub calibratable: usize,
     pub scored: usize,
     pub skipped: Vec<Skipped>,
+    /// Rows that are scored, but of which the catalogue's own profile says nothing.
+    pub unprofiled: Vec<Skipped>,
     pub groups: BTreeMap<&'static str, Kinds>,
     pub worst: Vec<Miss>,
 }
 
 /// `|predicted / measured - 1|`.
 #[must_use]
-pub(super) fn relative(predicted: f64, measured: f64) -> f64 {
+pub(crate) fn relative(predicted: f64, measured: f64) -> f64 {
     (predicted / measured - 1.0).abs()
 }
 
@@ -117,6 +123,26 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     (scale > 0.0).then(|| product(&a, &b) / scale)
 }
 
+/// Kendall's rank correlation, ties counted (tau-b); `None` below three pairs or where one side does not vary.
+#[must_use]
+pub fn kendall(pairs: &[(f64, f64)]) -> Option<f64> {
+    if pairs.len() < 3 {
+        return None;
+    }
+    let (mut agree, mut first, mut second) = (0.0, 0.0, 0.0);
+    for (i, a) in pairs.iter().enumerate() {
+        for b in &pairs[..i] {
+            let sign = |x: f64, y: f64| f64::from(x.total_cmp(&y) as i8);
+            let (x, y) = (sign(a.0, b.0), sign(a.1, b.1));
+            agree += x * y;
+            first += x * x;
+            second += y * y;
+        }
+    }
+    let scale = f64::sqrt(first * second);
+    (scale > 0.0).then(|| agree / scale)
+}
+
 /// Errors of pairs of predicted and measured.
 #[must_use]
 pub fn errors(pairs: &[(f64, f64)]) -> Errors {
@@ -132,7 +158,12 @@ pub(super) fn kinds(scores: &[Score], quantity: &str) -> Kinds {
             scores.iter().filter(|s| s.quantity == quantity).filter_map(|s| Some((predicted(s)?, s.measured))).collect();
         errors(&pairs)
     };
-    Kinds { zero_shot: of(&|s| Some(s.zero_shot)), few_shot: of(&|s| s.few_shot), fitted: of(&|s| Some(s.fitted)) }
+    Kinds {
+        zero_shot: of(&|s| Some(s.zero_shot)),
+        few_shot: of(&|s| s.few_shot),
+        fitted: of(&|s| Some(s.fitted)),
+        profile: of(&|s| s.profile),
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +181,12 @@ mod tests {
         let r = spearman(&[(5.0, 1.0), (5.0, 2.0), (6.0, 3.0)]).unwrap();
         assert!((r - 0.75f64.sqrt()).abs() < 1e-12, "{r}");
         assert_eq!(spearman(&[(1.0, 1.0), (1.0, 2.0), (1.0, 3.0)]), None);
+        // Of six pairs five agree: (5 - 1) / 6.
+        let tau = kendall(&[(1.0, 1.0), (2.0, 2.0), (3.0, 4.0), (4.0, 3.0)]).unwrap();
+        assert!((tau - 4.0 / 6.0).abs() < 1e-12, "{tau}");
+        assert_eq!(kendall(&[(1.0, 1.0), (1.0, 2.0), (1.0, 3.0)]), None);
+        // One tie on one side: 2 / sqrt(2 * 3).
+        let tied = kendall(&[(5.0, 1.0), (5.0, 2.0), (6.0, 3.0)]).unwrap();
+        assert!((tied - 2.0 / 6.0f64.sqrt()).abs() < 1e-12, "{tied}");
     }
 }

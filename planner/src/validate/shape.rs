@@ -3,35 +3,38 @@
 use profiles::{Block, BlockGroup, Catalogue, Mixer, Mlp};
 
 /// Layers, heads, key-value heads and head width in the makers' published configurations (`config.json` of
-/// each model), for models that are often measured and that the catalogue does not hold.
-const PUBLIC: [(&str, u32, u32, u32, u32); 27] = [
-    ("llama-2-7b", 32, 32, 32, 128),
-    ("llama-2-13b", 40, 40, 40, 128),
-    ("llama-2-70b", 80, 64, 8, 128),
-    ("llama-1-33b", 60, 52, 52, 128),
-    ("llama-3-8b", 32, 32, 8, 128),
-    ("llama-3.1-70b", 80, 64, 8, 128),
-    ("llama-3.3-70b", 80, 64, 8, 128),
-    ("llama-3-70b", 80, 64, 8, 128),
-    ("llama-3.1-405b", 126, 128, 8, 128),
-    ("mistral-7b", 32, 32, 8, 128),
-    ("deepseek-r1-distill-qwen-7b", 28, 28, 4, 128),
-    ("qwen2.5-coder-7b", 28, 28, 4, 128),
-    ("qwen2.5-14b", 48, 40, 8, 128),
-    ("qwen2.5-32b", 64, 40, 8, 128),
-    ("qwen3-14b", 40, 40, 8, 128),
-    ("qwen3-32b", 64, 64, 8, 128),
-    ("qwen3-coder-30b-a3b", 48, 32, 4, 128),
-    ("gpt-oss-20b", 24, 64, 8, 64),
-    ("gpt-oss-120b", 36, 64, 8, 64),
-    ("gemma-2b", 18, 8, 1, 256),
-    ("gemma-2-2b", 26, 8, 4, 256),
-    ("gemma-2-9b", 42, 16, 8, 256),
-    ("gemma-3-4b", 34, 8, 4, 256),
-    ("gemma-3-12b", 48, 16, 8, 256),
-    ("phi-2", 32, 32, 32, 80),
-    ("phi-3.5-mini", 32, 32, 32, 96),
-    ("openvla-7b", 32, 32, 32, 128),
+/// each model), for models that are often measured and that the catalogue does not hold. Of every so many layers one sees the
+/// whole context, the others a window of so many tokens, or where that is 0 a constant state.
+const PUBLIC: [(&str, u32, u32, u32, u32, u32, u32); 29] = [
+    ("llama-2-7b", 32, 32, 32, 128, 1, 0),
+    ("llama-2-13b", 40, 40, 40, 128, 1, 0),
+    ("llama-2-70b", 80, 64, 8, 128, 1, 0),
+    ("llama-1-33b", 60, 52, 52, 128, 1, 0),
+    ("llama-3-8b", 32, 32, 8, 128, 1, 0),
+    ("llama-3.1-70b", 80, 64, 8, 128, 1, 0),
+    ("llama-3.3-70b", 80, 64, 8, 128, 1, 0),
+    ("llama-3-70b", 80, 64, 8, 128, 1, 0),
+    ("llama-3.1-405b", 126, 128, 8, 128, 1, 0),
+    ("mistral-7b", 32, 32, 8, 128, 1, 0),
+    ("deepseek-r1-distill-qwen-7b", 28, 28, 4, 128, 1, 0),
+    ("qwen2.5-coder-7b", 28, 28, 4, 128, 1, 0),
+    ("qwen2.5-14b", 48, 40, 8, 128, 1, 0),
+    ("qwen2.5-32b", 64, 40, 8, 128, 1, 0),
+    ("qwen3-14b", 40, 40, 8, 128, 1, 0),
+    ("qwen3-32b", 64, 64, 8, 128, 1, 0),
+    ("qwen3-coder-30b-a3b", 48, 32, 4, 128, 1, 0),
+    ("gpt-oss-20b", 24, 64, 8, 64, 2, 128),
+    ("gpt-oss-120b", 36, 64, 8, 64, 2, 128),
+    ("gemma-2b", 18, 8, 1, 256, 1, 0),
+    ("gemma-2-2b", 26, 8, 4, 256, 2, 4096),
+    ("gemma-2-9b", 42, 16, 8, 256, 2, 4096),
+    ("gemma-3-4b", 34, 8, 4, 256, 6, 1024),
+    ("gemma-3-12b", 48, 16, 8, 256, 6, 1024),
+    ("phi-2", 32, 32, 32, 80, 1, 0),
+    ("phi-3.5-mini", 32, 32, 32, 96, 1, 0),
+    ("openvla-7b", 32, 32, 32, 128, 1, 0),
+    ("gemma-3-1b", 26, 4, 1, 256, 6, 512),
+    ("nemotron-3-super", 88, 32, 2, 128, 11, 0),
 ];
 
 /// Experts and active experts that an unknown mixture is given: fine-grained, as recent ones are. Assumed.
@@ -75,6 +78,7 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
     let active = active.filter(|a| *a > 0.0).unwrap_or(parameters).min(parameters);
     let public = PUBLIC.iter().filter(|p| names(p.0, &slug)).max_by_key(|p| p.0.len());
     let (layers, heads, kv_heads, head_dim) = public.map_or_else(|| inferred(active), |p| (p.1, p.2, p.3, p.4));
+    let (every, window) = public.map_or((1, 0), |p| (p.5, p.6));
     let mut layer = Block::new("layer", (parameters / f64::from(layers)) as u64, u64::from(heads) * u64::from(head_dim));
     layer.mixer = Mixer::Attention { heads, kv_heads, head_dim, window: None };
     if active < 0.7 * parameters {
@@ -84,7 +88,15 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
         (layer.parameters, layer.multiplied, layer.read) = (shared, shared, shared);
         layer.mlp = Mlp::Experts { experts, active: chosen, parameters_per_expert: each as u64 };
     }
-    Some(Shape { blocks: vec![BlockGroup { count: layers, block: layer }], layers: f64::from(layers), parameters, active })
+    let mut blocks = vec![BlockGroup { count: layers / every, block: layer.clone() }];
+    if every > 1 {
+        layer.mixer = match window {
+            0 => Mixer::StateSpace { state: u64::from(heads) * u64::from(head_dim) },
+            w => Mixer::Attention { heads, kv_heads, head_dim, window: Some(w) },
+        };
+        blocks.push(BlockGroup { count: layers - layers / every, block: layer });
+    }
+    Some(Shape { blocks, layers: f64::from(layers), parameters, active })
 }
 
 /// Shape of a usual transformer of so many parameters: `12 layers width^2`, layers growing with the fourth root

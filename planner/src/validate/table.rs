@@ -18,6 +18,10 @@ pub struct Row {
     pub phase: String,
     pub processor: String,
     pub engine: String,
+    /// State of the device in words: thermal state, governor, firmware.
+    pub power_mode: String,
+    /// Where the row was published: rows of one source share its way of measuring.
+    pub source: String,
     pub model: String,
     /// Billions of parameters, and of those active for a token.
     pub params_b: Option<f64>,
@@ -39,6 +43,27 @@ pub struct Row {
     pub power_scope: String,
     pub j_per_token: Option<f64>,
     pub notes: String,
+}
+
+impl Row {
+    /// Whether the row's power is that of decoding: a row of both phases is metered in its decode window.
+    #[must_use]
+    pub fn decoding(&self) -> bool {
+        self.decode_tok_s.is_some()
+    }
+
+    /// Rate of the phase that the power was metered in, tokens per second.
+    #[must_use]
+    pub fn metered_rate(&self) -> Option<f64> {
+        if self.decoding() { self.decode_tok_s } else { self.prefill_tok_s }.filter(|r| *r > 0.0)
+    }
+
+    /// Power where it was metered, watts; from energy and rate where only energy a token was published.
+    #[must_use]
+    pub fn metered_w(&self) -> Option<f64> {
+        let rate = self.metered_rate()?;
+        self.power_w.or_else(|| self.j_per_token.map(|j| j * rate)).filter(|w| self.power_ok && *w > 0.0)
+    }
 }
 
 /// One fault of a table.
@@ -136,6 +161,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, TableFaults> {
             phase: cell("phase").into(),
             processor: cell("processor").into(),
             engine: cell("engine").into(),
+            power_mode: cell("power_mode").into(),
+            source: cell("source").into(),
             model: cell("model").into(),
             quant: cell("quant").into(),
             power_scope: cell("power_scope").into(),

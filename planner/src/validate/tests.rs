@@ -33,7 +33,8 @@ fn table(share: f64, factor: f64) -> Vec<Row> {
 
 #[test]
 fn a_scored_device_is_not_seen_zero_shot_and_is_few_shot() {
-    let (plain, changed) = (scores(&table(0.6, 1.0)).0, scores(&table(0.6, 0.5)).0);
+    let of = |rows: Vec<Row>| scores(&rows, &cases(&rows).0, Knowledge::Table);
+    let (plain, changed) = (of(table(0.6, 1.0)), of(table(0.6, 0.5)));
     let own = |all: &[Score]| all.iter().filter(|s| s.row < 12).copied().collect::<Vec<_>>();
     let (plain, changed) = (own(&plain), own(&changed));
     assert_eq!(plain.len(), 12);
@@ -41,8 +42,8 @@ fn a_scored_device_is_not_seen_zero_shot_and_is_few_shot() {
         assert!((a.zero_shot / b.zero_shot - 1.0).abs() < 1e-12, "its own rows moved its zero-shot prediction");
         assert_eq!(a.few_shot.is_some(), b.few_shot.is_some(), "the choice of rows looked at what was measured");
     }
-    // Six of twelve rows are shown; with half the rate, those bring the prediction down to it.
-    assert_eq!(changed.iter().filter(|s| s.few_shot.is_some()).count(), 6);
+    // Nine of twelve rows are shown; with half the rate, those bring the prediction down to it.
+    assert_eq!(changed.iter().filter(|s| s.few_shot.is_some()).count(), 3);
     let few: Vec<(f64, f64)> = changed.iter().filter_map(|s| Some((s.few_shot?, s.measured))).collect();
     let zero: Vec<(f64, f64)> = changed.iter().map(|s| (s.zero_shot, s.measured)).collect();
     let (few, zero) = (errors(&few).median.unwrap(), errors(&zero).median.unwrap());
@@ -52,7 +53,7 @@ fn a_scored_device_is_not_seen_zero_shot_and_is_few_shot() {
 #[test]
 fn a_known_share_is_recovered() {
     // Little is left where all devices obey one share: small models' launches, which the table has none of.
-    let report = validate(&table(0.8, 1.0));
+    let report = validate(&table(0.8, 1.0), Knowledge::Table);
     let decode = report.groups["decode"];
     assert_eq!((report.scored, decode.zero_shot.n), (48, 48));
     assert!(decode.fitted.median.unwrap() < 0.08, "{decode:?}");
@@ -65,7 +66,7 @@ fn rows_that_cannot_be_predicted_say_why() {
     rows[0].device_id = "no-such-device".into();
     rows[1].calibratable = false;
     rows[2].phase = "other".into();
-    let report = validate(&rows);
+    let report = validate(&rows, Knowledge::Table);
     assert_eq!(report.scored + report.skipped.len(), rows.len());
     let of = |id: &str| report.skipped.iter().find(|s| s.row_id == id).map(|s| s.reason.clone()).unwrap();
     assert!(of(&rows[0].row_id).contains("no-such-device"));

@@ -1,5 +1,10 @@
 //! What free text in a table says: engine, back end, quantisation, meter. Words that are not known stay a group of their own.
 
+use profiles::WeightFormat;
+
+/// Share of a memory that weights may fill before the system takes their pages. Assumed.
+const HELD: f64 = 0.85;
+
 /// Engines by a word of their names; the first that matches.
 const ENGINES: [&str; 16] = [
     "ollama",
@@ -80,6 +85,17 @@ pub(super) fn bits_of_name(text: &str) -> Option<f64> {
     known.iter().find(|(name, _)| lower.contains(name)).map(|k| k.1)
 }
 
+/// The planner's format of a row's weights: by name where they are ternary, else the nearest in bits.
+pub(super) fn format(text: &str, bits: f64) -> WeightFormat {
+    let ternary = quantisation(text, bits) == "ternary";
+    let near = |f: &WeightFormat| (f.bits_per_weight() / bits).ln().abs();
+    WeightFormat::ALL
+        .into_iter()
+        .filter(|f| matches!(f, WeightFormat::Ternary | WeightFormat::Sherry) == ternary)
+        .min_by(|a, b| near(a).total_cmp(&near(b)))
+        .unwrap_or(WeightFormat::W16)
+}
+
 /// What the meter saw: a rail of the chip, the module, the wall, a battery less idle.
 pub(super) fn scope(text: &str) -> &'static str {
     let lower = text.to_lowercase();
@@ -102,6 +118,27 @@ pub(super) fn depth(notes: &str) -> f64 {
     number.and_then(|n| n.parse().ok()).unwrap_or(0.0)
 }
 
+/// Whether an engine runs a model operation by operation, with no graph or fused kernels.
+pub(super) fn eager(engine: &str) -> bool {
+    engine.contains("eager") || engine.contains("transformers")
+}
+
+/// Whether a device was already hot: long runs, after the clocks have fallen.
+pub(super) fn sustained(state: &str) -> bool {
+    state.contains("sustained")
+}
+
+/// Whether weights of so many bytes came from storage while the model ran, by what is said of the device's state: its
+/// memory was capped, the run swapped, or the weights exceed the memory that a note names.
+pub(super) fn streamed(state: &str, notes: &str, weight_bytes: f64) -> bool {
+    let (state, notes) = (state.to_lowercase(), notes.to_lowercase());
+    if state.contains("ram capped") || notes.contains("memory-limited run") || notes.contains("swap regime") {
+        return true;
+    }
+    let memory = notes.split("exceeds ").nth(1).and_then(|rest| rest.split(" gb").next()?.parse::<f64>().ok());
+    notes.contains("streaming") && memory.is_some_and(|gb| weight_bytes > HELD * gb * 1e9)
+}
+
 /// Whether a decode rate counts the time of the prompt too.
 pub(super) fn end_to_end(notes: &str) -> bool {
     notes.contains("includes prefill")
@@ -121,6 +158,13 @@ mod tests {
         assert_eq!(scope("GPU rail (tegrastats)"), "rail");
         assert!((depth("context depth 8192 tokens; flash attention on") - 8192.0).abs() < 1e-9);
         assert!(depth("no number").abs() < 1e-9);
+        assert!(streamed("RAM capped 1 GB", "", 1.0) && streamed("", "exceeds 16 GB working set, swap regime", 1e9));
+        let note = "disk-streaming regime when model exceeds 8 GB RAM";
+        assert!(streamed("", note, 7.2e9) && !streamed("", note, 3.8e9) && !streamed("", "spills to CPU", 9e9));
+        assert!(sustained("sustained, 5 x 1024 tokens") && !sustained("first gen"));
+        assert_eq!(format("Q4_K_M", 4.84), WeightFormat::W4);
+        assert_eq!(format("ternary I2_S", 2.0), WeightFormat::Ternary);
+        assert_eq!(format("Q2_K", 3.35), WeightFormat::W3);
         assert!(end_to_end("end-to-end, includes prefill of 2048-token prompt"));
     }
 }
