@@ -22,3 +22,4 @@ pub mod table;
 pub mod testing;
 pub mod validate;
 pub mod whatif;
+pub mod yardstick;

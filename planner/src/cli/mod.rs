@@ -18,6 +18,7 @@ mod solve;
 mod validate;
 mod watch;
 mod whatif;
+mod yardstick;
 
 pub use args::Cli;
 
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Diff(a) => diff::run(&a),
         Command::WhatIf(a) => whatif::run(&a),
         Command::Validate(a) => validate::run(&a),
+        Command::Yardstick(a) => yardstick::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };
