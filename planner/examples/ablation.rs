@@ -28,7 +28,9 @@ fn main() {
         ("integer programs off", Parts { programs: false, ..all }),
         ("annealing off", Parts { annealing: false, ..all }),
     ];
-    println!("| | median gap to best, % | worst, % | without a plan | median front points | median own gap, % |\n|---|---|---|---|---|---|");
+    println!(
+        "| | median gap to best, % | worst, % | without a plan | median front points | median own gap, % |\n|---|---|---|---|---|---|"
+    );
     let mut results: Vec<Vec<(f64, f64, usize)>> = Vec::new();
     for (_, parts) in rows {
         let mut list = Vec::new();

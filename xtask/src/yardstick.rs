@@ -10,7 +10,8 @@ use std::process::Command;
 ///
 /// The best that exact programs, annealing, genetic search and fix-and-optimise recorded there; up to 16
 /// devices the power is the proved optimum.
-const TARGETS: &[(&str, f64, f64)] = &[("n4", 51.8663, 0.2064), ("n16", 78.0642, 0.4146), ("n64", 341.41, 0.4361), ("n256", 1487.79, 0.3942)];
+const TARGETS: &[(&str, f64, f64)] =
+    &[("n4", 51.8663, 0.2064), ("n16", 78.0642, 0.4146), ("n64", 341.41, 0.4361), ("n256", 1487.79, 0.3942)];
 
 /// Times asked for, by devices: for power and for a front.
 fn seconds(devices: f64) -> (&'static str, &'static str) {
@@ -46,7 +47,9 @@ pub(crate) fn yardstick() -> Done {
         return Err(format!("{}: no instances; {usage}", folder.display()));
     }
     cargo(&["build", "--release", "--locked", "-p", "planner", "--bin", "planner"])?;
-    println!("\n| instance | devices, services | power, W (target) | bound, W | gap | s | hypervolume (target) | plans | s | scorer |");
+    println!(
+        "\n| instance | devices, services | power, W (target) | bound, W | gap | s | hypervolume (target) | plans | s | scorer |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for file in &files {
         println!("{}", row(file)?);
@@ -135,7 +138,10 @@ mod tests {
     #[test]
     fn reads_fields_of_a_line() {
         let json = r#"{"bound_w":51.5,"gap":0.0,"instance":"n4","plans":3}"#;
-        assert_eq!((field(json, "bound_w"), field(json, "instance"), field(json, "plans")), ("51.5".into(), "n4".into(), "3".into()));
+        assert_eq!(
+            (field(json, "bound_w"), field(json, "instance"), field(json, "plans")),
+            ("51.5".into(), "n4".into(), "3".into())
+        );
         assert_eq!(field(json, "nothing"), "");
     }
 }

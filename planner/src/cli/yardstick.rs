@@ -2,9 +2,9 @@
 
 use super::args::{Target, Yardstick};
 use super::exit::{Exit, Failure, Outcome};
+use super::files;
 use super::solve::with_threads;
 use super::watch::{self, Show, Terminal};
-use super::files;
 use crate::search::{self, Effort, Progress, Solution, Status, Watch};
 use crate::yardstick::{self, Instance, InstanceError, Problem};
 use std::path::Path;
@@ -28,7 +28,8 @@ pub(crate) fn run(args: &Yardstick) -> Outcome {
     let front = if args.objective == Target::Front { POINTS } else { 0 };
     let effort = Effort { seed: args.seed, gap: 0.0, front, ..Effort::for_seconds(args.time) };
     watch::catch_interrupt();
-    let listener = Listener { terminal: Terminal::new(if args.verbose { Show::Lines } else { Show::Nothing }, "W"), best: Mutex::default() };
+    let listener =
+        Listener { terminal: Terminal::new(if args.verbose { Show::Lines } else { Show::Nothing }, "W"), best: Mutex::default() };
     let solution = with_threads(args.threads, || search::improve(&problem.table, &starts, &effort, &listener))?;
     listener.terminal.done();
     let found: Vec<_> = solution.front.iter().map(|(a, _)| a).collect();

@@ -51,7 +51,7 @@ pub struct Effort {
     pub work: u64,
     /// Seats costed by the search of even tables.
     pub seats: u64,
-    /// Simplex pivots times rows of the bound of even tables.
+    /// Simplex pivots, each as costly as there are rows, for the bound of even tables.
     pub pivots: u64,
     /// Points wanted on the front; 0: no front.
     pub front: u32,
@@ -100,8 +100,8 @@ impl Effort {
             nodes: scaled(200.0, 20.0) as u32,
             branches: scaled(3.0, 2.0) as u32,
             work: scaled(7e8, 1e7) as u64,
-            seats: scaled(3e7, 1e6) as u64,
-            pivots: scaled(1e6, 1e5) as u64,
+            seats: scaled(2.2e7, 1e6) as u64,
+            pivots: scaled(1e7, 1e6) as u64,
             front: 8,
             parts: Parts::ALL,
         }

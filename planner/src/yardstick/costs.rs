@@ -145,9 +145,8 @@ fn meanings(i: &Instance, s: &Service) -> Vec<Meaning> {
             }
         }
     }
-    let beats = |b: &Meaning, a: &Meaning| {
-        b.model == a.model && b.bits <= a.bits && b.samples <= a.samples && b.unpack <= a.unpack
-    };
+    let beats =
+        |b: &Meaning, a: &Meaning| b.model == a.model && b.bits <= a.bits && b.samples <= a.samples && b.unpack <= a.unpack;
     let kept = |(n, a): (usize, &Meaning)| {
         let beaten = all.iter().enumerate().any(|(other, b)| n != other && beats(b, a) && !(beats(a, b) && n < other));
         (!beaten).then(|| a.clone())

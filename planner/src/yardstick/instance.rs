@@ -149,11 +149,7 @@ fn bad(at: impl Into<String>, what: impl Into<String>) -> InstanceError {
 
 /// A finite number in a range.
 fn within(at: &str, value: f64, low: f64, high: f64) -> Result<(), InstanceError> {
-    if (low..=high).contains(&value) {
-        Ok(())
-    } else {
-        Err(bad(at, format!("{value} is not between {low} and {high}")))
-    }
+    if (low..=high).contains(&value) { Ok(()) } else { Err(bad(at, format!("{value} is not between {low} and {high}"))) }
 }
 
 fn check(i: &Instance) -> Result<(), InstanceError> {

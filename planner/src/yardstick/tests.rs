@@ -22,7 +22,9 @@ fn costs_follow_the_closed_forms() {
                 let tau = f64::max(2.0 * w * n_in / fl, bytes / bw)
                     + n_out * f64::max(2.0 * w * k / fl, (bytes + k * (n_in + n_out / 2.0) * kv) / bw);
                 let hop = (n_out + 1.0) * device.net_ms * 1e-3 + (n_in + n_out * k) * m.width * 16.0 / (device.net_gbps * 1e9);
-                assert!((c.busy_s - 2.0 * tau).abs() <= 1e-12 * tau && (c.total_s - 2.0 * tau - hop).abs() <= 1e-12 * (tau + hop));
+                assert!(
+                    (c.busy_s - 2.0 * tau).abs() <= 1e-12 * tau && (c.total_s - 2.0 * tau - hop).abs() <= 1e-12 * (tau + hop)
+                );
                 let memory = 2.0 * (bytes + 2.0 * k * (n_in + n_out) * kv) + 0.25e9;
                 assert!((c.bytes - memory).abs() <= 1e-12 * memory);
             }
@@ -51,9 +53,9 @@ fn plans_read_back_as_the_scorer_reads_them() {
         assert_eq!(services.len(), i.services.len());
         let mut used = vec![false; i.devices.len()];
         for (s, served) in services.iter().enumerate() {
-            let at = p.options[s].iter().position(|m| {
-                served["model"] == m.model.as_str() && served["bits"] == m.bits && served["samples"] == m.samples
-            });
+            let at = p.options[s]
+                .iter()
+                .position(|m| served["model"] == m.model.as_str() && served["bits"] == m.bits && served["samples"] == m.samples);
             let option = &p.table.services[s].options[at.unwrap()];
             let mut layers = 0;
             for stage in served["stages"].as_array().unwrap() {
@@ -90,7 +92,13 @@ fn nonsense_is_named() {
             let mut j = good.clone();
             let mut at = &mut j;
             for key in path {
-                at = if let Ok(n) = key.parse::<usize>() && at.is_array() { &mut at[n] } else { &mut at[key.as_str()] };
+                at = if let Ok(n) = key.parse::<usize>()
+                    && at.is_array()
+                {
+                    &mut at[n]
+                } else {
+                    &mut at[key.as_str()]
+                };
             }
             *at = nonsense;
             if let Err(e) = read(j.to_string().as_bytes()).and_then(|i| problem(&i).map(|_| i)) {

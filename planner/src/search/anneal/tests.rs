@@ -7,7 +7,21 @@ use crate::table::{Assignment, Chain, Deployment, Stage, Table, evaluate};
 use crate::testing::{Size, random_table};
 
 fn effort(seed: u64, moves: u64, chains: u32, front: u32) -> Effort {
-    Effort { seed, gap: 0.0, rounds: 1, moves, chains, columns: 500, nodes: 0, branches: 0, work: u64::MAX, seats: 0, pivots: 0, front, parts: Parts::ALL }
+    Effort {
+        seed,
+        gap: 0.0,
+        rounds: 1,
+        moves,
+        chains,
+        columns: 500,
+        nodes: 0,
+        branches: 0,
+        work: u64::MAX,
+        seats: 0,
+        pivots: 0,
+        front,
+        parts: Parts::ALL,
+    }
 }
 
 /// Every chain of an option, replicas being one on tiny tables.

@@ -15,6 +15,8 @@ use super::view::{Even, LIMITS};
 const MOST: usize = 10;
 /// Chance that a device in use is overlooked by an insertion.
 const BLINK: f64 = 0.02;
+/// Chance of uneven splits when a front is wanted, and their share of seats then.
+const RAGGED: (f64, f64) = (0.25, 0.4);
 /// Chance that nobody may be woken on the way back.
 const CALM: f64 = 0.2;
 /// Restarts of the greedy construction with those first that found no room.
@@ -110,43 +112,48 @@ impl<'e> Walk<'e> {
         found.is_some()
     }
 
-    /// One ruin and recreate at a temperature in units of the goal. `archive` hears of what is accepted.
-    pub(super) fn step(&mut self, temperature: f64, archive: Option<&mut Staircase>) {
+    /// One ruin and recreate at a temperature in units of the goal. `archive` hears of every plan met
+    /// that it does not cover, accepted or not.
+    pub(super) fn step(&mut self, temperature: f64, mut archive: Option<&mut Staircase>) {
         self.moves += 1;
         let before = self.cost();
         let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
-        let without = self.ruin();
+        let mut without = self.ruin();
+        if archive.is_some() && self.rng.random_bool(RAGGED.0) {
+            without.ragged = RAGGED.1;
+        }
         self.sort();
-        let mut kept = true;
         for i in 0..self.order.len() {
             self.insert(self.order[i], &without);
-            // Costs only grow from here, but for those who have no place yet.
+            // All sums only grow from here, but for those who have no place yet.
             let waiting = self.goal.absence * (self.order.len() - i - 1) as f64;
-            if self.cost() - waiting > limit {
-                kept = false;
-                break;
+            let sums = self.fleet.sums();
+            if self.cost() - waiting > limit && archive.as_ref().is_none_or(|a| a.covers(sums.power_w, sums.latency)) {
+                return self.restore();
             }
         }
-        if !kept {
-            for i in 0..self.out.len() {
-                self.fleet.take(usize::from(self.out[i].0));
-            }
-            for i in 0..self.out.len() {
-                let (j, post) = self.out[i];
-                self.fleet.put(usize::from(j), &post);
-            }
-            return;
+        let (cost, sums) = (self.cost(), self.fleet.sums());
+        if let Some(archive) = archive.as_deref_mut().filter(|_| sums.absent == 0) {
+            archive.offer(sums.power_w, sums.latency, &self.fleet.posts);
+        }
+        if cost > limit {
+            return self.restore();
         }
         self.accepted += 1;
-        let cost = self.cost();
-        if self.fleet.sums().absent == 0
-            && let Some(archive) = archive
-        {
-            archive.offer(self.fleet.sums().power_w, self.fleet.sums().latency, &self.fleet.posts);
-        }
         if cost < self.best_cost - 1e-9 {
             self.best_cost = cost;
             self.best.copy_from_slice(&self.fleet.posts);
+        }
+    }
+
+    /// Puts back what the last ruin took out.
+    fn restore(&mut self) {
+        for i in 0..self.out.len() {
+            self.fleet.take(usize::from(self.out[i].0));
+        }
+        for i in 0..self.out.len() {
+            let (j, post) = self.out[i];
+            self.fleet.put(usize::from(j), &post);
         }
     }
 

@@ -55,6 +55,8 @@ pub(super) struct Without {
     pub calm: bool,
     /// Chance that a device in use is overlooked.
     pub blink: f64,
+    /// Chance that a seat takes fewer layers than it could: splits that no weights ask for.
+    pub ragged: f64,
 }
 
 impl Inserter {
@@ -111,7 +113,15 @@ impl Inserter {
             if capacity < w.layers {
                 continue;
             }
-            self.seats.sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.once.total_cmp(&b.once)).then(a.device.cmp(&b.device)));
+            if without.ragged > 0.0 {
+                for seat in self.seats.iter_mut().filter(|s| s.room > 1) {
+                    if rng.random_bool(without.ragged) {
+                        seat.room = rng.random_range(1..=seat.room);
+                    }
+                }
+            }
+            self.seats
+                .sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.once.total_cmp(&b.once)).then(a.device.cmp(&b.device)));
             (self.most, self.nodes, self.way) = (w.stages as usize, NODES, way as u32);
             self.dive(0, 0, w.layers, fixed, 0.0);
             self.work += u64::from(NODES - self.nodes) / 4;

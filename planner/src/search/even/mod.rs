@@ -11,13 +11,13 @@ mod insert;
 mod program;
 mod staircase;
 mod sweep;
-mod tree;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod view;
 
 use super::exact::{Incumbent, serves};
-use super::{Effort, Progress, Solution, Stats, Status, Watch, front};
+use super::{Effort, Progress, Solution, Stats, Status, Watch};
 use crate::table::{Assignment, Table, evaluate};
 use chain::Walk;
 use fleet::{Goal, Post};
@@ -28,6 +28,8 @@ use view::Even;
 /// Temperatures over the mean watts of a device in use, first and last.
 const HOT: f64 = 0.1;
 const COLD: f64 = 2e-3;
+/// Factor on the work while some service has no place.
+const PATIENCE: u64 = 8;
 /// Steps between looks at the work done.
 const BATCH: u32 = 64;
 
@@ -96,8 +98,10 @@ fn cool(walk: &mut Walk<'_>, work: u64, watch: &dyn Watch, mut stairs: Option<&m
     let unit = unit_w(walk) * walk.goal.power + 1e-3 * walk.goal.latency;
     let from = walk.work();
     let mut told = f64::INFINITY;
-    while walk.work() < work && !watch.stop() {
-        let x = (walk.work() - from) as f64 / (work - from) as f64;
+    // Without any plan yet it goes on for longer.
+    let due = |walk: &Walk<'_>| walk.work() < work || walk.fleet.sums().absent > 0 && walk.work() < PATIENCE * work;
+    while due(walk) && !watch.stop() {
+        let x = (walk.work() - from) as f64 / work.saturating_sub(from).max(1) as f64;
         let temperature = unit * HOT * (COLD / HOT).powf(x);
         for _ in 0..BATCH {
             walk.step(temperature, stairs.as_deref_mut());
@@ -127,10 +131,18 @@ fn finish(table: &Table, effort: &Effort, watch: &dyn Watch, found: Found, bound
         Some(_) => Status::Gap,
     };
     watch.progress(Progress { phase: "done", best: value, bound });
-    let front = if effort.front > 0 {
-        front::filter(best.as_ref(), found.plans, 2 * effort.front as usize)
-    } else {
-        best.iter().cloned().collect()
-    };
+    let front = if effort.front > 0 { falling(found.plans) } else { best.iter().cloned().collect() };
     Solution { status, best, bound, front, stopped: watch.stop(), stats: found.stats }
+}
+
+/// Plans by rising power and falling latency; those that another covers are left out.
+fn falling(mut plans: Vec<Incumbent>) -> Vec<Incumbent> {
+    plans.sort_by(|a, b| a.1.power_w.total_cmp(&b.1.power_w).then(a.1.latency.total_cmp(&b.1.latency)));
+    let mut fastest = f64::INFINITY;
+    plans.retain(|(_, e)| {
+        let news = e.latency < fastest;
+        fastest = fastest.min(e.latency);
+        news
+    });
+    plans
 }

@@ -30,6 +30,8 @@ pub(super) struct Program {
     rows: Vec<Row>,
     /// What is to be whole: devices awake, ways taken, stages; and layers, which nearly follow by themselves.
     pub whole: Vec<usize>,
+    /// How many of them, the first, are devices awake.
+    pub awake: usize,
     pub layers: Vec<usize>,
 }
 
@@ -48,6 +50,7 @@ impl Program {
                 z
             })
             .collect();
+        p.awake = p.whole.len();
         for stream in &even.streams {
             p.stream(even, goal, stream, &awake, &mut capacity);
         }
@@ -86,10 +89,8 @@ impl Program {
                 let copies = f64::from(w.stages).min(class.members.len() as f64);
                 let fit = f64::from(cell.fit.min(w.layers));
                 let u = self.variable(goal.power * cell.stage[WATTS] + second * cell.stage_s, copies);
-                let k = self.variable(
-                    goal.power * cell.layer[WATTS] + second * cell.layer_s,
-                    (fit * copies).min(f64::from(w.layers)),
-                );
+                let k = self
+                    .variable(goal.power * cell.layer[WATTS] + second * cell.layer_s, (fit * copies).min(f64::from(w.layers)));
                 self.whole.push(u);
                 self.layers.push(k);
                 self.row(f64::NEG_INFINITY, 0.0, vec![(k, 1.0), (u, -fit)]);
@@ -126,11 +127,6 @@ impl Program {
 
     pub(super) fn cost(&self, variable: usize) -> f64 {
         self.cost[variable]
-    }
-
-    /// Size of one pivot's work.
-    pub(super) fn size(&self) -> u64 {
-        self.rows.len() as u64
     }
 
     fn variable(&mut self, cost: f64, upper: f64) -> usize {
@@ -208,11 +204,19 @@ pub(super) struct Relaxation<'p> {
     model: Option<Model>,
     columns: Vec<Col>,
     changed: Vec<usize>,
-    /// Simplex pivots so far.
-    pub pivots: u64,
+    /// Simplex pivots so far, and the [`OVERHEAD`].
+    pivots: u64,
 }
 
+/// Pivots that a solve without any costs: bounds in, solution out, duals cleaned.
+const OVERHEAD: u64 = 20;
+
 impl Relaxation<'_> {
+    /// Work done: pivots, each as costly as there are rows.
+    pub(super) fn work(&self) -> u64 {
+        self.pivots * self.program.rows.len() as u64
+    }
+
     /// Solves within ranges, at most one for a variable.
     pub(super) fn solve(&mut self, ranges: &[Range]) -> Answer {
         let Some(mut model) = self.model.take() else { return Answer::Failed };
@@ -224,7 +228,7 @@ impl Relaxation<'_> {
             self.changed.push(r.variable);
         }
         let Ok(solved) = model.try_solve() else { return Answer::Failed };
-        self.pivots += u64::try_from(solved.int_info_value(c"simplex_iteration_count").unwrap_or(0)).unwrap_or(0);
+        self.pivots += OVERHEAD + u64::try_from(solved.int_info_value(c"simplex_iteration_count").unwrap_or(0)).unwrap_or(0);
         let answer = match solved.status() {
             HighsModelStatus::Optimal => {
                 let solution = solved.get_solution();

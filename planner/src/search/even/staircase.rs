@@ -29,12 +29,18 @@ impl Staircase {
         &self.steps
     }
 
+    /// True when a plan on the staircase is as good in both.
+    pub(super) fn covers(&self, power_w: f64, latency: f64) -> bool {
+        let at = self.steps.partition_point(|s| s.power_w <= power_w);
+        at > 0 && self.steps[at - 1].latency <= latency
+    }
+
     /// Takes in a plan that no other covers. Of too many, the one that adds least goes.
     pub(super) fn offer(&mut self, power_w: f64, latency: f64, posts: &[Post]) {
-        let at = self.steps.partition_point(|s| s.power_w <= power_w);
-        if at > 0 && self.steps[at - 1].latency <= latency {
+        if self.covers(power_w, latency) {
             return;
         }
+        let at = self.steps.partition_point(|s| s.power_w <= power_w);
         let covered = self.steps[at..].iter().take_while(|s| s.latency >= latency).count();
         let from = if at > 0 && self.steps[at - 1].power_w >= power_w { at - 1 } else { at };
         if from == at && covered == 0 && at > 0 && at < self.steps.len() {
@@ -84,10 +90,8 @@ mod tests {
             let s = stairs.steps();
             assert!(s.len() <= 40 && s.windows(2).all(|w| w[0].power_w < w[1].power_w && w[0].latency > w[1].latency));
         }
-        let (low, fast) = (
-            all.iter().map(|x| x.0).fold(f64::INFINITY, f64::min),
-            all.iter().map(|x| x.1).fold(f64::INFINITY, f64::min),
-        );
+        let (low, fast) =
+            (all.iter().map(|x| x.0).fold(f64::INFINITY, f64::min), all.iter().map(|x| x.1).fold(f64::INFINITY, f64::min));
         let s = stairs.steps();
         assert!(s[0].power_w <= low && s[s.len() - 1].latency <= fast);
         // Nobody was dropped for a worse one: every offered point is covered, or nearly.

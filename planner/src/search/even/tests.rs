@@ -1,7 +1,7 @@
 //! The search of even tables against the table's own definition, exhaustive enumeration and the general search.
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::chain::Walk;
@@ -57,7 +57,8 @@ fn incremental_sums_equal_full_evaluation() {
         let sums = walk.fleet.sums();
         assert_eq!(sums.absent > 0, e.objective.is_infinite());
         assert!(e.feasible(), "{:?}", e.violations);
-        let off = (sums.power_w - e.power_w).abs().max((sums.latency - e.latency).abs()).max((sums.inaccuracy - e.inaccuracy).abs());
+        let off =
+            (sums.power_w - e.power_w).abs().max((sums.latency - e.latency).abs()).max((sums.inaccuracy - e.inaccuracy).abs());
         largest = largest.max(off);
         accepted += 1;
     }

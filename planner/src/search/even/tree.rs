@@ -25,7 +25,7 @@ struct Gains {
     count: [f64; 2],
 }
 
-/// The best bound within so much work, counted in pivots times rows. Every better one is told to `watch`.
+/// The best bound within so much work, as [`super::program::Relaxation::work`] counts it. Every better one is told to `watch`.
 pub(super) fn bound(program: &Program, work: u64, watch: &dyn Watch) -> f64 {
     let Some(mut relaxation) = program.relaxation() else { return f64::NEG_INFINITY };
     let mut gains: Vec<Gains> = vec![Gains::default(); program.whole.len() + program.layers.len()];
@@ -44,7 +44,7 @@ pub(super) fn bound(program: &Program, work: u64, watch: &dyn Watch) -> f64 {
         None => settled = root.0,
     }
     let mut last = root.0;
-    while relaxation.pivots * program.size() < work && !watch.stop() {
+    while relaxation.work() < work && !watch.stop() {
         let Some(at) = (0..open.len()).min_by(|&a, &b| open[a].bound.total_cmp(&open[b].bound)) else { break };
         if open[at].bound >= settled {
             break;
@@ -119,5 +119,5 @@ fn choose(program: &Program, gains: &[Gains], x: &[f64]) -> Option<(usize, f64)>
         }
         best.map(|(_, index, value)| (index, value))
     };
-    of(0..first).or_else(|| of(first..gains.len()))
+    of(0..program.awake).or_else(|| of(program.awake..first)).or_else(|| of(first..gains.len()))
 }

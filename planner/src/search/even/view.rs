@@ -135,14 +135,7 @@ impl Even {
     }
 
     /// Adds a service, its options, and what they cost on every device.
-    fn stream(
-        &mut self,
-        table: &Table,
-        service: &Service,
-        places: &[u32],
-        hops: &[Hop],
-        cells: &mut [Vec<Cell>],
-    ) -> Option<()> {
+    fn stream(&mut self, table: &Table, service: &Service, places: &[u32], hops: &[Hop], cells: &mut [Vec<Cell>]) -> Option<()> {
         let alone = service.pins.is_empty() && service.first.is_empty() && service.apart.is_empty();
         let limits = service.ttft_cap_s == f64::INFINITY && service.tpot_cap_s == f64::INFINITY;
         if !alone || !limits || service.skip_cost != f64::INFINITY || service.total_ref_s <= 0.0 {
@@ -274,13 +267,8 @@ fn cell(table: &Table, service: &Service, option: &Choice, place: usize, entry: 
         let used = [c.bytes, rate * c.busy_s, rate * c.dynamic_j];
         [share(used[0], caps[0]), share(used[1], caps[1]), share(used[2], caps[2]), line.slope * used[2]]
     };
-    let mut cell = Cell {
-        layer: shares(each),
-        stage: shares(stage),
-        layer_s: each.total_s,
-        stage_s: stage.total_s + entry[0],
-        fit: 0,
-    };
+    let mut cell =
+        Cell { layer: shares(each), stage: shares(stage), layer_s: each.total_s, stage_s: stage.total_s + entry[0], fit: 0 };
     cell.stage[WATTS] += rate * entry[1];
     let all = cell.layer.iter().chain(&cell.stage).chain([&cell.layer_s, &cell.stage_s]);
     if all.clone().any(|v| !v.is_finite()) {
