@@ -13,6 +13,13 @@ use super::view::{Even, LIMITS};
 
 /// Most services that leave at once.
 const MOST: usize = 10;
+/// Chance that waking seems cheaper than it is, and that it seems free for one class.
+const DISCOUNT: f64 = 0.3;
+const FAVOUR: f64 = 0.15;
+/// Devices in use that an insertion looks at, about, in a large fleet.
+const LOOK: f64 = 128.0;
+/// Most services without a place that a step tries to place.
+const FEW: u32 = 3;
 /// Chance that a device in use is overlooked by an insertion.
 const BLINK: f64 = 0.02;
 /// Chance of uneven splits when a front is wanted, and their share of seats then.
@@ -160,17 +167,22 @@ impl<'e> Walk<'e> {
     /// Takes services out and says what their way back leaves out.
     fn ruin(&mut self) -> Without {
         self.out.clear();
-        let mut without = Without { blink: BLINK, ..Without::default() };
+        let awake = self.fleet.awake.len().max(1) as f64;
+        let mut without = Without { blink: BLINK.max(1.0 - LOOK / awake), ..Without::default() };
         let n = self.fleet.posts.len();
-        // Who has no place yet takes part always.
-        if self.fleet.sums().absent > 0 {
-            for j in 0..n {
-                if !self.fleet.posts[j].served() && self.out.len() < MOST {
-                    self.out.push((j as u16, Post::NONE));
-                }
-            }
+        // Of those who have no place yet, a few take part always.
+        for _ in 0..self.fleet.sums().absent.min(FEW) {
+            let from = self.rng.random_range(0..n as u32) as usize;
+            let next = (from..n).chain(0..from).find(|&j| !self.fleet.posts[j].served());
+            next.into_iter().for_each(|j| self.remove(j));
         }
         without.calm = self.rng.random_bool(CALM);
+        if self.rng.random_bool(DISCOUNT) {
+            without.discount = self.rng.random();
+        }
+        if self.rng.random_bool(FAVOUR) {
+            without.favoured = Some(self.rng.random_range(0..self.fleet.asleep.len() as u32) as usize);
+        }
         let kind = self.rng.random::<f64>();
         if kind < 0.6 && !self.fleet.awake.is_empty() {
             let d = self.pick_awake();

@@ -53,6 +53,10 @@ pub(super) struct Without {
     pub resting: Option<usize>,
     /// All sleeping devices stay asleep.
     pub calm: bool,
+    /// Share of the watts of waking that choices do not see: who wakes a device pays for all who follow.
+    pub discount: f64,
+    /// Class whose devices seem to wake for nothing.
+    pub favoured: Option<usize>,
     /// Chance that a device in use is overlooked.
     pub blink: f64,
     /// Chance that a seat takes fewer layers than it could: splits that no weights ask for.
@@ -104,10 +108,11 @@ impl Inserter {
                     continue;
                 }
                 self.work += 1;
+                let seen = if without.favoured == Some(c) { 0.0 } else { 1.0 - without.discount };
                 let copies = w.layers.div_ceil(cell.fit).min(w.stages) as usize;
                 for &d in asleep.iter().rev().filter(|&&d| !without.closed.contains(&Some(d))).take(copies) {
                     capacity += cell.fit;
-                    self.seat(fleet, way, d, cell.fit, even.classes[c].wake_w, goal.power, second);
+                    self.seat(fleet, way, d, cell.fit, seen * even.classes[c].wake_w, goal.power, second);
                 }
             }
             if capacity < w.layers {

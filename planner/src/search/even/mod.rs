@@ -28,6 +28,9 @@ use view::Even;
 /// Temperatures over the mean watts of a device in use, first and last.
 const HOT: f64 = 0.1;
 const COLD: f64 = 2e-3;
+/// Seats a service that allow for so much heat, and the least share of it when there are fewer.
+const AMPLE: f64 = 5e5;
+const HASTE: f64 = 0.1;
 /// Factor on the work while some service has no place.
 const PATIENCE: u64 = 8;
 /// Steps between looks at the work done.
@@ -97,12 +100,14 @@ fn unit_w(walk: &Walk<'_>) -> f64 {
 fn cool(walk: &mut Walk<'_>, work: u64, watch: &dyn Watch, mut stairs: Option<&mut Staircase>, tell: &dyn Fn(&Walk<'_>)) {
     let unit = unit_w(walk) * walk.goal.power + 1e-3 * walk.goal.latency;
     let from = walk.work();
+    let each = work as f64 / walk.fleet.posts.len().max(1) as f64;
+    let hot = HOT * (each / AMPLE).clamp(HASTE, 1.0);
     let mut told = f64::INFINITY;
     // Without any plan yet it goes on for longer.
     let due = |walk: &Walk<'_>| walk.work() < work || walk.fleet.sums().absent > 0 && walk.work() < PATIENCE * work;
     while due(walk) && !watch.stop() {
         let x = (walk.work() - from) as f64 / work.saturating_sub(from).max(1) as f64;
-        let temperature = unit * HOT * (COLD / HOT).powf(x);
+        let temperature = unit * hot * (COLD / hot).powf(x);
         for _ in 0..BATCH {
             walk.step(temperature, stairs.as_deref_mut());
         }
