@@ -22,8 +22,11 @@ const LOOK: f64 = 128.0;
 const FEW: u32 = 3;
 /// Chance that a device in use is overlooked by an insertion.
 const BLINK: f64 = 0.02;
-/// Chance of uneven splits when a front is wanted, and their share of seats then.
-const RAGGED: (f64, f64) = (0.25, 0.4);
+/// Chance of uneven splits, and their share of seats then: other limits may want them than a single service's own.
+const RAGGED: (f64, f64) = (0.2, 0.4);
+/// Chance that services go back to where they were, up to so many layers shifted.
+const NUDGE: f64 = 0.15;
+const SHIFT: u16 = 4;
 /// Chance that nobody may be woken on the way back.
 const CALM: f64 = 0.2;
 /// Restarts of the greedy construction with those first that found no room.
@@ -126,12 +129,15 @@ impl<'e> Walk<'e> {
         let before = self.cost();
         let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
         let mut without = self.ruin();
-        if archive.is_some() && self.rng.random_bool(RAGGED.0) {
+        if self.rng.random_bool(RAGGED.0) {
             without.ragged = RAGGED.1;
         }
         self.sort();
+        let nudging = self.rng.random_bool(NUDGE);
         for i in 0..self.order.len() {
-            self.insert(self.order[i], &without);
+            if !(nudging && self.nudge(self.order[i])) {
+                self.insert(self.order[i], &without);
+            }
             // All sums only grow from here, but for those who have no place yet.
             let waiting = self.goal.absence * (self.order.len() - i - 1) as f64;
             let sums = self.fleet.sums();
@@ -151,6 +157,37 @@ impl<'e> Walk<'e> {
             self.best_cost = cost;
             self.best.copy_from_slice(&self.fleet.posts);
         }
+    }
+
+    /// Puts a service that is out back where it was, some layers shifted between two of its stages.
+    fn nudge(&mut self, j: u16) -> bool {
+        let Some(&(_, mut post)) = self.out.iter().find(|(o, _)| *o == j) else { return false };
+        if post.len < 2 {
+            return false;
+        }
+        let pick = |rng: &mut Xoshiro256PlusPlus| rng.random_range(0..u32::from(post.len)) as usize;
+        let (a, b) = (pick(&mut self.rng), pick(&mut self.rng));
+        let n = self.rng.random_range(1..=SHIFT);
+        if a == b || post.stages[a].1 <= n {
+            return false;
+        }
+        post.stages[a].1 -= n;
+        post.stages[b].1 += n;
+        let even = self.fleet.even;
+        let (way, cap_s) = (post.way as usize, even.streams[usize::from(j)].cap_s);
+        let mut seconds = 0.0;
+        for &(d, n) in post.stages() {
+            let cell = even.cell(way, self.fleet.class(d));
+            seconds += f64::from(n) * cell.layer_s + cell.stage_s;
+            if self.fleet.room(way, d, cap_s, u32::from(n)) < u32::from(n) {
+                return false;
+            }
+        }
+        if seconds > cap_s {
+            return false;
+        }
+        self.fleet.put(usize::from(j), &post);
+        true
     }
 
     /// Puts back what the last ruin took out.
