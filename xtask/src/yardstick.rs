@@ -15,7 +15,11 @@ const TARGETS: &[(&str, f64, f64)] =
 
 /// Nominal times asked for, by devices: for power and for a front. The table shows what was used.
 fn seconds(devices: f64) -> (&'static str, &'static str) {
-    if devices <= 64.0 { ("1", "1") } else { ("4", "4") }
+    match devices {
+        n if n <= 16.0 => ("1", "1"),
+        n if n <= 64.0 => ("1.5", "1"),
+        _ => ("4", "4"),
+    }
 }
 
 /// One run of the planner.

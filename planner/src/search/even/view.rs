@@ -213,7 +213,9 @@ fn places(table: &Table) -> Option<Vec<u32>> {
 fn receivers(table: &Table) -> Option<Vec<Hop>> {
     let n = table.devices.len() as u32;
     let same = |a: &Hop, b: &Hop| {
-        [(a.latency_s, b.latency_s), (a.s_per_byte, b.s_per_byte), (a.j_per_byte, b.j_per_byte)].iter().all(|(a, b)| a == b)
+        [(a.latency_s, b.latency_s), (a.s_per_byte, b.s_per_byte), (a.j_per_byte, b.j_per_byte)]
+            .iter()
+            .all(|(a, b)| a.total_cmp(b).is_eq())
     };
     (0..n)
         .map(|to| {
