@@ -124,7 +124,7 @@ impl<'e> Walk<'e> {
 
     /// One ruin and recreate at a temperature in units of the goal. `archive` hears of every plan met
     /// that it does not cover, accepted or not.
-    pub(super) fn step(&mut self, temperature: f64, mut archive: Option<&mut Staircase>) {
+    pub(super) fn step(&mut self, temperature: f64, archive: Option<&mut Staircase>) {
         self.moves += 1;
         let before = self.cost();
         let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
@@ -146,7 +146,7 @@ impl<'e> Walk<'e> {
             }
         }
         let (cost, sums) = (self.cost(), self.fleet.sums());
-        if let Some(archive) = archive.as_deref_mut().filter(|_| sums.absent == 0) {
+        if let Some(archive) = archive.filter(|_| sums.absent == 0) {
             archive.offer(sums.power_w, sums.latency, &self.fleet.posts);
         }
         if cost > limit {

@@ -234,11 +234,11 @@ impl<'e> Fleet<'e> {
         let cell = self.even.cell(way, self.class(d));
         let load = &self.loads[usize::from(d)];
         let mut room = f64::from(most.min(cell.fit));
-        for i in 0..LIMITS {
-            let free = 1.0 - load[i] - cell.stage[i];
+        for ((used, stage), layer) in load.iter().zip(&cell.stage).zip(&cell.layer).take(LIMITS) {
+            let free = 1.0 - used - stage;
             // The comparison without a division decides most cases.
-            if room * cell.layer[i] > free {
-                room = (free / cell.layer[i] + 1e-10).floor();
+            if room * layer > free {
+                room = (free / layer + 1e-10).floor();
             }
         }
         let free = cap_s - cell.stage_s;

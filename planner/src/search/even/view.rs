@@ -117,9 +117,9 @@ impl Even {
             even.stream(table, service, &places, &hops, &mut cells)?;
         }
         even.group(table, &places, &cells);
-        for way in 0..even.ways.len() {
-            even.cells.extend(even.classes.iter().map(|c| cells[even.device[c.members.start] as usize][way]));
-        }
+        // From device-major to way-major, one device for its class.
+        let kinds: Vec<&[Cell]> = even.classes.iter().map(|c| &cells[even.device[c.members.start] as usize][..]).collect();
+        even.cells = (0..even.ways.len()).flat_map(|way| kinds.iter().map(move |kind| kind[way])).collect();
         for way in 0..even.ways.len() {
             let layers = f64::from(even.ways[way].layers);
             let row = &even.cells[way * even.classes.len()..(way + 1) * even.classes.len()];
