@@ -85,6 +85,8 @@ impl Inserter {
             }
         }
         (self.best, self.found) = (f64::INFINITY, None);
+        // Never nothing: a service that fits nowhere must not keep a walk going for ever.
+        self.work += 1;
         for way in stream.ways.clone() {
             let w = &even.ways[way];
             let fixed = goal.inaccuracy * w.inaccuracy;
