@@ -24,3 +24,4 @@ pub mod table;
 pub mod testing;
 pub mod validate;
 pub mod whatif;
+pub mod yardstick;

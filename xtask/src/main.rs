@@ -12,6 +12,7 @@ mod packages;
 mod run;
 mod test;
 mod tidy;
+mod yardstick;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ cargo xtask TASK
   instructions  instructions per weight of the kernels, counted under emulation, as a table
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
+  yardstick     the planner's target table, over the instances in the folder named
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
 ";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "instructions" => instructions::count(),
         "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
+        "yardstick" => yardstick::yardstick(),
         "fetch-model" => model::fetch(),
         "setup" => packages::install(),
         _ => {

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Literature(Literature),
     /// Fit a device's profile to measurements of it, and write the profile to a new file
     Calibrate(Calibrate),
+    /// Plan an instance of the planning yardstick: write plans for its scorer, print bound and gap
+    Yardstick(Yardstick),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -203,6 +205,41 @@ pub(crate) enum Page {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Yardstick {
+    /// Instance file
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) instance: PathBuf,
+    /// Nominal processor seconds, `6` or `6s`: sets counted work, so the same value gives the same plans anywhere
+    #[arg(long, default_value = "6s", value_parser = plain_seconds)]
+    pub(crate) time: f64,
+    /// Threads; the result does not depend on it [default: all cores]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// File for the plans
+    #[arg(long, value_name = "PLANS.json")]
+    pub(crate) out: PathBuf,
+    /// Plans to start from, as `--out` writes them: the result is never worse than the best of them
+    #[arg(long, value_name = "PLANS.json")]
+    pub(crate) start: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "power")]
+    pub(crate) objective: Target,
+    /// Seed of every random choice; same seed, same bytes
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Each step of the search as a line on stderr
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// One plan of least fleet power
+    Power,
+    /// Plans from least power to least latency
+    Front,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Schema {
     #[arg(value_enum, default_value = "scenario")]
     pub(crate) of: Document,
@@ -226,6 +263,14 @@ pub(crate) struct Completions {
 fn seconds(text: &str) -> Result<f64, String> {
     let time: profiles::units::Seconds = text.parse().map_err(|e: profiles::units::UnitError| e.to_string())?;
     if time.get() > 0.0 && time.get() <= 3600.0 { Ok(time.get()) } else { Err("write a time between 1 ms and 1 h".into()) }
+}
+
+/// Seconds with or without their unit, as the yardstick's own programs take them.
+fn plain_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(_) => seconds(&format!("{text}s")),
+        Err(_) => seconds(text),
+    }
 }
 
 /// `1%`: the sign is required.

@@ -21,6 +21,7 @@ mod solve;
 mod validate;
 mod watch;
 mod whatif;
+mod yardstick;
 
 pub use args::Cli;
 
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Validate(a) => validate::run(&a),
         Command::Literature(a) => literature::run(&a),
         Command::Calibrate(a) => calibrate::run(&a),
+        Command::Yardstick(a) => yardstick::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

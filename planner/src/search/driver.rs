@@ -5,11 +5,11 @@ use super::branch::{Shared, Tree};
 use super::columns::{Column, Pool, Pricing};
 use super::exact::{Incumbent, better, recombine, serves};
 use super::feasible::{Feasibility, prove};
-use super::{Effort, Progress, Solution, Stats, Status, Watch, anneal, front, greedy, presolve};
+use super::{Effort, Progress, Solution, Stats, Status, Watch, anneal, even, front, greedy, presolve};
 use crate::table::{Assignment, Table, evaluate};
 
 /// Relative gap at which a plan counts as proved optimal.
-const OPTIMAL: f64 = 1e-6;
+pub(super) const OPTIMAL: f64 = 1e-6;
 /// First assignments without randomness.
 const VARIANTS: u32 = 3;
 /// Columns taken from one annealing, and assignments that the next one starts from.
@@ -18,7 +18,21 @@ const STARTS: usize = 4;
 
 /// Solves a table: the best assignment found, a bound that no assignment is below, and a front.
 pub fn solve(table: &Table, effort: &Effort, watch: &dyn Watch) -> Solution {
+    improve(table, &[], effort, watch)
+}
+
+/// [`solve`], never worse than the best feasible of given assignments.
+pub fn improve(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Solution {
+    if let Some(solution) = even::solve(table, starts, effort, watch) {
+        return solution;
+    }
+    general(table, starts, effort, watch)
+}
+
+/// [`improve`] for tables of any form.
+pub(super) fn general(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Solution {
     let mut run = Run::new(table, effort, watch);
+    starts.iter().for_each(|a| run.offer(a.clone()));
     run.first();
     if run.best.is_none() && !watch.stop() {
         match prove(table, effort, watch, &mut run.stats) {
@@ -39,7 +53,7 @@ pub fn sketch(table: &Table, effort: &Effort, watch: &dyn Watch) -> Option<Incum
 }
 
 /// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
-fn standing(table: &Table) -> f64 {
+pub(super) fn standing(table: &Table) -> f64 {
     let w = &table.weights;
     if [w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
         return f64::NEG_INFINITY;
@@ -93,6 +107,9 @@ impl<'a> Run<'a> {
 
     /// Anneals from the best assignments so far; takes in all that it met.
     fn anneal(&mut self, round: u32) {
+        if !self.effort.parts.annealing {
+            return;
+        }
         let starts: Vec<Assignment> = match round {
             0 => Vec::new(),
             _ => front::filter(self.best.as_ref(), self.seen.clone(), STARTS).into_iter().map(|(a, _)| a).take(STARTS).collect(),
@@ -113,6 +130,12 @@ impl<'a> Run<'a> {
     /// Column generation, then rounds of branching and annealing.
     fn improve(mut self) -> Solution {
         let (table, effort, watch) = (self.table, self.effort, self.watch);
+        if !effort.parts.programs {
+            for round in 1..effort.rounds {
+                self.anneal(round);
+            }
+            return self.end(f64::NEG_INFINITY, Status::Gap);
+        }
         let pricing = Pricing::new(table, &presolve::options(table));
         let program = rows(table, self.value());
         let (best, gap) = (self.value(), effort.gap);

@@ -11,6 +11,7 @@ pub mod branch;
 pub mod brute;
 pub mod columns;
 pub mod driver;
+mod even;
 pub mod exact;
 pub mod feasible;
 pub mod front;
@@ -23,7 +24,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{sketch, solve};
+pub use driver::{improve, sketch, solve};
 pub use feasible::{Feasibility, feasible};
 
 use crate::table::{Assignment, Evaluation};
@@ -48,8 +49,32 @@ pub struct Effort {
     pub branches: u32,
     /// Cells of backward passes of pricing in all; bounds hold whenever they run out.
     pub work: u64,
+    /// Seats costed by the search of even tables.
+    pub seats: u64,
+    /// Simplex pivots, each as costly as there are rows, for the bound of even tables.
+    pub pivots: u64,
     /// Points wanted on the front; 0: no front.
     pub front: u32,
+    /// What an ablation leaves out.
+    pub parts: Parts,
+}
+
+/// Ingredients of the search; an ablation leaves one out to see what it brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Proposals in proportion to what they brought lately; without: all alike.
+    pub momentum: bool,
+    /// Acceptance by amount of domination against the archive, in every second chain; without: scalar only.
+    pub archive: bool,
+    /// Column generation, branching and integer programs; without: no bound, no recombination.
+    pub programs: bool,
+    /// Annealing; without: greedy assignments and programs, and rebuildings that only ever improve.
+    pub annealing: bool,
+}
+
+impl Parts {
+    /// Nothing left out.
+    pub const ALL: Parts = Parts { momentum: true, archive: true, programs: true, annealing: true };
 }
 
 impl Default for Effort {
@@ -75,7 +100,10 @@ impl Effort {
             nodes: scaled(200.0, 20.0) as u32,
             branches: scaled(3.0, 2.0) as u32,
             work: scaled(7e8, 1e7) as u64,
+            seats: scaled(2.2e7, 1e6) as u64,
+            pivots: scaled(1e7, 1e6) as u64,
             front: 8,
+            parts: Parts::ALL,
         }
     }
 }

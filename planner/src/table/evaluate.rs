@@ -342,7 +342,19 @@ impl super::BlockCosts {
     /// Cost of a stage that runs blocks `start..end`.
     #[must_use]
     pub fn stage(&self, start: u32, end: u32) -> Cost {
-        let (a, b, f) = (&self.sum[start as usize], &self.sum[end as usize], &self.per_stage);
+        let f = &self.per_stage;
+        if let [_, each] = &self.sum[..] {
+            let n = f64::from(end) - f64::from(start);
+            return Cost {
+                ttft_s: n * each.ttft_s + f.ttft_s,
+                tpot_s: n * each.tpot_s + f.tpot_s,
+                total_s: n * each.total_s + f.total_s,
+                busy_s: n * each.busy_s + f.busy_s,
+                dynamic_j: n * each.dynamic_j + f.dynamic_j,
+                bytes: n * each.bytes + f.bytes,
+            };
+        }
+        let (a, b) = (&self.sum[start as usize], &self.sum[end as usize]);
         Cost {
             ttft_s: b.ttft_s - a.ttft_s + f.ttft_s,
             tpot_s: b.tpot_s - a.tpot_s + f.tpot_s,
@@ -350,6 +362,27 @@ impl super::BlockCosts {
             busy_s: b.busy_s - a.busy_s + f.busy_s,
             dynamic_j: b.dynamic_j - a.dynamic_j + f.dynamic_j,
             bytes: b.bytes - a.bytes + f.bytes,
+        }
+    }
+
+    /// Blocks that cost alike.
+    #[must_use]
+    pub fn alike(each: Cost, per_stage: Cost) -> Self {
+        super::BlockCosts { sum: vec![Cost::default(), each], per_stage }
+    }
+
+    /// Cost of the first `end` blocks without that of a stage.
+    #[must_use]
+    pub fn prefix(&self, end: u32) -> Cost {
+        let [_, c] = &self.sum[..] else { return self.sum[end as usize] };
+        let n = f64::from(end);
+        Cost {
+            ttft_s: n * c.ttft_s,
+            tpot_s: n * c.tpot_s,
+            total_s: n * c.total_s,
+            busy_s: n * c.busy_s,
+            dynamic_j: n * c.dynamic_j,
+            bytes: n * c.bytes,
         }
     }
 }

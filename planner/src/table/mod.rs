@@ -187,6 +187,9 @@ pub struct Choice {
 
 /// Costs of one request on one place as prefix sums over blocks: entry `b` covers blocks `0..b`.
 /// A stage `s..e` costs `sum[e] - sum[s] + per_stage`.
+///
+/// Two entries, nothing and one block, stand for any number of blocks that cost alike: a fleet of
+/// hundreds of devices would else hold the same numbers dozens of times over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockCosts {
     pub sum: Vec<Cost>,

@@ -86,7 +86,8 @@ fn chain<'a>(
     let setup = Setup {
         seed: mix(effort.seed, round, i),
         moves: effort.moves,
-        pareto: effort.front > 0 && (i % 2 == 1 || effort.chains < 2 && round % 2 == 1),
+        momentum: effort.parts.momentum,
+        pareto: effort.parts.archive && effort.front > 0 && (i % 2 == 1 || effort.chains < 2 && round % 2 == 1),
         collect: effort.front > 0,
         heat: if round == 0 { 1.0 } else { LATER },
         archive: archive_limit(effort),

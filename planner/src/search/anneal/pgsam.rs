@@ -41,6 +41,8 @@ pub(super) struct Planning;
 pub(super) struct Setup {
     pub seed: u64,
     pub moves: u64,
+    /// False: moves and services are drawn evenly.
+    pub momentum: bool,
     /// False: only the scalar objective counts.
     pub pareto: bool,
     /// True: every feasible state met is offered to the archive.
@@ -238,7 +240,9 @@ impl<'a> Pgsam<'a> {
                     self.state.undo(&mut self.change);
                 }
             }
-            self.momentum.learn(kind, s, gain);
+            if self.setup.momentum {
+                self.momentum.learn(kind, s, gain);
+            }
             infeasible += u64::from(!current.feasible());
         }
         self.ruin(temperature);

@@ -2,12 +2,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Annealed, run};
 use crate::search::archive::dominates;
-use crate::search::{Effort, Progress, Silent, Watch};
+use crate::search::{Effort, Parts, Progress, Silent, Watch};
 use crate::table::{Assignment, Chain, Deployment, Stage, Table, evaluate};
 use crate::testing::{Size, random_table};
 
 fn effort(seed: u64, moves: u64, chains: u32, front: u32) -> Effort {
-    Effort { seed, gap: 0.0, rounds: 1, moves, chains, columns: 500, nodes: 0, branches: 0, work: u64::MAX, front }
+    Effort {
+        seed,
+        gap: 0.0,
+        rounds: 1,
+        moves,
+        chains,
+        columns: 500,
+        nodes: 0,
+        branches: 0,
+        work: u64::MAX,
+        seats: 0,
+        pivots: 0,
+        front,
+        parts: Parts::ALL,
+    }
 }
 
 /// Every chain of an option, replicas being one on tiny tables.

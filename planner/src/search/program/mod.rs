@@ -13,5 +13,6 @@ mod tests;
 
 pub use decision::Decision;
 pub use integer::{Outcome, integer};
+pub(super) use relaxation::quiet;
 pub use relaxation::{Answer, Relaxation, Solved};
 pub use rows::{Fixed, Goal, Rows};

@@ -94,7 +94,7 @@ impl Relaxation {
 }
 
 /// One thread, a fixed seed, silence: the same program gives the same answer.
-pub(super) fn quiet(model: &mut Model) -> Result<(), highs::TrySetOptionError> {
+pub(in crate::search) fn quiet(model: &mut Model) -> Result<(), highs::TrySetOptionError> {
     model.make_quiet();
     model.try_set_option("threads", 1)?;
     model.try_set_option("parallel", "off")?;

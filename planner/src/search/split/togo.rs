@@ -124,7 +124,7 @@ impl Tariff {
         };
         for &p in &l.places {
             if let Some(at) = &o.at[p as usize] {
-                t.prefix.extend(at.sum.iter().map(|c| cost(p, c)));
+                t.prefix.extend((0..=o.blocks).map(|b| cost(p, &at.prefix(b))));
                 t.stage.push(cost(p, &at.per_stage));
             }
         }

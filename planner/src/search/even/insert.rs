@@ -1,0 +1,224 @@
+//! The cheapest place for one service beside all that is placed already.
+//!
+//! For each way, devices with room are sorted by what a layer costs on them. In a cheapest deployment on
+//! a given set of devices all but the dearest are full, unless the deadline says otherwise; so a walk
+//! over sets in that order, cut where even the cheapest rest is no gain, finds it. Where a set is late,
+//! layers move from slow to fast devices at the least price a second.
+
+use rand::Rng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::fleet::{Fleet, Goal, Post};
+use super::view::{STAGES, WATTS};
+
+/// Sets of devices looked at for one way.
+const NODES: u32 = 400;
+/// Layer movements against lateness.
+const SHIFTS: u32 = 16;
+
+/// A device that could hold a stage.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    device: u16,
+    room: u32,
+    /// Cost of a layer, and of the stage itself with waking.
+    each: f64,
+    once: f64,
+    each_s: f64,
+    once_s: f64,
+}
+
+/// Buffers of the walk, and the count of its work.
+#[derive(Debug, Default)]
+pub(super) struct Inserter {
+    devices: Vec<u16>,
+    seats: Vec<Seat>,
+    picked: [(usize, u32); STAGES],
+    cap_s: f64,
+    most: usize,
+    nodes: u32,
+    best: f64,
+    found: Option<Post>,
+    way: u32,
+    /// Seats costed and sets looked at so far.
+    pub work: u64,
+}
+
+/// What an insertion leaves out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Without {
+    /// Devices that are not to be used.
+    pub closed: [Option<u16>; 2],
+    /// Class whose sleeping devices stay asleep: closing a device means little while its twin may wake.
+    pub resting: Option<usize>,
+    /// All sleeping devices stay asleep.
+    pub calm: bool,
+    /// Share of the watts of waking that choices do not see: who wakes a device pays for all who follow.
+    pub discount: f64,
+    /// Class whose devices seem to wake for nothing.
+    pub favoured: Option<usize>,
+    /// Chance that a device in use is overlooked.
+    pub blink: f64,
+    /// Chance that a seat takes fewer layers than it could: splits that no weights ask for.
+    pub ragged: f64,
+}
+
+impl Inserter {
+    /// The cheapest post of a service by the goal, and what it adds; `None` when it fits nowhere.
+    pub(super) fn best(
+        &mut self,
+        fleet: &Fleet<'_>,
+        j: usize,
+        goal: &Goal,
+        without: &Without,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Option<(f64, Post)> {
+        let even = fleet.even;
+        let stream = &even.streams[j];
+        self.cap_s = stream.cap_s;
+        let second = goal.latency * stream.per_s;
+        self.devices.clear();
+        for &d in &fleet.awake {
+            let overlooked = without.closed.contains(&Some(d)) || without.blink > 0.0 && rng.random_bool(without.blink);
+            if !overlooked {
+                self.devices.push(d);
+            }
+        }
+        (self.best, self.found) = (f64::INFINITY, None);
+        // Never nothing: a service that fits nowhere must not keep a walk going for ever.
+        self.work += 1;
+        for way in stream.ways.clone() {
+            let w = &even.ways[way];
+            let fixed = goal.inaccuracy * w.inaccuracy;
+            if fixed + goal.power * w.least_w + second * w.least_s >= self.best {
+                continue;
+            }
+            self.seats.clear();
+            self.work += self.devices.len() as u64;
+            let mut capacity = 0;
+            for i in 0..self.devices.len() {
+                let d = self.devices[i];
+                let room = fleet.room(way, d, stream.cap_s, w.layers);
+                if room > 0 {
+                    capacity += room;
+                    self.seat(fleet, way, d, room, 0.0, goal.power, second);
+                }
+            }
+            for (c, asleep) in fleet.asleep.iter().enumerate() {
+                let cell = even.cell(way, c);
+                if cell.fit == 0 || without.calm || without.resting == Some(c) {
+                    continue;
+                }
+                self.work += 1;
+                let seen = if without.favoured == Some(c) { 0.0 } else { 1.0 - without.discount };
+                let copies = w.layers.div_ceil(cell.fit).min(w.stages) as usize;
+                for &d in asleep.iter().rev().filter(|&&d| !without.closed.contains(&Some(d))).take(copies) {
+                    capacity += cell.fit;
+                    self.seat(fleet, way, d, cell.fit, seen * even.classes[c].wake_w, goal.power, second);
+                }
+            }
+            if capacity < w.layers {
+                continue;
+            }
+            if without.ragged > 0.0 {
+                for seat in self.seats.iter_mut().filter(|s| s.room > 1) {
+                    if rng.random_bool(without.ragged) {
+                        seat.room = rng.random_range(1..=seat.room);
+                    }
+                }
+            }
+            self.seats
+                .sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.once.total_cmp(&b.once)).then(a.device.cmp(&b.device)));
+            (self.most, self.nodes, self.way) = (w.stages as usize, NODES, way as u32);
+            self.dive(0, 0, w.layers, fixed, 0.0);
+            self.work += u64::from(NODES - self.nodes) / 4;
+        }
+        self.found.map(|post| (self.best, post))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a seat is these numbers")]
+    fn seat(&mut self, fleet: &Fleet<'_>, way: usize, device: u16, room: u32, wake_w: f64, watt: f64, second: f64) {
+        let cell = fleet.even.cell(way, fleet.class(device));
+        self.seats.push(Seat {
+            device,
+            room,
+            each: watt * cell.layer[WATTS] + second * cell.layer_s,
+            once: watt * (cell.stage[WATTS] + wake_w) + second * cell.stage_s,
+            each_s: cell.layer_s,
+            once_s: cell.stage_s,
+        });
+    }
+
+    /// Extends the picked set by seats from `from` on; `left` layers are without a seat.
+    fn dive(&mut self, depth: usize, from: usize, left: u32, cost: f64, seconds: f64) {
+        let rest = f64::from(left);
+        for i in from..self.seats.len() {
+            let seat = self.seats[i];
+            if cost + rest * seat.each >= self.best {
+                break;
+            }
+            if self.nodes == 0 {
+                return;
+            }
+            self.nodes -= 1;
+            let with = cost + seat.once;
+            if with + rest * seat.each >= self.best {
+                continue;
+            }
+            let n = seat.room.min(left);
+            self.picked[depth] = (i, n);
+            let n_s = seconds + seat.once_s + f64::from(n) * seat.each_s;
+            if n == left {
+                self.settle(depth + 1, with + rest * seat.each, n_s);
+            } else if depth + 1 < self.most {
+                self.dive(depth + 1, i + 1, left - n, with + f64::from(n) * seat.each, n_s);
+            }
+        }
+    }
+
+    /// Takes the picked set if it is, or can be made, fast enough and cheaper than the best.
+    fn settle(&mut self, len: usize, mut cost: f64, mut seconds: f64) {
+        let mut picked = self.picked;
+        for _ in 0..SHIFTS {
+            if seconds <= self.cap_s {
+                break;
+            }
+            // From whom to whom, and at what price a second.
+            let mut shift: Option<(f64, usize, usize)> = None;
+            for a in 0..len {
+                for b in 0..len {
+                    let (slow, fast) = (&self.seats[picked[a].0], &self.seats[picked[b].0]);
+                    let gain = slow.each_s - fast.each_s;
+                    if gain <= 0.0 || picked[a].1 < 2 || picked[b].1 >= fast.room {
+                        continue;
+                    }
+                    let price = (fast.each - slow.each) / gain;
+                    if shift.is_none_or(|(p, ..)| price < p) {
+                        shift = Some((price, a, b));
+                    }
+                }
+            }
+            let Some((_, a, b)) = shift else { return };
+            let (slow, fast) = (&self.seats[picked[a].0], &self.seats[picked[b].0]);
+            let gain = slow.each_s - fast.each_s;
+            let due = ((seconds - self.cap_s) / gain).ceil().max(1.0);
+            let most = (picked[a].1 - 1).min(fast.room - picked[b].1);
+            let n = if due < f64::from(most) { due as u32 } else { most };
+            (picked[a].1, picked[b].1) = (picked[a].1 - n, picked[b].1 + n);
+            seconds -= f64::from(n) * gain;
+            cost += f64::from(n) * (fast.each - slow.each);
+            if cost >= self.best {
+                return;
+            }
+        }
+        if seconds > self.cap_s || cost >= self.best {
+            return;
+        }
+        self.best = cost;
+        let mut post = Post { way: self.way, len: len as u8, ..Post::NONE };
+        for (stage, &(i, n)) in post.stages.iter_mut().zip(&picked[..len]) {
+            *stage = (self.seats[i].device, n as u16);
+        }
+        self.found = Some(post);
+    }
+}
