@@ -1,5 +1,7 @@
 //! 100,000 random cases for every kernel: minutes, so only when asked for.
 
+#![expect(clippy::print_stdout, reason = "says how much was compared")]
+
 use crate::support::cases;
 use kernels::Kernel;
 
