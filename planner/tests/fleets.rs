@@ -71,8 +71,8 @@ fn certificate(s: &Scenario, solution: &search::Solution, value: f64) -> Certifi
     let (objective, unit, scale) = match s.objective.goal {
         Goal::Power => ("fleet power", "W", 1.0),
         Goal::EnergyPerRequest => ("energy per request", "J", 1.0 / rate),
-        Goal::Latency => ("latency score", "1", 1.0),
-        Goal::Accuracy => ("inaccuracy", "1", 1.0),
+        Goal::Latency => ("latency score with its tie-break", "1", 1.0),
+        Goal::Accuracy => ("inaccuracy with its tie-break", "1", 1.0),
         Goal::AnswersPerJoule => ("energy per right answer", "J", 1.0),
     };
     let (value, bound) = (value * scale, solution.bound.min(value) * scale);

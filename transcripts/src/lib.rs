@@ -110,12 +110,19 @@ pub fn scripts(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// The first difference of each file, or that there are no scripts.
-pub fn check(folder: &Path, mut retell: impl FnMut(&Path, &str) -> std::io::Result<Option<String>>) -> Result<(), String> {
+pub fn check(folder: &Path, retell: impl FnMut(&Path, &str) -> std::io::Result<Option<String>>) -> Result<(), String> {
+    compare(folder, std::env::var_os("UPDATE_GOLDEN").is_some(), retell)
+}
+
+fn compare(
+    folder: &Path,
+    update: bool,
+    mut retell: impl FnMut(&Path, &str) -> std::io::Result<Option<String>>,
+) -> Result<(), String> {
     let found = scripts(folder).map_err(said(folder))?;
     if found.is_empty() {
         return Err(format!("{}: no scripts", folder.display()));
     }
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();
     for path in &found {
         let written = std::fs::read_to_string(path).map_err(said(path))?;

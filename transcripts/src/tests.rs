@@ -23,12 +23,12 @@ fn a_changed_line_is_named() {
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("a.txt");
     std::fs::write(&file, "$ sh echo 'one'\nexit 0\n--- stdout\ntwo\n").expect("writes");
-    let told = check(folder.path(), |_, script| transcript(script, run).map(Some)).expect_err("differs");
+    let told = compare(folder.path(), false, |_, script| transcript(script, run).map(Some)).expect_err("differs");
     assert!(told.contains("a.txt:4\n  written: two\n  now:     one"), "{told}");
     std::fs::write(&file, "$ sh echo 'one'\nexit 0\n--- stdout\none\nmore\n").expect("writes");
-    let told = check(folder.path(), |_, script| transcript(script, run).map(Some)).expect_err("differs");
+    let told = compare(folder.path(), false, |_, script| transcript(script, run).map(Some)).expect_err("differs");
     assert!(told.contains("a.txt:5\n  written: more\n  now:     (end)"), "{told}");
-    assert!(check(&folder.path().join("none"), |_, _| Ok(None)).is_err());
+    assert!(compare(&folder.path().join("none"), false, |_, _| Ok(None)).is_err());
 }
 
 #[test]
@@ -40,4 +40,14 @@ fn quotes_hold_words_together() {
 fn a_preparation_that_fails_is_no_transcript() {
     let why = transcript("$ sh echo reason >&2; exit 3\n", run).expect_err("fails");
     assert!(why.to_string().contains("reason"), "{why}");
+}
+
+#[test]
+fn updating_writes_what_is_printed_now() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("a.txt");
+    std::fs::write(&file, "$ sh echo one\n").expect("writes");
+    compare(folder.path(), true, |_, script| transcript(script, run).map(Some)).expect("updates");
+    assert_eq!(std::fs::read_to_string(&file).expect("reads"), "$ sh echo one\nexit 0\n--- stdout\none\n");
+    compare(folder.path(), false, |_, script| transcript(script, run).map(Some)).expect("is as written");
 }
