@@ -42,7 +42,7 @@ fn block_sums_are_exact_on_every_kernel() {
 }
 
 /// `count` cases for every kernel.
-pub(crate) fn block_cases(count: usize) {
+fn block_cases(count: usize) {
     let pool = Pool::new(2, Wait::default());
     for kernel in Kernel::available() {
         let mut r = Random(21);
@@ -69,7 +69,7 @@ fn row_sums_are_exact_on_every_kernel() {
 }
 
 /// `count` cases for every kernel.
-pub(crate) fn row_cases(count: usize) {
+fn row_cases(count: usize) {
     let pool = Pool::new(2, Wait::default());
     for kernel in Kernel::available() {
         let mut r = Random(22);

@@ -85,7 +85,7 @@ fn one_case(r: &mut Random, kernel: Kernel, format: Format, pool: &Pool, scratch
 }
 
 /// `count` cases for every kernel, spread over the formats.
-pub(crate) fn random_cases(count: usize) {
+fn random_cases(count: usize) {
     let pool = Pool::new(2, Wait::default());
     let mut scratch = Scratch::new();
     for (kernel, format) in pairs() {
