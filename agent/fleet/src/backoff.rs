@@ -1,27 +1,22 @@
 //! Waiting longer after each failure, with seeded jitter so that a fleet does not knock in step.
 
-/// The generator of jitter: SplitMix64 (Steele, Lea, Flood 2014), seeded by the shell.
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// The generator of jitter, seeded by the shell.
 #[derive(Clone, Debug)]
-pub struct Jitter(u64);
+pub struct Jitter(SplitMix64);
 
 impl Jitter {
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        Self(SplitMix64::seed_from_u64(seed))
     }
 
     /// Somewhere between three and five quarters of a time.
     pub fn around(&mut self, ms: u64) -> u64 {
         let half = (ms / 2).max(1);
-        ms - ms / 4 + self.next() % half
+        ms - ms / 4 + self.0.next_u64() % half
     }
 }
 

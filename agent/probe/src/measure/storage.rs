@@ -7,6 +7,8 @@
 use crate::clock::Watch;
 use crate::error::ProbeError;
 use crate::runs::Rate;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rustix::fs::{Advice, Mode, OFlags, fadvise, fdatasync, fstatfs, open};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -180,16 +182,10 @@ fn write_own(folder: &Path) -> std::io::Result<PathBuf> {
     let path = folder.join(format!(".agent-probe-{}.tmp", std::process::id()));
     let write = || -> std::io::Result<()> {
         let mut file = File::create_new(&path)?;
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut block = vec![0_u8; 1 << 20];
         for _ in 0..OWN_BYTES / block.len() {
-            for word in block.chunks_exact_mut(8) {
-                // xorshift64 (Marsaglia 2003).
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                word.copy_from_slice(&state.to_le_bytes());
-            }
+            random.fill_bytes(&mut block);
             file.write_all(&block)?;
         }
         file.sync_all()
