@@ -20,8 +20,8 @@ pub(super) unsafe fn tiles<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
             (Coding::Planes { main: 8, .. }, Scaling::Row) => row_int8::<L>(call, tiles),
             (Coding::Planes { .. }, Scaling::Row) => row_ternary::<L>(call, tiles),
             (Coding::Base3, _) => row_base3::<L>(call, tiles),
-            (Coding::Sherry, _) => row_sherry::<L>(call, tiles),
-            (Coding::SherryTable, _) => row_sherry_table::<L>(call, tiles),
+            (Coding::Sherry, _) => row_sherry::<L, false>(call, tiles),
+            (Coding::SherryTable, _) => row_sherry::<L, true>(call, tiles),
             (Coding::Planes { main, extra }, Scaling::Block { group, affine }) => match (main, extra) {
                 (8, _) => by_scaling::<L, 8, 0>(call, tiles, group, affine),
                 (4, 2) => by_scaling::<L, 4, 2>(call, tiles, group, affine),
@@ -240,9 +240,9 @@ unsafe fn row_base3<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
     }
 }
 
-/// Three of four, five bits a four.
+/// Three of four, five bits a four; from byte tables with `TABLE`.
 #[inline(always)]
-unsafe fn row_sherry<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
+unsafe fn row_sherry<L: Lanes, const TABLE: bool>(call: &Call<'_>, tiles: Range<usize>) {
     let m = call.matrix;
     let a = call.activations;
     let vector = 4 * L::ROWS;
@@ -260,31 +260,11 @@ unsafe fn row_sherry<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
                         acc[$quad % 4] = L::dot(acc[$quad % 4], $codes, L::quad(q.add(4 * ($quad))));
                     };
                 }
-                codes::sherry_quads!(L, p, dot);
-                p = p.add(5 * vector);
-                q = q.add(128);
-            }
-            put_row::<L>(call, tile, L::add(L::add(acc[0], acc[1]), L::add(acc[2], acc[3])));
-        }
-    }
-}
-
-/// The same from byte tables.
-#[inline(always)]
-unsafe fn row_sherry_table<L: Lanes>(call: &Call<'_>, tiles: Range<usize>) {
-    let m = call.matrix;
-    let a = call.activations;
-    let vector = 4 * L::ROWS;
-    // SAFETY: chunks are five vectors for 128 columns, activations are padded beyond the last.
-    unsafe {
-        for tile in tiles {
-            let mut p = m.data.as_ptr().add(tile * m.layout.tile());
-            let mut q = a.codes.as_ptr();
-            let mut acc = [L::splat(0); 4];
-            acc[0] = L::splat(a.sums[0]);
-            for _ in 0..m.layout.chunks {
-                prefetch::<L>(p, 5 * vector);
-                acc = L::sherry_chunk(acc, p, q);
+                if TABLE {
+                    acc = L::sherry_chunk(acc, p, q);
+                } else {
+                    codes::sherry_quads!(L, p, dot);
+                }
                 p = p.add(5 * vector);
                 q = q.add(128);
             }
