@@ -130,10 +130,11 @@ fn compare(device: &DeviceProfile, mode: Option<usize>, index: usize, row: &Row,
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "profile of {}: {} numbers in {} rows compared\n", self.device, self.compared.len(), self.rows)?;
+        let wide = self.compared.iter().map(|c| c.row_id.chars().count()).fold(10, usize::max);
         if !self.compared.is_empty() {
             writeln!(
                 f,
-                "{:<10} {:<9} {:<26} {:<10} {:<8} {:<8} {:>10} {:>10} {:>8}",
+                "{:<wide$} {:<9} {:<26} {:<10} {:<8} {:<8} {:>10} {:>10} {:>8}",
                 "row", "processor", "model", "quant", "kernel", "", "measured", "predicted", "error"
             )?;
         }
@@ -143,7 +144,7 @@ impl fmt::Display for Against {
             marked |= !c.beyond.is_empty();
             writeln!(
                 f,
-                "{:<10} {:<9} {:<26} {:<10} {:<8} {:<8} {:>10.2} {:>10.2} {:>+6.1} %{beyond}",
+                "{:<wide$} {:<9} {:<26} {:<10} {:<8} {:<8} {:>10.2} {:>10.2} {:>+6.1} %{beyond}",
                 c.row_id,
                 c.processor,
                 c.model,

@@ -85,8 +85,12 @@ pub(super) fn bits_of_name(text: &str) -> Option<f64> {
     known.iter().find(|(name, _)| lower.contains(name)).map(|k| k.1)
 }
 
-/// The planner's format of a row's weights: by name where they are ternary, else the nearest in bits.
+/// The planner's format of a row's weights: by name where the row has one of the planner's own names or they are
+/// ternary, else the nearest in bits. Bits of a whole model contain its ends, so a name says more than they do.
 pub(super) fn format(text: &str, bits: f64) -> WeightFormat {
+    if let Some(own) = WeightFormat::ALL.into_iter().find(|f| f.name() == text.trim().to_lowercase()) {
+        return own;
+    }
     let ternary = quantisation(text, bits) == "ternary";
     let near = |f: &WeightFormat| (f.bits_per_weight() / bits).ln().abs();
     WeightFormat::ALL
@@ -164,6 +168,8 @@ mod tests {
         assert!(sustained("sustained, 5 x 1024 tokens") && !sustained("first gen"));
         assert_eq!(format("Q4_K_M", 4.84), WeightFormat::W4);
         assert_eq!(format("ternary I2_S", 2.0), WeightFormat::Ternary);
+        assert_eq!(format("w4", 5.74), WeightFormat::W4, "ends at 8 bits do not make it another format");
+        assert_eq!(format("sherry", 2.9), WeightFormat::Sherry);
         assert_eq!(format("Q2_K", 3.35), WeightFormat::W3);
         assert!(end_to_end("end-to-end, includes prefill of 2048-token prompt"));
     }
