@@ -16,9 +16,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/engine", &["profiles", "kernels"]),
     ("agent/sensors", &[]),
     ("agent/probe", &["profiles", "sensors", "kernels", "engine"]),
-    ("agent", &["profiles", "protocol", "fleet", "sensors", "kernels", "engine", "probe"]),
+    ("agent", &["profiles", "protocol", "sensors", "kernels", "engine", "probe"]),
     ("reports", &[]),
-    ("planner", &["profiles", "scenarios", "protocol", "fleet", "reports"]),
+    ("planner", &["profiles", "scenarios", "protocol", "reports"]),
     ("transcripts", &[]),
     ("xtask", &[]),
 ];
