@@ -239,6 +239,9 @@ fn human(row: &Row, first: bool) -> String {
         let (prefill, decode) = (one(p.prefill_tok_s, p.prefill_error), one(p.decode_tok_s, p.decode_error));
         text += &format!("{:<11} {:>6} {:>9}  {prefill:>24} {:>8}  {decode:>24}\n", "  predicted", "", "", "");
     }
+    if first && let Some(why) = row.decode_energy.why.as_ref().or(row.prefill_energy.why.as_ref()) {
+        text += &format!("            J per token unknown: {why}\n");
+    }
     if let Some(joules) = row.decode_j_per_token {
         text += &format!(
             "            {} J per new token, mean power of {}\n",

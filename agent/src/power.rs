@@ -2,7 +2,7 @@
 
 use crate::args::Machine;
 use sensors::energy::ChannelEnergy;
-use sensors::{Config, Doubt, Energy, Roots, Sampler, Sensors};
+use sensors::{Config, Doubt, Energy, NO_POWER_SENSOR, Roots, Sampler, Sensors};
 use serde::Serialize;
 
 /// Sensors of this machine, with the plugs that the user named.
@@ -43,11 +43,9 @@ pub(crate) struct Joules {
     pub(crate) why: Option<String>,
 }
 
-const NO_SENSOR: &str = "no power sensor";
-
 impl Joules {
     pub(crate) fn none() -> Self {
-        let why = Some(NO_SENSOR.into());
+        let why = Some(NO_POWER_SENSOR.into());
         Self { joules: None, error_j: None, watts: None, quality: "unknown".into(), scope: None, sensor: None, why }
     }
 
@@ -85,8 +83,8 @@ impl Joules {
                 format!("{joules:.2} J ± {error:.2} J, {} of {of}{each}", self.quality)
             }
             _ => {
-                let why = self.why.as_deref().unwrap_or(NO_SENSOR);
-                let help = if why == NO_SENSOR { " (agent doctor says what would give one)" } else { "" };
+                let why = self.why.as_deref().unwrap_or(NO_POWER_SENSOR);
+                let help = if why == NO_POWER_SENSOR { " (agent doctor says what would give one)" } else { "" };
                 format!("unknown: {why}{help}")
             }
         }
@@ -112,7 +110,7 @@ mod tests {
     fn a_modelled_joule_is_never_shown_as_one() {
         let modelled = Joules::of(&ChannelEnergy::modelled(5.0, 2.0), 2.0);
         assert_eq!((modelled.joules, modelled.quality.as_str()), (None, "unknown"));
-        assert!(modelled.line(10).starts_with("unknown: no power sensor"));
+        assert!(modelled.line(10).starts_with("unknown: no power sensor: energy is modelled"));
     }
 
     #[test]

@@ -99,6 +99,39 @@ pub struct Processor {
     pub pass_overhead: Sourced<Seconds>,
     /// Exponent `p` of the smooth roofline: 1 no overlap, large the classic maximum.
     pub overlap: Sourced<f64>,
+    /// Operations per second of attention's own products; absent: as those with weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Sourced<OpsPerSecond>>,
+    /// Time of an element of a block's output for each token of a pass beyond the first, for what is neither product nor
+    /// attention; the first token's is in `launch`. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub element: Option<Sourced<Seconds>>,
+    /// Rates at which working sets are read round and round, by ascending size, where caches give more than
+    /// memory does; empty: `bandwidth` for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reading: Vec<SetRate>,
+}
+
+/// A working set, and how fast it is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetRate {
+    pub set: Bytes,
+    pub rate: Sourced<BytesPerSecond>,
+}
+
+impl Processor {
+    /// Bytes per second at which a working set of so many bytes is read: straight lines over the logarithm of the size
+    /// between the measured sets, and `bandwidth` beyond the largest; never below it.
+    #[must_use]
+    pub fn read_rate(&self, set_bytes: f64) -> f64 {
+        let memory = self.bandwidth.value.get();
+        let Some(above) = self.reading.iter().position(|s| s.set.get() >= set_bytes) else { return memory };
+        let at = |i: usize| (self.reading[i].set.get().ln(), self.reading[i].rate.value.get());
+        let (high, low) = (at(above), at(above.saturating_sub(1)));
+        let part = if high.0 > low.0 { (set_bytes.ln() - low.0) / (high.0 - low.0) } else { 1.0 };
+        (low.1 + part * (high.1 - low.1)).max(memory)
+    }
 }
 
 /// A kernel's rate for one weight format on one processor, unpacking included.
@@ -109,6 +142,14 @@ pub struct Kernel {
     pub peak: Sourced<OpsPerSecond>,
     /// Share of that peak which the kernel reaches in prefill.
     pub efficiency: Sourced<Ratio>,
+    /// Rate with one token, weights in the processor's own caches: weights are unpacked for it alone. Absent: as in
+    /// prefill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<Sourced<OpsPerSecond>>,
+    /// Rate of the products of each further sequence of a decoding pass, where they follow the first one's and hide behind
+    /// no reading. Absent: as in prefill, hidden behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Sourced<OpsPerSecond>>,
     /// Energy per operation (`eps_op`).
     pub joules_per_op: Sourced<JoulesPerOp>,
 }

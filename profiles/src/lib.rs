@@ -24,7 +24,7 @@ pub mod yaml;
 pub use catalogue::Catalogue;
 pub use check::Problem;
 pub use device::{
-    DeviceClass, DeviceProfile, Kernel, Memory, ModeClock, PowerMode, Processor, ProcessorKind, Sleep, Storage, Thermal,
+    DeviceClass, DeviceProfile, Kernel, Memory, ModeClock, PowerMode, Processor, ProcessorKind, SetRate, Sleep, Storage, Thermal,
 };
 pub use link::LinkProfile;
 pub use literature::Literature;

@@ -3,15 +3,17 @@
 //! A pass is its products, its attention, and what neither is:
 //!
 //! ```text
-//! one token:  Σ matrices bytes / resident + c (4 width layers / attention + kv bytes / memory) + layers t_layer + t_pass
-//! a prompt:   Σ matrices roofline(2 weights n / matrix, bytes / memory) + 4 n (n/2) width layers / attention
-//!             + n hidden layers t_element + t_pass a batch
+//! one token:  Σ parts roofline(2 weights / vector, bytes / (share read(W))) own + layers (c (4 width / attention + heads t_position) + heads t_query)
+//!             + c kv bytes / read(W) + layers (t_layer + 4 t_call) + t_pass
+//! a prompt:   Σ parts (roofline(2 weights n / matrix, batches bytes / memory) + n edges t_edge)
+//!             + n layers ((n/2) attention + hidden t_element + wide t_gate / threads) + t_pass a batch
 //! ```
 //!
-//! `resident` is the rate of a format's products of one token with weights in memory, of large or of small matrices;
-//! it, `matrix`, `memory`, `attention`, `t_layer`, `t_element` and `t_pass` are measured without the model.
+//! `read(W)` is the measured rate of reading a working set round and round: a token's is all weights that it multiplies,
+//! and the cache of its keys and values. `own` is what a format's products of one token took at two working sets over the
+//! same roofline. Everything is measured without the model.
 
-use crate::measure::products::{HUGE, TOKENS};
+use crate::measure::products::{Product, Resident, TOKENS};
 use crate::record::Record;
 
 /// Matrices of one format in a model.
@@ -21,10 +23,10 @@ pub struct Part {
     pub format: String,
     pub weights: f64,
     pub bytes: f64,
+    /// Rows and columns of all matrices, added up; columns once for matrices that multiply the same.
+    pub edges: f64,
     /// The output matrix: one token of a prompt goes through it.
     pub head: bool,
-    /// Matrices below [`HUGE`] bytes.
-    pub small: bool,
 }
 
 /// A model as far as its time depends on it.
@@ -33,7 +35,10 @@ pub struct Model {
     pub parts: Vec<Part>,
     pub layers: f64,
     pub hidden: f64,
-    /// Query heads times their width.
+    /// Of the hidden layer: rows of a gate.
+    pub wide: f64,
+    /// Query heads, and their number times their width.
+    pub heads: f64,
     pub width: f64,
     /// Bytes of keys and values of a token in all layers.
     pub kv_bytes: f64,
@@ -50,20 +55,31 @@ impl Model {
             if class == "token_embd" && own_head {
                 continue;
             }
-            let (format, weights, bytes) = (m.format().name(), (m.rows() * m.cols()) as f64, m.bytes() as f64);
-            let small = m.bytes() < HUGE;
-            match parts.iter_mut().find(|p| p.format == format && p.head == head && p.small == small) {
+            // What several matrices multiply is quantised once.
+            let shared = matches!(class, "attn_k" | "attn_v" | "ffn_up");
+            let edges = (m.rows() + if shared { 0 } else { m.cols() }) as f64;
+            let (format, weights, bytes) = (m.format().name(), m.multiplications() as f64, m.bytes() as f64);
+            match parts.iter_mut().find(|p| p.format == format && p.head == head) {
                 Some(part) => {
                     part.weights += weights;
                     part.bytes += bytes;
+                    part.edges += edges;
                 }
-                None => parts.push(Part { format: format.into(), weights, bytes, head, small }),
+                None => parts.push(Part { format: format.into(), weights, bytes, edges, head }),
             }
         }
         let c = stage.config();
         let kv_bytes = (2 * 2 * c.kv_heads * c.head_dim * c.layers) as f64;
-        let width = (c.heads * c.head_dim) as f64;
-        Self { parts, layers: c.layers as f64, hidden: c.hidden as f64, width, kv_bytes }
+        let wide = stage.matrices().find(|(class, _)| *class == "ffn_gate").map_or(0, |(_, m)| m.rows());
+        Self {
+            parts,
+            layers: c.layers as f64,
+            hidden: c.hidden as f64,
+            wide: wide as f64,
+            heads: c.heads as f64,
+            width: (c.heads * c.head_dim) as f64,
+            kv_bytes,
+        }
     }
 
     /// Bytes of all matrices.
@@ -97,49 +113,77 @@ impl Record {
     /// One token after `context` others. `None` where the probe lacks a format of the model, or what all models need.
     #[must_use]
     pub fn decode(&self, model: &Model, context: f64) -> Option<Time> {
-        let (memory, overhead) = (self.reading.as_ref()?.memory()?.median, self.overhead?);
-        let products = self.vector(model)?;
-        let attention = context * (4.0 * model.width * model.layers / overhead.attention + model.kv_bytes / memory);
-        let layer = overhead.layer_s + overhead.calls_per_layer as f64 * self.call_s();
-        Some(Time { products, attention, overhead: model.layers * layer + overhead.pass_s + self.call_s() })
+        let overhead = self.overhead?;
+        let set = model.bytes() + context * model.kv_bytes;
+        let products: Option<f64> = model.parts.iter().map(|p| self.token(p, set)).sum();
+        let kv_s = context * model.kv_bytes / self.reading.as_ref()?.at(set)?;
+        let attention = model.layers * overhead.attention_s(context, model.heads, model.width) + kv_s;
+        let layer = overhead.token_s(model.hidden, model.wide) + overhead.calls_per_layer as f64 * self.call_s();
+        Some(Time { products: products?, attention, overhead: model.layers * layer + overhead.pass_s + self.call_s() })
     }
 
     /// A prompt of `tokens` tokens, nothing before it.
     #[must_use]
     pub fn prefill(&self, model: &Model, tokens: f64) -> Option<Time> {
         let overhead = self.overhead?;
+        let (memory, overlap) = (self.reading.as_ref()?.memory()?.median, self.overlap?);
         let batches = (tokens / TOKENS as f64).ceil().max(1.0);
-        // The head scores the last token alone.
-        let head = Model { parts: model.parts.iter().filter(|p| p.head).cloned().collect(), ..model.clone() };
-        let body = |part: &Part| {
-            let alu_s = 2.0 * part.weights * tokens / self.product(&part.format)?.matrix.fast;
-            self.roofline(part, alu_s, batches)
-        };
-        let bodies: Option<f64> = model.parts.iter().filter(|p| !p.head).map(body).sum();
-        let products = bodies? + self.vector(&head)?;
-        let attention = 2.0 * tokens * tokens * model.width * model.layers / overhead.attention;
-        let elements = tokens * model.hidden * model.layers * overhead.element_s;
-        Some(Time { products, attention, overhead: elements + batches * overhead.pass_s })
-    }
-
-    /// s of one token's products with matrices in memory: what such products took, of large and of small matrices, format by
-    /// format; where a set was not made, the roofline.
-    fn vector(&self, model: &Model) -> Option<f64> {
-        let time = |part: &Part| {
-            let p = self.product(&part.format)?;
-            match if part.small { p.small.or(p.large) } else { p.large } {
-                Some(set) => Some(part.bytes / set.rate.median),
-                None => self.roofline(part, 2.0 * part.weights / p.vector.fast, 1.0),
+        let set = model.bytes();
+        let part = |part: &Part| {
+            // The head scores the last token alone.
+            if part.head {
+                return self.token(part, set);
             }
+            let product = self.product(&part.format)?;
+            let alu_s = 2.0 * part.weights * tokens / product.matrix.median;
+            let memory_s = batches * part.bytes / (memory * overlap.share);
+            Some(roofline(alu_s, memory_s, overlap.exponent) + tokens * part.edges * product.edge_s)
         };
-        model.parts.iter().map(time).sum()
+        let products: Option<f64> = model.parts.iter().map(part).sum();
+        let attention = model.layers * tokens * overhead.attention_s((tokens + 1.0) / 2.0, model.heads, model.width);
+        // The nonlinearity of several tokens runs on all threads, the rest on one.
+        let elements = model.hidden * overhead.element_s + model.wide * overhead.gate_s / self.threads.max(1) as f64;
+        let overhead = tokens * model.layers * elements + batches * overhead.pass_s;
+        Some(Time { products: products?, attention, overhead })
     }
 
-    /// s of arithmetic and of so many readings of a part, overlapping as products with one token do.
-    fn roofline(&self, part: &Part, alu_s: f64, times: f64) -> Option<f64> {
-        let overlap = if part.small { self.overlap_small.or(self.overlap) } else { self.overlap }?;
-        let rate = self.reading.as_ref()?.memory()?.median * overlap.share;
-        Some(roofline(alu_s, times * part.bytes / rate, overlap.exponent))
+    /// s of one token's products with a part of a working set of `set` bytes.
+    fn token(&self, part: &Part, set: f64) -> Option<f64> {
+        let product = self.product(&part.format)?;
+        let near = self.own(product, product.near);
+        let far = self.own(product, product.far).or_else(|| Some(near? * self.farther()?));
+        let own = match (near, far) {
+            (Some(near), Some(far)) => near + self.place(set)? * (far - near),
+            (one, other) => one.or(other).unwrap_or(1.0),
+        };
+        Some(self.one_token(product, part.weights, part.bytes, set)? * own)
+    }
+
+    /// s of products of one token by the roofline of all formats.
+    fn one_token(&self, product: &Product, weights: f64, bytes: f64, set: f64) -> Option<f64> {
+        let overlap = self.overlap?;
+        let memory_s = bytes / (overlap.share * self.reading.as_ref()?.at(set)?);
+        Some(roofline(2.0 * weights / product.vector.fast, memory_s, overlap.exponent))
+    }
+
+    /// What products of one token with a working set took over that roofline. `None`: it was not made.
+    fn own(&self, product: &Product, set: Option<Resident>) -> Option<f64> {
+        let set = set?;
+        let bytes = set.bytes as f64;
+        Some(bytes / set.rate.median / self.one_token(product, bytes * 8.0 / product.bits_per_weight, bytes, bytes)?)
+    }
+
+    /// The far set's factor over the near one's, the median of the formats that have both.
+    fn farther(&self) -> Option<f64> {
+        let both = |p: &Product| Some(self.own(p, p.far)? / self.own(p, p.near)?);
+        crate::runs::median(&self.products.iter().filter_map(both).collect::<Vec<_>>())
+    }
+
+    /// Where a working set lies between the near and the far ones, 0..1, over the logarithm of its bytes.
+    fn place(&self, set: f64) -> Option<f64> {
+        let sets = |pick: fn(&Product) -> Option<Resident>| self.products.iter().filter_map(pick).map(|r| (r.bytes as f64).ln());
+        let (near, far) = (sets(|p| p.near).fold(0.0, f64::max), sets(|p| p.far).fold(0.0, f64::max));
+        Some(if far > near { ((set.ln() - near) / (far - near)).clamp(0.0, 1.0) } else { 0.0 })
     }
 }
 
@@ -147,8 +191,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::fit::overlap::Overlap;
-    use crate::measure::overhead::Overhead;
-    use crate::measure::products::{Product, Resident};
+    use crate::measure::overhead::{Overhead, WIDE, WIDTH};
     use crate::measure::read::{BySet, Reading};
     use crate::runs::Rate;
 
@@ -163,13 +206,25 @@ mod tests {
             bits_per_weight: 4.5,
             vector: rate(2e11),
             call_s: 1e-6,
-            large: None,
-            small: None,
+            far: None,
+            near: None,
             matrix: rate(4e11),
+            edge_s: 1e-11,
+        };
+        let overhead = Overhead {
+            layer_s: 1e-5,
+            pass_s: 1e-4,
+            calls_per_layer: 4,
+            element_s: 1e-9,
+            gate_s: 1e-10,
+            attention: 1e11,
+            position_s: 1e-9,
+            query_s: 0.0,
         };
         Record {
+            threads: 1,
             reading: Some(Reading { by_threads: Vec::new(), by_set: vec![BySet { bytes: 1 << 30, rate: rate(1e10) }] }),
-            overhead: Some(Overhead { layer_s: 1e-5, pass_s: 1e-4, calls_per_layer: 4, element_s: 1e-9, attention: 1e11 }),
+            overhead: Some(overhead),
             overlap: Some(Overlap { exponent: 16.0, share: 1.0, residual: 0.0, points: 1 }),
             products: vec![product],
             ..Record::default()
@@ -177,8 +232,10 @@ mod tests {
     }
 
     fn model() -> Model {
-        let part = |weights: f64, head| Part { format: "w4".into(), weights, bytes: weights * 4.5 / 8.0, head, small: false };
-        Model { parts: vec![part(1e8, false), part(1e7, true)], layers: 10.0, hidden: 500.0, width: 500.0, kv_bytes: 0.0 }
+        let part = |weights: f64, head| Part { format: "w4".into(), weights, bytes: weights * 4.5 / 8.0, edges: 1e5, head };
+        let (hidden, wide) = (WIDTH as f64, WIDE as f64);
+        let parts = vec![part(1e8, false), part(1e7, true)];
+        Model { parts, layers: 10.0, hidden, wide, heads: 8.0, width: 500.0, kv_bytes: 0.0 }
     }
 
     #[test]
@@ -188,21 +245,36 @@ mod tests {
         assert!((d.products / 6.1875e-3 - 1.0).abs() < 1e-6 && d.attention.abs() < 1e-12, "{d:?}");
         assert!((d.overhead - (10.0 * 14e-6 + 1e-4 + 1e-6)).abs() < 1e-12);
         let p = record().prefill(&model(), 512.0).expect("all there");
-        // 1e11 operations at 4e11; two batches of reading hide behind; the head is read once.
-        assert!((p.products - (0.256 + 5.625e-4)).abs() < 1e-5, "{p:?}");
-        assert!((p.attention - 2.0 * 512.0 * 512.0 * 5000.0 / 1e11).abs() < 1e-12);
-        assert!((p.overhead - (512.0 * 5000.0 * 1e-9 + 2e-4)).abs() < 1e-12);
+        // 1e11 operations at 4e11; two batches of reading hide behind; the head is read once; edges of the layers.
+        assert!((p.products - (0.256 + 5.625e-4 + 512.0 * 1e-6)).abs() < 1e-5, "{p:?}");
+        let attention = 512.0 * 10.0 * 256.5 * (4.0 * 500.0 / 1e11 + 8e-9);
+        assert!((p.attention - attention).abs() < 1e-12);
+        let elements = 512.0 * 10.0 * (WIDTH as f64 * 1e-9 + WIDE as f64 * 1e-10);
+        assert!((p.overhead - (elements + 2e-4)).abs() < 1e-12);
     }
 
     #[test]
-    fn sets_in_memory_speak_for_themselves() {
+    fn what_fits_a_cache_is_read_as_fast() {
         let mut r = record();
-        r.products[0].large = Some(Resident { rate: rate(8e9), bytes: 1 << 26 });
-        r.products[0].small = Some(Resident { rate: rate(5e9), bytes: 1 << 26 });
-        let mut m = model();
-        m.parts[1].small = true;
-        let d = r.decode(&m, 0.0).expect("all there");
-        assert!((d.products - (56.25e6 / 8e9 + 5.625e6 / 5e9)).abs() < 1e-9, "{d:?}");
+        let sets = [(1 << 20, 4e10), (1 << 30, 1e10)].map(|(bytes, v)| BySet { bytes, rate: rate(v) });
+        r.reading = Some(Reading { by_threads: Vec::new(), by_set: sets.into() });
+        let small = Part { format: "w4".into(), weights: 1e6 * 8.0 / 4.5, bytes: 1e6, edges: 0.0, head: false };
+        let both = [1e6, 1e12].map(|set| r.token(&small, set).expect("all there"));
+        assert!((both[0] - 1e6 / 4e10).abs() < 1e-9 && (both[1] - 1e-4).abs() < 1e-9, "{both:?}");
+    }
+
+    #[test]
+    fn working_sets_speak_for_their_format() {
+        let mut r = record();
+        r.products[0].near = Some(Resident { rate: rate(5e9), bytes: 1 << 24 });
+        r.products[0].far = Some(Resident { rate: rate(8e9), bytes: 1 << 26 });
+        let part = Part { format: "w4".into(), weights: 1e6 * 8.0 / 4.5, bytes: 1e6, edges: 0.0, head: false };
+        let at = |set: f64| 1e6 / r.token(&part, set).expect("all there");
+        for (set, expected) in [(1e6, 5e9), (16777216.0, 5e9), (67108864.0, 8e9), (1e9, 8e9)] {
+            assert!((at(set) / expected - 1.0).abs() < 1e-6, "{set}");
+        }
+        let middle = at(33554432.0);
+        assert!(middle > 5e9 && middle < 8e9, "{middle}");
     }
 
     #[test]

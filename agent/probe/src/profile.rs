@@ -2,8 +2,9 @@
 //! of the same kind and said to be.
 
 use crate::error::ProbeError;
-use crate::fit::overlap;
 use crate::heat::Heat;
+use crate::measure::overhead::{Overhead, WIDE, WIDTH};
+use crate::measure::read::BySet;
 use crate::prior;
 use crate::record::Record;
 use kernels::Format;
@@ -12,8 +13,8 @@ use profiles::units::{
     Seconds, Watts,
 };
 use profiles::{
-    DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, PowerMode, Processor, ProcessorKind, Quality, Sourced, Storage,
-    Thermal, WeightFormat,
+    DeviceClass, DeviceProfile, Kernel, LinkProfile, Memory, PowerMode, Processor, ProcessorKind, Quality, SetRate, Sleep,
+    Sourced, Storage, Thermal, WeightFormat,
 };
 use std::collections::BTreeMap;
 
@@ -110,7 +111,7 @@ pub fn of(record: &Record, naming: &Naming) -> Result<Profile, ProbeError> {
     let processor = processor(record, cpu, &mut c).map_err(|what| lacks(&what))?;
     let storage = storage(record, prior, &mut c);
     let (mode, thermal) = standing(record, prior, &mut c);
-    let sleep = profiles::Sleep {
+    let sleep = Sleep {
         power: c.taken(prior.sleep.power.value, "sleep was not tried"),
         wake_time: c.taken(prior.sleep.wake_time.value, "sleep was not tried"),
         wake_energy: c.taken(prior.sleep.wake_energy.value, "sleep was not tried"),
@@ -183,12 +184,10 @@ fn processor(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> Result<Proc
         spread * 100.0
     );
     let bandwidth = c.measured(BytesPerSecond(bandwidth), "probe-read", &what);
-    // The planner's roofline takes a format's arithmetic from its prefill rate; share and exponent are fitted for that.
-    let fit = overlap::fit(&record.points(|p| p.large, |p| p.matrix.fast));
-    let (share, exponent) = match &fit {
+    let (share, exponent) = match &record.overlap {
         Some(f) => {
             let what = format!(
-                "share of the read rate and exponent of the roofline to {} products of one token with weights in memory, median error {:.1} %",
+                "share of the read rate and exponent of the roofline to {} products of one token with weights in two working sets, median error {:.1} %",
                 f.points,
                 f.residual * 100.0
             );
@@ -237,7 +236,34 @@ fn processor(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> Result<Proc
         launch,
         pass_overhead,
         overlap: exponent,
+        attention: Some(attention(&overhead, c)),
+        element: Some(element(&overhead, record.threads, c)),
+        reading: sets(record, c),
     })
+}
+
+/// Attention of heads 64 elements wide, the exponentials counted as time of its products.
+fn attention(o: &Overhead, c: &mut Cites<'_>) -> Sourced<OpsPerSecond> {
+    let rate = 4.0 / (4.0 / o.attention + o.position_s / 64.0);
+    let what = format!("attention of a prompt, heads of 64 elements; its products alone reach {:.1} Gop/s", o.attention * 1e-9);
+    c.measured(OpsPerSecond(rate), "probe-attention", &what)
+}
+
+/// An element of a layer of a prompt, its share of the nonlinearity included.
+fn element(o: &Overhead, threads: usize, c: &mut Cites<'_>) -> Sourced<Seconds> {
+    let wide = WIDE as f64 / WIDTH as f64;
+    let seconds = o.element_s + wide * o.gate_s / threads.max(1) as f64;
+    let what = format!("norms, rotations, cache, residuals of a prompt's token, and {wide:.0} gated elements for each");
+    c.measured(Seconds(seconds), "probe-element", &what)
+}
+
+/// The curve of reading over working sets, and the memory's rate behind it.
+fn sets(record: &Record, c: &mut Cites<'_>) -> Vec<SetRate> {
+    let Some(reading) = &record.reading else { return Vec::new() };
+    let what = "a working set read round and round, medians";
+    let set =
+        |s: &BySet| SetRate { set: Bytes(s.bytes as f64), rate: c.measured(BytesPerSecond(s.rate.median), "probe-sets", what) };
+    reading.by_set.iter().map(set).collect()
 }
 
 fn kernels(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> BTreeMap<WeightFormat, Kernel> {
@@ -273,7 +299,9 @@ fn kernels(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> BTreeMap<Weig
                 c.taken(most, NO_POWER)
             }
         };
-        out.insert(format, Kernel { peak, efficiency, joules_per_op });
+        let what = "products of one token, weights in a core's own cache, by format";
+        let vector = Some(c.measured(OpsPerSecond(p.vector.fast), "probe-vector", what));
+        out.insert(format, Kernel { peak, efficiency, vector, sample: None, joules_per_op });
     }
     out
 }

@@ -28,11 +28,9 @@ pub struct Record {
     pub peaks: Vec<Peak>,
     pub products: Vec<Product>,
     pub overhead: Option<Overhead>,
-    /// How reading and arithmetic overlap in products with one token: arithmetic by each format's own rate in cache. Of
-    /// large matrices.
+    /// How reading and arithmetic overlap in products with one token: arithmetic by each format's own rate in cache,
+    /// reading by the rate of the working set.
     pub overlap: Option<Overlap>,
-    /// Of small ones.
-    pub overlap_small: Option<Overlap>,
     pub storage: Option<Storage>,
     pub pressure: Option<Pressure>,
     pub heat: Option<Heat>,
@@ -42,29 +40,27 @@ pub struct Record {
 }
 
 impl Record {
-    /// Products in memory against the rates of arithmetic and reading, for a fit of the roofline. `set` picks the
-    /// matrices, `arithmetic` gives the operations a second of a format's arithmetic alone.
+    /// Products of one token against the rates of arithmetic and of reading as much, for a fit of the roofline: both
+    /// working sets of every format. `arithmetic` gives the operations a second of a format's arithmetic alone.
     #[must_use]
-    pub fn points(&self, set: fn(&Product) -> Option<Resident>, arithmetic: fn(&Product) -> f64) -> Vec<Point> {
-        // Sets are larger than what a core keeps for itself, and what a shared cache keeps of them is luck: memory counts.
-        let Some(memory) = self.reading.as_ref().and_then(|r| r.memory()) else { return Vec::new() };
-        let point = |p: &Product| {
-            let set = set(p)?;
+    pub fn points(&self, arithmetic: fn(&Product) -> f64) -> Vec<Point> {
+        let Some(reading) = &self.reading else { return Vec::new() };
+        let both = self.products.iter().flat_map(|p| [(p, p.near), (p, p.far)]);
+        let point = |(p, set): (&Product, Option<Resident>)| {
+            let set = set?;
             let bytes = set.bytes as f64;
-            let weights = bytes * 8.0 / p.bits_per_weight;
             Some(Point {
-                arithmetic_s: 2.0 * weights / arithmetic(p),
-                reading_s: bytes / memory.median,
+                arithmetic_s: 2.0 * bytes * 8.0 / p.bits_per_weight / arithmetic(p),
+                reading_s: bytes / reading.at(bytes)?,
                 took_s: bytes / set.rate.median,
             })
         };
-        self.products.iter().filter_map(point).collect()
+        both.filter_map(point).collect()
     }
 
-    /// Fits the overlaps to what was measured.
+    /// Fits the overlap to what was measured.
     pub fn fit_overlap(&mut self) {
-        self.overlap = overlap::fit(&self.points(|p| p.large, |p| p.vector.fast));
-        self.overlap_small = overlap::fit(&self.points(|p| p.small, |p| p.vector.fast));
+        self.overlap = overlap::fit(&self.points(|p| p.vector.fast));
     }
 
     /// s of a call that multiplies nothing: the median over the formats.

@@ -123,8 +123,7 @@ fn rounds(settings: &Settings, record: &mut Record, tell: &dyn Fn(&str), stop: &
     // A machine that does not say how much it has is taken for a small one.
     let available = if record.memory_available_bytes > 0 { record.memory_available_bytes as usize } else { 512 << 20 };
     let largest = (if quick { 512_usize } else { 1024 } << 20).min(available / 8) >> 20 << 20;
-    let (set_bytes, set_weights) = if quick { (96_usize << 20, 64_000_000) } else { (192 << 20, 200_000_000) };
-    let set_bytes = set_bytes.min(available / 96);
+    let set_bytes = (if quick { 192_usize } else { 384 } << 20).min(available / 32);
     let watch = Watch::start();
     if wants(Part::Products) || wants(Part::Overhead) {
         tell("packing trial weights");
@@ -135,7 +134,7 @@ fn rounds(settings: &Settings, record: &mut Record, tell: &dyn Fn(&str), stop: &
     };
     let mut peaks = wants(Part::Arithmetic).then(|| Peaks::new(Arc::clone(pool)));
     let mut trials: Vec<Trials> = match wants(Part::Products) {
-        true => Format::ALL.into_iter().filter_map(|f| Trials::new(f, Arc::clone(pool), set_bytes, set_weights)).collect(),
+        true => Format::ALL.into_iter().filter_map(|f| Trials::new(f, Arc::clone(pool), set_bytes)).collect(),
         false => Vec::new(),
     };
     let mut overheads = if wants(Part::Overhead) { Some(Overheads::new(pool)?) } else { None };
@@ -264,7 +263,7 @@ struct Work {
 impl Work {
     fn new(pool: &Arc<Pool>, available: usize) -> Option<Self> {
         let sheet = Sheet::new((512_usize << 20).min(available / 8).max(1 << 20))?;
-        let trials = Trials::new(Format::W8, Arc::clone(pool), 0, 0)?;
+        let trials = Trials::new(Format::W8, Arc::clone(pool), 0)?;
         Some(Self { pool: Arc::clone(pool), sheet, trials })
     }
 }

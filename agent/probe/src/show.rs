@@ -63,13 +63,16 @@ pub fn show(r: &Record) -> String {
         let us = |s: f64| significant(s * 1e6);
         let _ = writeln!(
             out,
-            "overhead beside products\n  a layer {} us, a call {} us ({} a layer), a pass {} us; a prompt's element {} ns, attention {} Gop/s",
+            "overhead beside products\n  a layer {} us, a call {} us ({} a layer), a pass {} us\n  a prompt's element {} ns, its gate {} ns; attention {} Gop/s, a head's position {} ns and query {} ns",
             us(o.layer_s),
             us(r.call_s()),
             o.calls_per_layer,
             us(o.pass_s),
             significant(o.element_s * 1e9),
-            significant(o.attention * 1e-9)
+            significant(o.gate_s * 1e9),
+            significant(o.attention * 1e-9),
+            significant(o.position_s * 1e9),
+            significant(o.query_s * 1e9)
         );
     }
     if let Some(s) = &r.storage {
@@ -125,44 +128,43 @@ fn products(r: &Record, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "products; of one token with weights in memory in large and in small matrices, medians\n  {:<11} {:>6} {:>14} {:>22} {:>22} {:>12} {:>9}  kernel",
-        "format", "bits", "in cache Gop/s", "large GB/s, of mem.", "small GB/s, of mem.", "prompt Gop/s", "of peak"
+        "products; of one token with weights in two working sets, medians, as shares of reading as much\n  {:<11} {:>6} {:>14} {:>18} {:>18} {:>12} {:>9} {:>8}  kernel",
+        "format", "bits", "in cache Gop/s", "near GB/s", "far GB/s", "prompt Gop/s", "of peak", "edge ns"
     );
     for p in &r.products {
         let peak = r.peaks.iter().find(|k| k.kernel == p.kernel).map(|k| k.rate.fast);
         let share = |x: Option<f64>| x.map_or_else(|| "–".into(), |x| format!("{} %", significant(x * 100.0)));
         let resident = |set: Option<Resident>| match set {
             Some(set) => {
-                let memory = r.reading.as_ref().and_then(|x| x.memory()).map(|m| m.median);
-                format!("{} {:>9}", significant(set.rate.median * 1e-9), share(memory.map(|rate| set.rate.median / rate)))
+                let read = r.reading.as_ref().and_then(|x| x.at(set.bytes as f64));
+                format!("{} {:>9}", significant(set.rate.median * 1e-9), share(read.map(|rate| set.rate.median / rate)))
             }
             None => "–".into(),
         };
         let _ = writeln!(
             out,
-            "  {:<11} {:>6.2} {:>14} {:>22} {:>22} {:>12} {:>9}  {}",
+            "  {:<11} {:>6.2} {:>14} {:>18} {:>18} {:>12} {:>9} {:>8}  {}",
             p.format,
             p.bits_per_weight,
             significant(p.vector.fast * 1e-9),
-            resident(p.large),
-            resident(p.small),
+            resident(p.near),
+            resident(p.far),
             significant(p.matrix.fast * 1e-9),
             // Floats have another peak.
             share(peak.filter(|_| p.format != "f16").map(|x| p.matrix.fast / x)),
+            significant(p.edge_s * 1e9),
             p.kernel
         );
     }
-    for (what, overlap) in [("large", &r.overlap), ("small", &r.overlap_small)] {
-        if let Some(o) = overlap {
-            let _ = writeln!(
-                out,
-                "  roofline of {what} matrices: exponent {:.2}, {:.0} % of reading; median error {:.1} % over {} formats",
-                o.exponent,
-                o.share * 100.0,
-                o.residual * 100.0,
-                o.points
-            );
-        }
+    if let Some(o) = &r.overlap {
+        let _ = writeln!(
+            out,
+            "  roofline of both: exponent {:.2}, {:.0} % of reading; median error {:.1} % of {} products",
+            o.exponent,
+            o.share * 100.0,
+            o.residual * 100.0,
+            o.points
+        );
     }
 }
 

@@ -30,9 +30,10 @@ pub(crate) fn example() -> Record {
             bits_per_weight: bits,
             vector: rate(vector),
             call_s: 2e-6,
-            large: Some(Resident { rate: rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
-            small: Some(Resident { rate: rate(0.7 * bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
+            far: Some(Resident { rate: rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
+            near: None,
             matrix: rate(matrix),
+            edge_s: 1e-12,
         }
     };
     let mut record = Record {
@@ -53,7 +54,16 @@ pub(crate) fn example() -> Record {
             product("w4", 4.5, 180e9, 600e9),
             product("sherry", 1.3, 300e9, 650e9),
         ],
-        overhead: Some(Overhead { layer_s: 8e-6, pass_s: 40e-6, calls_per_layer: 4, element_s: 2e-9, attention: 60e9 }),
+        overhead: Some(Overhead {
+            layer_s: 8e-6,
+            pass_s: 40e-6,
+            calls_per_layer: 4,
+            element_s: 2e-9,
+            gate_s: 5e-10,
+            attention: 60e9,
+            position_s: 1e-9,
+            query_s: 5e-9,
+        }),
         storage: Some(Storage { rate: rate(1.2e9), way: Way::Direct, folder: "/data".into(), bytes: 1 << 28 }),
         left_out: vec!["power: no power sensor: energy is modelled".into()],
         ..Record::default()

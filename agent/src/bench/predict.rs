@@ -15,7 +15,8 @@ pub(super) struct Predictor {
     pub(super) device: String,
 }
 
-/// Predicted rates, and their errors against the medians.
+/// Predicted rates, and their errors against the medians: of one thread those of its processor time, as it was probed,
+/// of several those of the wall.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Predicted {
     /// Tokens a second.
@@ -50,12 +51,14 @@ impl Predictor {
         let decode = rate(self.record.decode(&model, context).map(|t| t.total()), 1.0);
         let prompt = row.prompt as f64;
         let prefill = rate(self.record.prefill(&model, prompt).map(|t| t.total()), prompt);
+        let alone = row.threads == 1;
+        let of = |wall: Option<f64>, cpu: Option<f64>| if alone { cpu.or(wall) } else { wall };
         let error = |p: Option<f64>, m: Option<f64>| p.zip(m).filter(|(_, m)| *m > 0.0).map(|(p, m)| p / m - 1.0);
         Predicted {
             prefill_tok_s: prefill.filter(|_| row.prompt > 0),
             decode_tok_s: decode,
-            prefill_error: error(prefill, row.prefill_tok_s),
-            decode_error: error(decode, row.decode_tok_s),
+            prefill_error: error(prefill, of(row.prefill_tok_s, row.prefill_tok_cpu_s)),
+            decode_error: error(decode, of(row.decode_tok_s, row.decode_tok_cpu_s)),
         }
     }
 }

@@ -116,7 +116,7 @@ fn cell(row: &Row, about: &About, phase: Phase, column: &str) -> String {
             row.kernel,
             row.repetitions,
             row.kv_bits,
-            if energy.watts.is_some() { "" } else { "; no power sensor: energy is modelled" },
+            energy.why.as_ref().map_or_else(String::new, |why| format!("; {why}")),
             if row.debug_build { "; built with checks that cost speed" } else { "" }
         ),
         _ => String::new(),

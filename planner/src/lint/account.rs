@@ -12,6 +12,14 @@ use profiles::{Block, Mixer, Mlp, Phase, Precision};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Account {
     pub(super) ops: f64,
+    /// Of attention alone.
+    pub(super) attention: f64,
+    /// Of products with weights, for sequences after the first where each brings a single token.
+    pub(super) following: f64,
+    /// New tokens together.
+    pub(super) rows: f64,
+    /// Elements put out, the first row's not counted.
+    pub(super) elements: f64,
     /// From memory: weights.
     pub(super) weights: f64,
     /// From and to memory: cache, state, activations.
@@ -116,8 +124,8 @@ pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64)
     let pass = if matches!(block.role, Role::Head) { Pass { new: pass.new.min(1.0), ..pass } } else { pass };
     let loops = f64::from(block.loops.max(1));
     let rows = pass.new * pass.sequences;
-    let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops)
-        + 4.0 * pass.sequences * seen(block, pass) * attention_width(block);
+    let attention = 4.0 * pass.sequences * seen(block, pass) * attention_width(block);
+    let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops) + attention;
     let table = block.read < block.parameters;
     let mut read = if table { (rows * block.read as f64).min(block.parameters as f64) } else { block.read as f64 };
     if let Mlp::Experts { experts, active, parameters_per_expert } = block.mlp {
@@ -133,7 +141,20 @@ pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64)
     let looked_back = pass.before.min(reach(block)) + pass.new;
     let cache_traffic = pass.sequences * (looked_back * cache_per_token(block, precision) + 2.0 * constant_state(block));
     let activations = rows * moved_elements(block) * f64::from(precision.activation_bits) / 8.0;
-    Account { ops: ops * loops, weights: once * again, rest: loops * (cache_traffic + activations), launches: loops }
+    Account {
+        ops: ops * loops,
+        attention: attention * loops,
+        following: if pass.new > 1.0 {
+            0.0
+        } else {
+            loops * (ops - attention) / pass.sequences.max(1.0) * (pass.sequences - 1.0).max(0.0)
+        },
+        rows,
+        elements: loops * block.output_width as f64 * (rows - rows.min(1.0)),
+        weights: once * again,
+        rest: loops * (cache_traffic + activations),
+        launches: loops,
+    }
 }
 
 #[cfg(test)]

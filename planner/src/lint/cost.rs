@@ -158,6 +158,21 @@ pub(super) fn stage(
     })
 }
 
+/// Arithmetic of a block at the full clock: one row at the rate of single tokens, the others at the prompt's, attention at
+/// its own, and the elements that come out.
+fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles::Processor) -> f64 {
+    let prompt = kernel.peak.value.get() * kernel.efficiency.value.get();
+    let single = kernel.vector.as_ref().map_or(prompt, |v| v.value.get());
+    let attending = processor.attention.as_ref().map_or(prompt, |v| v.value.get());
+    let element = processor.element.as_ref().map_or(0.0, |v| v.value.get());
+    let products = work.ops - work.attention;
+    let a_row = products / work.rows.max(1.0);
+    let alone = if work.rows > 0.0 { a_row } else { 0.0 };
+    let slower = alone * (1.0 / single - 1.0 / prompt) + work.attention * (1.0 / attending - 1.0 / prompt);
+    let first = if kernel.sample.is_some() { work.ops - work.following } else { work.ops };
+    first / prompt + slower + work.elements * element
+}
+
 /// One block in one pass, under the mode's cap at every instant: the arithmetic clock falls until the
 /// power fits, then the memory waits.
 fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Option<Spent> {
@@ -177,14 +192,15 @@ fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Optio
         memory_s += miss * work.weights / storage.bandwidth.value.get();
         storage_j += miss * work.weights * storage.joules_per_byte.value.get();
     }
-    let rate = kernel.peak.value.get() * kernel.efficiency.value.get();
+    let unclocked = arithmetic_s(work, kernel, processor);
+    let behind = kernel.sample.as_ref().map_or(0.0, |rate| work.following / rate.value.get());
     let launches = work.launches * processor.launch.value.get();
     let at = |share: f64| {
         let f = compute * clock * share;
-        let arithmetic = work.ops / (rate * f);
+        let (arithmetic, following) = (unclocked / f, behind / f);
         Spent {
-            time: roofline::time_s(arithmetic, memory_s, processor.overlap.value) + launches,
-            arithmetic,
+            time: roofline::time_s(arithmetic, memory_s, processor.overlap.value) + following + launches,
+            arithmetic: arithmetic + following,
             memory: memory_s,
             energy: anchor * memory_j * byte_factor(f, clocked)
                 + storage_j

@@ -101,7 +101,7 @@ mod tests {
     fn weights_come_from_the_array_and_the_rest_from_the_processor() {
         let d = board();
         let rates = Rates::of(&d, &d.modes[0], &d.processors[0], profiles::WeightFormat::W8, 1.0).unwrap();
-        let work = Work { ops: 3e9, weight_bytes: 1e9, state_bytes: 2e7, activation_bytes: 0.0, launches: 1.0 };
+        let work = Work { ops: 3e9, weight_bytes: 1e9, state_bytes: 2e7, launches: 1.0, ..Work::default() };
         let spent = run(&work, 2e9, &SMALL, &rates).unwrap();
         let rest = Work { ops: 3e9 - 2e9 * SMALL.share_in_flash(), weight_bytes: 0.0, ..work };
         let alone = pass::run(&rest, &rates, 0.0).unwrap().0;

@@ -33,6 +33,13 @@ pub struct Rates {
     pub pass_overhead_s: f64,
     /// Exponent of the roofline.
     pub overlap: f64,
+    /// Operations per second with one token, and of attention, at the full clock.
+    pub vector: f64,
+    pub attention: f64,
+    /// Operations per second of further sequences of a decoding pass, where they hide behind no reading.
+    pub sample: Option<f64>,
+    /// Time of an element of a block's output for a token beyond the first.
+    pub element_s: f64,
     /// Arithmetic clock of the mode, times the factor set to stay cool, (0, 1].
     pub clock: f64,
     /// Last-level cache, bytes; 0 where none is known.
@@ -52,8 +59,13 @@ impl Rates {
             mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
         let clocked_share = processor.clocked_share.as_ref().map_or(0.0, |s| s.value.get());
         let measured = mode.clocks.get(&processor.id).and_then(|c| c.byte_energy.as_ref()).map(|r| r.value.get());
+        let peak = kernel.peak.value.get() * kernel.efficiency.value.get();
         let rates = Self {
-            peak: kernel.peak.value.get() * kernel.efficiency.value.get(),
+            peak,
+            vector: kernel.vector.as_ref().map_or(peak, |r| r.value.get()),
+            attention: processor.attention.as_ref().map_or(peak, |r| r.value.get()),
+            sample: kernel.sample.as_ref().map(|r| r.value.get()),
+            element_s: processor.element.as_ref().map_or(0.0, |t| t.value.get()),
             bandwidth: processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory,
             joules_per_op: kernel.joules_per_op.value.get(),
             joules_per_byte: processor.joules_per_byte.value.get() * measured.unwrap_or(1.0),
@@ -68,6 +80,32 @@ impl Rates {
             storage: device.storage.as_ref().map(|s| (s.bandwidth.value.get(), s.joules_per_byte.value.get())),
         };
         (rates.peak > 0.0 && rates.bandwidth > 0.0 && rates.clock > 0.0).then_some(rates)
+    }
+
+    /// The same where a pass reads a working set of so many bytes round and round, with nothing between the passes:
+    /// caches may give more than memory. Plans are made without: what else a device does empties its caches.
+    #[must_use]
+    pub fn reading(self, processor: &Processor, set_bytes: f64) -> Self {
+        let share = processor.read_rate(set_bytes) / processor.bandwidth.value.get();
+        Self { bandwidth: self.bandwidth * share, ..self }
+    }
+
+    /// Seconds at the full clock of the products that follow a pass's first sequence; 0 where they are part of the roofline.
+    #[must_use]
+    pub fn following_s(&self, work: &Work) -> f64 {
+        self.sample.map_or(0.0, |rate| work.following_ops / rate)
+    }
+
+    /// Seconds of a block's arithmetic at the full clock, what follows the first sequence not counted. Its first row finds the weights packed, which the rate with
+    /// one token holds; the others find them unpacked.
+    #[must_use]
+    pub fn arithmetic_s(&self, work: &Work) -> f64 {
+        let products = work.ops - work.attention_ops;
+        let first = if work.rows > 0.0 { products / work.rows.max(1.0) } else { 0.0 };
+        let beside =
+            first * (1.0 / self.vector - 1.0 / self.peak) + work.attention_ops * (1.0 / self.attention - 1.0 / self.peak);
+        let ops = if self.sample.is_some() { work.ops - work.following_ops } else { work.ops };
+        (ops / self.peak + beside).max(0.0) + work.elements * self.element_s
     }
 }
 
@@ -128,8 +166,10 @@ pub fn run(work: &Work, rates: &Rates, miss: f64) -> Option<(Spent, f64)> {
     }
     let at = |share: f64| {
         let clock = rates.clock * share;
-        let alu_s = work.ops / (rates.peak * clock);
-        let time_s = roofline::time_s(alu_s, memory_s, rates.overlap) + work.launches * rates.launch_s;
+        let alu_s = rates.arithmetic_s(work) / clock;
+        let following_s = rates.following_s(work) / clock;
+        let time_s = roofline::time_s(alu_s, memory_s, rates.overlap) + following_s + work.launches * rates.launch_s;
+        let alu_s = alu_s + following_s;
         let bytes_j = storage_j + memory_j * byte_factor(clock, rates.clocked_share) / rates.byte_factor_held;
         Spent { time_s, alu_s, memory_s, energy_j: bytes_j + work.ops * rates.joules_per_op * energy_factor(clock) }
     };
@@ -166,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn work(ops: f64, bytes: f64) -> Work {
-        Work { ops, weight_bytes: bytes, state_bytes: 0.0, activation_bytes: 0.0, launches: 1.0 }
+        Work { ops, weight_bytes: bytes, launches: 1.0, ..Work::default() }
     }
 
     fn rates(share_of_cap: f64) -> Rates {
@@ -183,6 +223,41 @@ mod tests {
         // 1e9 * 20 pJ + 1e8 * 100 pJ = 30 mJ.
         assert!((s.energy_j - 0.03).abs() < 1e-12);
         assert!((clock - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_first_token_attention_and_elements_have_their_own_rates() {
+        let r = Rates { vector: 25e9, attention: 50e9, element_s: 1e-9, ..rates(f64::INFINITY) };
+        // 1e9 operations a row at 100 GOPS: the first takes 40 ms; attention's 1e9 20 ms; 1e6 elements 1 ms.
+        let w = Work { ops: 4e9, attention_ops: 1e9, rows: 3.0, elements: 1e6, ..Work::default() };
+        assert!((r.arithmetic_s(&w) - (0.04 + 0.02 + 0.02 + 0.001)).abs() < 1e-12);
+        assert!((r.arithmetic_s(&Work { rows: 1.0, ..w }) - (3e9 / 25e9 + 0.021)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn further_sequences_follow() {
+        let r = Rates { sample: Some(20e9), ..rates(f64::INFINITY) };
+        let w = Work { ops: 4e9, rows: 4.0, following_ops: 3e9, ..Work::default() };
+        let (spent, _) = run(&w, &r, 0.0).unwrap();
+        // 1e9 at 100 GOPS and 3e9 at 20 GOPS.
+        assert!((spent.time_s - 0.16).abs() < 1e-12 && (spent.alu_s - 0.16).abs() < 1e-12);
+        assert!((run(&w, &rates(f64::INFINITY), 0.0).unwrap().0.time_s - 0.04).abs() < 1e-12);
+    }
+
+    #[test]
+    fn small_working_sets_are_read_from_a_cache() {
+        let mut d = board();
+        let cpu = &mut d.processors[0];
+        cpu.reading = [(1e6, 80e9), (1e8, 20e9)]
+            .map(|(set, rate)| profiles::SetRate {
+                set: profiles::units::Bytes(set),
+                rate: crate::testing::sourced(profiles::units::BytesPerSecond(rate), profiles::Quality::Measured),
+            })
+            .into();
+        let at = |set: f64| rates(f64::INFINITY).reading(cpu, set).bandwidth / rates(f64::INFINITY).bandwidth;
+        for (set, share) in [(1e3, 4.0), (1e6, 4.0), (1e7, 2.5), (1e8, 1.0), (1e9, 1.0)] {
+            assert!((at(set) - share).abs() < 1e-9, "{set}: {}", at(set));
+        }
     }
 
     #[test]

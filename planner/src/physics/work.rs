@@ -35,6 +35,14 @@ pub struct Pass {
 pub struct Work {
     /// Operations (two per multiply-accumulate).
     pub ops: f64,
+    /// Those of them that are attention's own products.
+    pub attention_ops: f64,
+    /// Those of products with weights, of the sequences beyond the first in a pass of one token each.
+    pub following_ops: f64,
+    /// Rows that are multiplied with each weight: new tokens of all sequences.
+    pub rows: f64,
+    /// Elements of the output, of all rows but the first.
+    pub elements: f64,
     /// Weight bytes read from memory.
     pub weight_bytes: f64,
     /// KV cache and recurrent state, read and written, bytes.
@@ -154,6 +162,7 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
         _ => (0.0, 0.0),
     };
     let seen = if block.phase == Phase::Prefill { mean_seen(c + n, window(block)) } else { mean_context(n, c, window(block)) };
+    let attention_ops = rows * 4.0 * seen * heads * head_dim;
     let ops = rows * (2.0 * block.multiplied as f64 + expert_ops + 4.0 * seen * heads * head_dim + block.fixed_ops);
     // A look-up reads a row per token; everything else is read whole, once for all tokens.
     let (held, read) = (block.parameters as f64, block.read as f64);
@@ -164,6 +173,10 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
     let cached = window(block).map_or(c, |w| c.min(f64::from(w)));
     Work {
         ops: loops * ops,
+        attention_ops: loops * attention_ops,
+        following_ops: if n <= 1.0 { loops * (ops - attention_ops) * (1.0 - 1.0 / b.max(1.0)) } else { 0.0 },
+        rows,
+        elements: loops * (rows - 1.0).max(0.0) * block.output_width as f64,
         weight_bytes: if held_in_cache { once } else { loops * once },
         state_bytes: loops * (b * cached * kv + rows * kv + 2.0 * b * state(block) * STATE_BYTES),
         activation_bytes: loops * rows * activations(block) * f64::from(precision.activation_bits) / 8.0,

@@ -29,6 +29,8 @@ fn kernels(peak: f64, j_per_op: f64) -> BTreeMap<WeightFormat, Kernel> {
     let kernel = |share: f64| Kernel {
         peak: measured(OpsPerSecond(peak * share)),
         efficiency: measured(Ratio(0.5)),
+        vector: None,
+        sample: None,
         joules_per_op: assumed(JoulesPerOp(j_per_op)),
     };
     [(WeightFormat::W16, 0.5), (WeightFormat::W8, 1.0), (WeightFormat::W4, 0.8), (WeightFormat::Ternary, 0.6)]
@@ -51,6 +53,9 @@ fn processor(id: &str, kind: ProcessorKind, memory: &str, bandwidth: f64, peak: 
         launch: assumed(Seconds(20e-6)),
         pass_overhead: assumed(Seconds(200e-6)),
         overlap: sourced(2.0, Quality::Fitted),
+        attention: None,
+        element: None,
+        reading: Vec::new(),
     }
 }
 

@@ -35,7 +35,9 @@ pub(crate) fn rates(device: &DeviceProfile, case: &Case) -> Result<Rates, String
     if case.threads.is_some_and(|t| t < WHOLE) {
         return Err("one thread: a profile holds the whole processor".into());
     }
-    let rates = Rates::of(device, &device.modes[case.mode], processor, case.format, 1.0);
+    // A benchmark's model is alone on the device: what its caches keep of it stays there.
+    let rates = Rates::of(device, &device.modes[case.mode], processor, case.format, 1.0)
+        .map(|r| r.reading(processor, case.decode.weight_bytes + case.decode.state_bytes));
     rates.ok_or_else(|| format!("the profile has no {} kernel on `{}`", case.format, processor.id))
 }
 

@@ -77,6 +77,13 @@ fn processor(d: &DeviceProfile, c: &Processor, at: &Path<'_>, p: &mut Problems) 
             "1 is no overlap, 8 is close to the maximum",
         );
     }
+    if let Some(rate) = &c.attention {
+        p.positive(&at.key("attention"), rate);
+    }
+    if let Some(time) = &c.element {
+        p.not_negative(&at.key("element"), time);
+    }
+    reading(c, &at.key("reading"), p);
     let kernels = at.key("kernels");
     if c.kernels.is_empty() {
         p.add(&kernels, "a processor without kernels runs nothing");
@@ -86,9 +93,24 @@ fn processor(d: &DeviceProfile, c: &Processor, at: &Path<'_>, p: &mut Problems) 
     }
 }
 
+fn reading(c: &Processor, at: &Path<'_>, p: &mut Problems) {
+    for (i, set) in c.reading.iter().enumerate() {
+        p.positive(&at.index(i).key("rate"), &set.rate);
+        let before = if i == 0 { 0.0 } else { c.reading[i - 1].set.get() };
+        if !(set.set.get().is_finite() && set.set.get() > before) {
+            p.add(&at.index(i).key("set"), "working sets must be positive, each larger than the one before");
+        }
+    }
+}
+
 fn kernel(k: &Kernel, at: &Path<'_>, p: &mut Problems) {
     p.positive(&at.key("peak"), &k.peak);
     p.share(&at.key("efficiency"), &k.efficiency);
+    for (key, rate) in [("vector", &k.vector), ("sample", &k.sample)] {
+        if let Some(rate) = rate {
+            p.positive(&at.key(key), rate);
+        }
+    }
     p.not_negative(&at.key("joules_per_op"), &k.joules_per_op);
 }
 

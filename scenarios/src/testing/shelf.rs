@@ -82,6 +82,8 @@ fn device(id: &str, modes: &[&str], gigabytes: f64, idle: f64, pools: &[&str]) -
     let kernel = |ops: f64| Kernel {
         peak: sourced(OpsPerSecond(ops)),
         efficiency: sourced(Ratio(0.5)),
+        vector: None,
+        sample: None,
         joules_per_op: sourced(JoulesPerOp(5e-12)),
     };
     DeviceProfile {
@@ -109,6 +111,9 @@ fn device(id: &str, modes: &[&str], gigabytes: f64, idle: f64, pools: &[&str]) -
             launch: sourced(Seconds(1e-5)),
             pass_overhead: sourced(Seconds(1e-4)),
             overlap: sourced(4.0),
+            attention: None,
+            element: None,
+            reading: Vec::new(),
         }],
         storage: (id != "laptop-dgpu")
             .then(|| Storage { bandwidth: sourced(BytesPerSecond(1e8)), joules_per_byte: sourced(JoulesPerByte(1e-9)) }),

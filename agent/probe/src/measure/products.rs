@@ -1,9 +1,8 @@
 //! Products of the engine's own kernels, format by format: one token with weights in cache (arithmetic decides),
 //! one token with weights in memory (reading decides, in part), many tokens (prefill).
 //!
-//! Weights in memory are measured twice, as matrices above and below 2 MiB: the larger ones lie on huge pages, the
-//! smaller ones, all of a model of 135 million weights but its table, on pages of 4 KiB, and each begins anew where the
-//! prefetch knows nothing. Both are read slower.
+//! One token is measured at two working sets beyond the cores' own caches: [`NEAR`], which a shared cache may keep, and
+//! with some formats one that no cache keeps. Between the two lie the weights of small models at few bits.
 
 use super::trial::Trial;
 use crate::runs::Rate;
@@ -16,10 +15,20 @@ use std::sync::Arc;
 const COLS: usize = 2048;
 const SMALL: usize = 256;
 const LARGE: usize = 1024;
-/// Rows and columns of a matrix of a small model.
-const TINY: (usize, usize) = (640, 640);
-/// From here on weights lie on huge pages, bytes.
-pub const HUGE: usize = 2 << 20;
+/// Rows and columns of a matrix of a small model, and of one so small that a prompt's time is not its arithmetic alone.
+const MODEL: (usize, usize) = (640, 640);
+const TINY: (usize, usize) = (384, 384);
+/// Products of the tiny matrix that are timed together.
+const TINIES: usize = 8;
+/// The near working set, bytes.
+pub const NEAR: usize = 16 << 20;
+/// Passes over the near set in one sample: a millisecond or two.
+const NEAR_PASSES: usize = 2;
+/// Bytes of a matrix of the far one.
+const WIDE: usize = 2 << 20;
+/// Formats that are measured with weights in memory, where all of them wait for the same bytes: packing more takes longer than
+/// a quick probe has.
+const FAR: [Format; 3] = [Format::F16, Format::W8, Format::W4];
 /// Tokens of a matrix product: what the engine's prefill takes at once.
 pub const TOKENS: usize = engine::model::PREFILL;
 
@@ -34,18 +43,22 @@ pub struct Product {
     pub vector: Rate,
     /// s of a call that does nothing but quantise its token and meet its threads.
     pub call_s: f64,
-    /// One token, weights in memory, matrices of at least [`HUGE`] bytes; absent where the set was not made.
-    pub large: Option<Resident>,
-    /// The same of small matrices.
-    pub small: Option<Resident>,
+    /// One token, more weights than a cache keeps; absent where the set was not made.
+    pub far: Option<Resident>,
+    /// The same with [`NEAR`] bytes of weights.
+    pub near: Option<Resident>,
     /// Operations a second of a product with [`TOKENS`] tokens.
     pub matrix: Rate,
+    /// s of a row or column of a matrix for one of so many tokens: what quantising its input and storing its output
+    /// take beside `matrix`, which was measured of a matrix with many columns to a row.
+    #[serde(default)]
+    pub edge_s: f64,
 }
 
 /// Products whose weights no second-level cache holds, read round and round.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resident {
-    /// B/s of weights.
+    /// B/s of weights, calls taken off.
     pub rate: Rate,
     /// Bytes of all of them: how much of it a last-level cache keeps is in the rate, and in that of reading as much.
     pub bytes: usize,
@@ -58,15 +71,18 @@ pub struct Trials {
     pool: Arc<Pool>,
     small: Matrix,
     large: Matrix,
-    /// In memory: large matrices, small ones.
+    tiny: Matrix,
+    /// Far, near.
     sets: [Vec<Matrix>; 2],
     x: Vec<f32>,
     y: Vec<f32>,
     scratch: Scratch,
     /// s of one small and one large call, in pairs.
     calls: Vec<(f64, f64)>,
+    /// s of a round over each set.
     resident: [Vec<f64>; 2],
     matrix: Vec<f64>,
+    tinies: Vec<f64>,
 }
 
 impl std::fmt::Debug for Trials {
@@ -76,20 +92,20 @@ impl std::fmt::Debug for Trials {
 }
 
 impl Trials {
-    /// With two sets of weights in memory, each of at most `bytes` bytes and `weights` weights; 0 for none.
+    /// With a far set of weights of `bytes` bytes where the format is one of those, and a near one; 0 for none.
     ///
     /// `None` where the machine has no kernel for the format.
     #[must_use]
-    pub fn new(format: Format, pool: Arc<Pool>, bytes: usize, weights: usize) -> Option<Self> {
+    pub fn new(format: Format, pool: Arc<Pool>, bytes: usize) -> Option<Self> {
         let kernel = Kernel::best_for(format);
         let pack = |shape: (usize, usize)| Trial::pack(format, shape, kernel, &pool).ok();
-        let (small, large) = (pack((SMALL, COLS))?, pack((LARGE, COLS))?);
+        let (small, large, tiny) = (pack((SMALL, COLS))?, pack((LARGE, COLS))?, pack(TINY)?);
         let row = (large.bytes() / LARGE).max(1);
-        let wide = ((HUGE + HUGE / 8).div_ceil(row).next_multiple_of(SMALL), COLS);
-        let sets = [wide, TINY].map(|shape| -> Vec<Matrix> {
+        let wide = (WIDE.div_ceil(row).next_multiple_of(SMALL), COLS);
+        let far = if FAR.contains(&format) { bytes } else { 0 };
+        let sets = [(wide, far), (MODEL, bytes.min(NEAR))].map(|(shape, bytes)| -> Vec<Matrix> {
             let each = (large.bytes() as f64 * (shape.0 * shape.1) as f64 / (LARGE * COLS) as f64) as usize;
-            let count = (bytes / each.max(1)).min(weights / (shape.0 * shape.1));
-            (0..count).map_while(|_| pack(shape)).collect()
+            (0..bytes / each.max(1)).map_while(|_| pack(shape)).collect()
         });
         let x = (0..TOKENS * COLS).map(|i| (i % 17) as f32 - 8.0).collect();
         let y = vec![0.0; TOKENS * LARGE];
@@ -100,6 +116,7 @@ impl Trials {
             pool,
             small,
             large,
+            tiny,
             sets,
             x,
             y,
@@ -107,15 +124,17 @@ impl Trials {
             calls: Vec::new(),
             resident: Default::default(),
             matrix: Vec::new(),
+            tinies: Vec::new(),
         })
     }
 
     /// s of `times` products of `tokens` tokens with the matrices, one after the other.
     fn seconds(&mut self, which: Which, tokens: usize, times: usize) -> f64 {
-        let Self { pool, small, large, sets, x, y, scratch, .. } = self;
+        let Self { pool, small, large, tiny, sets, x, y, scratch, .. } = self;
         let list: Vec<&Matrix> = match which {
             Which::Small => vec![&*small],
             Which::Large => vec![&*large],
+            Which::Tiny => vec![&*tiny],
             Which::Set(i) => sets[i].iter().collect(),
         };
         let took = limits::time(pool, || {
@@ -140,10 +159,11 @@ impl Trials {
             let bytes: usize = self.sets[i].iter().map(Matrix::bytes).sum();
             if bytes > 0 {
                 // Round and round, as a model reads its weights token by token: what a cache keeps of them counts.
-                self.seconds(Which::Set(i), 1, 1);
+                let passes = if bytes > NEAR { 1 } else { NEAR_PASSES };
+                self.seconds(Which::Set(i), 1, passes);
                 for _ in 0..2 {
-                    let seconds = self.seconds(Which::Set(i), 1, 1);
-                    self.resident[i].push(bytes as f64 / seconds);
+                    let seconds = self.seconds(Which::Set(i), 1, passes) / passes as f64;
+                    self.resident[i].push(seconds);
                 }
             }
         }
@@ -151,6 +171,8 @@ impl Trials {
         for _ in 0..2 {
             let seconds = self.seconds(Which::Large, TOKENS, 1);
             self.matrix.push(2.0 * (TOKENS * LARGE * COLS) as f64 / seconds);
+            let seconds = self.seconds(Which::Tiny, TOKENS, TINIES);
+            self.tinies.push(TINIES as f64 / seconds);
         }
     }
 
@@ -171,26 +193,45 @@ impl Trials {
         let small = 1.0 / Rate::of(&small)?.fast;
         let call_s = (small - 2.0 * (SMALL * COLS) as f64 / vector.fast).max(0.0);
         let resident = |i: usize| {
-            let bytes = self.sets[i].iter().map(Matrix::bytes).sum();
-            Some(Resident { rate: Rate::of(&self.resident[i])?, bytes })
+            let bytes: usize = self.sets[i].iter().map(Matrix::bytes).sum();
+            // Calls are counted by themselves; they are never most of the time.
+            let calls_s = call_s * self.sets[i].len() as f64;
+            let rates: Vec<f64> = self.resident[i].iter().map(|s| bytes as f64 / (s - calls_s).max(0.5 * s)).collect();
+            Some(Resident { rate: Rate::of(&rates)?, bytes })
         };
+        let matrix = Rate::of(&self.matrix)?;
+        let large_s = 2.0 * (TOKENS * LARGE * COLS) as f64 / matrix.median;
+        let edge_s = edge(large_s, 1.0 / Rate::of(&self.tinies)?.median);
+        // What is left of the large product's time is arithmetic.
+        let edges_s = edge_s * (TOKENS * (LARGE + COLS)) as f64;
         Some(Product {
             format: self.format.name().into(),
             kernel: self.kernel.name().into(),
             bits_per_weight: self.large.bits_per_weight(),
             vector,
             call_s,
-            large: resident(0),
-            small: resident(1),
-            matrix: Rate::of(&self.matrix)?,
+            far: resident(0),
+            near: resident(1),
+            matrix: matrix.times(large_s / (large_s - edges_s)),
+            edge_s,
         })
     }
+}
+
+/// s of a row or column and token, from what the large and the tiny matrix took: both are weights times one cost, and
+/// edges times another. At most half of the large one's time.
+fn edge(large_s: f64, tiny_s: f64) -> f64 {
+    let (large_weights, tiny_weights) = ((LARGE * COLS) as f64, (TINY.0 * TINY.1) as f64);
+    let (large_edges, tiny_edges) = ((TOKENS * (LARGE + COLS)) as f64, (TOKENS * (TINY.0 + TINY.1)) as f64);
+    let share = tiny_weights / large_weights;
+    ((tiny_s - share * large_s) / (tiny_edges - share * large_edges)).clamp(0.0, 0.5 * large_s / large_edges)
 }
 
 #[derive(Clone, Copy)]
 enum Which {
     Small,
     Large,
+    Tiny,
     Set(usize),
 }
 
@@ -202,23 +243,30 @@ mod tests {
     #[test]
     fn a_format_has_its_rates() {
         let pool = Arc::new(Pool::new(1, Wait::Park));
-        let mut trials = Trials::new(Format::W4, pool, 6 << 20, 12 << 20).expect("every machine runs it");
+        let mut trials = Trials::new(Format::W4, pool, 6 << 20).expect("every machine runs it");
         trials.round();
         trials.round();
         let p = trials.done().expect("two rounds");
         assert!((p.bits_per_weight - 4.5).abs() < 0.6, "{p:?}");
         assert!(p.vector.fast > 1e7 && p.matrix.fast > 1e7 && p.call_s < 0.1, "{p:?}");
-        for set in [p.large, p.small] {
+        for set in [p.far, p.near] {
             let set = set.expect("six mebibytes");
-            assert!(set.bytes > 4 << 20 && set.bytes <= 6 << 20 && set.rate.fast > 1e6, "{set:?}");
+            assert!(set.bytes > 3 << 20 && set.bytes <= 6 << 20 && set.rate.fast > 1e6, "{set:?}");
         }
     }
 
     #[test]
+    fn edges_are_told_from_weights() {
+        let took = |rows: usize, cols: usize| 1e-9 * (rows * cols) as f64 + 3e-9 * (TOKENS * (rows + cols)) as f64;
+        assert!((edge(took(LARGE, COLS), took(TINY.0, TINY.1)) / 3e-9 - 1.0).abs() < 1e-9);
+        assert!(edge(1.0, 1e-9).abs() < 1e-15, "never below nothing");
+    }
+
+    #[test]
     fn without_memory_there_is_no_set() {
-        let mut trials = Trials::new(Format::Sherry, Arc::new(Pool::new(1, Wait::Park)), 0, 1 << 30).expect("runs");
+        let mut trials = Trials::new(Format::Sherry, Arc::new(Pool::new(1, Wait::Park)), 0).expect("runs");
         trials.round();
         let p = trials.done().expect("a round");
-        assert_eq!((p.large, p.small), (None, None));
+        assert_eq!((p.far, p.near), (None, None));
     }
 }

@@ -38,6 +38,17 @@ impl Reading {
     pub fn memory(&self) -> Option<Rate> {
         self.by_set.last().map(|s| s.rate)
     }
+
+    /// B/s of a working set of so many bytes that is read round and round: medians, straight lines between the
+    /// measured sets over the logarithm of their size; beyond them, the nearest.
+    #[must_use]
+    pub fn at(&self, bytes: f64) -> Option<f64> {
+        let upper = self.by_set.iter().find(|s| s.bytes as f64 >= bytes).or(self.by_set.last())?;
+        let lower = self.by_set.iter().rev().find(|s| (s.bytes as f64) < bytes).unwrap_or(upper);
+        let (low, high) = ((lower.bytes as f64).ln(), (upper.bytes as f64).ln());
+        let part = if high > low { ((bytes.ln() - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
+        Some(lower.rate.median + part * (upper.rate.median - lower.rate.median))
+    }
 }
 
 /// Measures round by round.
@@ -91,6 +102,16 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn between_sets_there_is_a_line() {
+        let set = |bytes: usize, v: f64| BySet { bytes, rate: Rate::of(&[v]).expect("one run") };
+        let r = Reading { by_threads: Vec::new(), by_set: vec![set(1 << 10, 8e9), set(1 << 12, 4e9)] };
+        for (bytes, rate) in [(1.0, 8e9), (1024.0, 8e9), (2048.0, 6e9), (4096.0, 4e9), (1e9, 4e9)] {
+            assert!((r.at(bytes).expect("sets") / rate - 1.0).abs() < 1e-9, "{bytes}");
+        }
+        assert_eq!(Reading::default().at(1.0), None);
+    }
 
     #[test]
     fn threads_and_sets_are_read() {
