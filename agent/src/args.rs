@@ -83,6 +83,24 @@ impl From<Waiting> for Wait {
     }
 }
 
+/// When a vote begins its samples. The winner is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pace {
+    /// All at once: soonest done
+    Together,
+    /// Only when the vote cannot be decided without them: fewest tokens
+    AsNeeded,
+}
+
+impl From<Pace> for engine::generate::Pace {
+    fn from(pace: Pace) -> Self {
+        match pace {
+            Pace::Together => Self::Together,
+            Pace::AsNeeded => Self::AsNeeded,
+        }
+    }
+}
+
 /// How tokens are drawn.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Draw {

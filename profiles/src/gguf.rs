@@ -11,6 +11,7 @@ mod access;
 mod cursor;
 mod error;
 mod header;
+mod packed;
 mod profile;
 mod types;
 
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub use error::{GgufError, Why};
 pub use header::{Array, Header, MAX_KEYS, MAX_STRING, MAX_TENSORS, Tensor, Value};
+pub use packed::packed_bits;
 pub use types::TensorType;
 
 use crate::model::ModelProfile;

@@ -31,6 +31,6 @@ pub use literature::Literature;
 pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, TensorClass};
 pub use precision::{FormatError, Precision, Role, WeightFormat};
 pub use provenance::{Quality, Sourced};
-pub use quality::{QualityRow, Vote};
+pub use quality::{PerplexityRow, QualityRow, Vote};
 pub use read::{Probed, ReadError, read_device, read_device_file, read_model, read_model_file, read_probed};
 pub use yaml::Fault;

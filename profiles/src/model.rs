@@ -9,12 +9,14 @@ mod counts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::precision::{Role, WeightFormat};
 use crate::provenance::Sourced;
-use crate::quality::QualityRow;
+use crate::quality::{PerplexityRow, QualityRow};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +53,9 @@ pub struct ModelProfile {
     pub tensors: Vec<TensorClass>,
     /// Measured answer quality by precision and benchmark.
     pub quality: Vec<QualityRow>,
+    /// Measured perplexity by precision and text: what a format costs where no benchmark was run. No plan is chosen by it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perplexity: Vec<PerplexityRow>,
     #[serde(default)]
     pub notes: String,
 }
@@ -120,6 +125,10 @@ pub struct Block {
     /// instead of those that the weight format would have.
     #[serde(default)]
     pub stored_bits: Option<f64>,
+    /// Bits per weight that the agent packs at each format, where the block was read from a model file: these hold
+    /// over both, since a plan from a file is run by the agent. See [`gguf::packed_bits`](crate::gguf::packed_bits).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packed_bits: BTreeMap<WeightFormat, f64>,
     /// How often the block runs per pass (looped transformers); weights are resident once.
     #[serde(default = "one")]
     pub loops: u32,

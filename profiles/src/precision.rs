@@ -19,6 +19,10 @@
 //! Ternary weights carry 1.58 bits of information and can be packed at 1.6875 (`TQ1_0`, five in a byte)
 //! in a file; what is multiplied is the 2-bit form. Sherry's groups of four weights with exactly one
 //! zero carry exactly 1.25 bits (arXiv 2601.07892); the scale per 256 weights makes 1.3125.
+//!
+//! The agent's engine packs its own tiles, of other bits (3 bits take 4.0, 2 take 3.0). They depend on what the model's
+//! file stores, so they are counted where a profile is read from a file: [`packed_bits`](crate::gguf::packed_bits),
+//! which then stand in the blocks (`packed_bits`) and hold over this table. A model of the catalogue is no file yet.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,17 +70,23 @@ pub enum Role {
     Kept,
 }
 
-/// Bits per weight of weights with this role in a model at this format.
+/// The format of weights with this role in a model at `format`.
 ///
-/// Embedding and head stay at `Q8_0` below 16 bits, as the mixed files of llama.cpp keep their outer
+/// Embedding and head stay at `w8` below 16 bits, as the mixed files of llama.cpp keep their outer
 /// tensors wider than the rest, because their loss shows first.
 #[must_use]
-pub const fn bits_of(role: Role, format: WeightFormat) -> f64 {
+pub const fn format_of(role: Role, format: WeightFormat) -> WeightFormat {
     match (role, format) {
-        (Role::Kept, _) => WeightFormat::W16.bits_per_weight(),
-        (Role::Body, f) | (_, f @ WeightFormat::W16) => f.bits_per_weight(),
-        (Role::Embedding | Role::Head, _) => WeightFormat::W8.bits_per_weight(),
+        (Role::Kept, _) => WeightFormat::W16,
+        (Role::Body, f) | (_, f @ WeightFormat::W16) => f,
+        (Role::Embedding | Role::Head, _) => WeightFormat::W8,
     }
+}
+
+/// Bits per weight of weights with this role in a model at this format.
+#[must_use]
+pub const fn bits_of(role: Role, format: WeightFormat) -> f64 {
+    format_of(role, format).bits_per_weight()
 }
 
 /// Bits per element of a KV cache of nominal `kv_bits`: 16 is half precision, 8 and 4 carry one

@@ -37,3 +37,22 @@ pub struct Vote {
     pub tokens: u32,
     pub accuracy: Sourced<Ratio>,
 }
+
+/// A measured perplexity: lower is better, comparable on the same text, windows and tokenizer only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PerplexityRow {
+    pub weights: WeightFormat,
+    /// Text in lower case with dashes: `wikitext-2-raw-test`.
+    pub text: String,
+    /// Windows scored, from the beginning of the text.
+    pub windows: u32,
+    /// Tokens of a window; those after its middle are scored.
+    pub window: u32,
+    /// exp of the mean negative log-likelihood of a scored token, at least 1.
+    pub perplexity: Sourced<f64>,
+    /// One standard error of it. The rows of one text share their tokens, so differences are surer than that.
+    pub stderr: Option<f64>,
+    /// Mean bits per weight of the whole model as it was run, ends included.
+    pub bits_per_weight: Option<f64>,
+}

@@ -5,7 +5,7 @@ use crate::link::LinkProfile;
 use crate::model::ModelProfile;
 use crate::path::Path;
 use crate::provenance::{Quality, Sourced};
-use crate::quality::QualityRow;
+use crate::quality::{PerplexityRow, QualityRow};
 
 /// Called with the place, the quality and the source text of each sourced value.
 pub type Visit<'v> = dyn FnMut(&Path<'_>, Quality, &mut String) + 'v;
@@ -55,7 +55,7 @@ walk_fields! {
     Thermal { resistance, capacitance, throttle, leakage, reference, leakage_slope }
     Sleep { power, wake_time, wake_energy }
     LinkProfile { latency, bandwidth, loss, joules_per_byte }
-    ModelProfile { architecture, quality }
+    ModelProfile { architecture, quality, perplexity }
 }
 
 impl Walk for DeviceProfile {
@@ -100,6 +100,12 @@ impl Walk for PowerMode {
             clock.memory.walk(&at.key("memory"), visit);
             clock.byte_energy.walk(&at.key("byte_energy"), visit);
         }
+    }
+}
+
+impl Walk for PerplexityRow {
+    fn walk(&mut self, at: &Path<'_>, visit: &mut Visit<'_>) {
+        self.perplexity.walk(&at.key("perplexity"), visit);
     }
 }
 

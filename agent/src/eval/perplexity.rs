@@ -1,6 +1,7 @@
 //! `agent eval perplexity`.
 
 use super::data::{Common, short_name, text};
+use super::profile::{Scored, add_perplexity};
 use crate::args::{Format, some};
 use crate::clock::Watch;
 use crate::exit::{Exit, Outcome};
@@ -27,6 +28,9 @@ pub(super) struct Perplexity {
     /// Tokens of a window; its second half is scored
     #[arg(long, default_value_t = 512)]
     window: usize,
+    /// Profile to add the perplexities to, made from the model file when it is not there
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
 }
 
 /// One precision's result. Names stay; new ones may be added.
@@ -97,6 +101,27 @@ pub(super) fn run(args: &Perplexity) -> Outcome {
         };
         if c.format == Format::Human {
             print(&human(&row, rows.is_empty()));
+        }
+        if let Some(file) = &args.profile {
+            let source = format!(
+                "agent eval perplexity -m {} --precision {} --text {} --windows {} --window {} --kv {}, {}",
+                c.model,
+                row.precision,
+                row.text,
+                row.windows,
+                row.window,
+                row.kv_bits,
+                crate::clock::today()
+            );
+            let scored = Scored {
+                text: &row.text,
+                windows: row.windows,
+                window: row.window,
+                perplexity: row.perplexity,
+                stderr: row.stderr,
+                bits_per_weight: row.bits_per_weight,
+            };
+            add_perplexity(file, &model, precision, &source, &scored)?;
         }
         rows.push(row);
     }

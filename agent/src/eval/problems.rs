@@ -1,11 +1,10 @@
 //! `agent eval gsm8k`: word problems, one sample and votes of several.
 
-mod early;
 mod row;
 
 use super::data::{Common, lines, short_name};
 use super::profile;
-use crate::args::{Draw, Format, some};
+use crate::args::{Draw, Format, Pace, some};
 use crate::clock::Watch;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Running;
@@ -43,6 +42,9 @@ pub(super) struct Problems {
     /// Solve everything again with votes that stop when they are decided, and compare the processor time
     #[arg(long)]
     early: bool,
+    /// When those votes begin their samples
+    #[arg(long, value_enum, default_value = "as-needed", requires = "early")]
+    pace: Pace,
     /// Profile to add the accuracies to, made from the model file when it is not there
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -86,7 +88,7 @@ pub(super) fn run(args: &Problems) -> Outcome {
         let meter = Meter::start(&c.machine);
         let asked = Asked { args, model: &model, template: template.as_ref(), stage: &stage };
         let watch = Watch::start();
-        let all = asked.solve(&problems, false)?;
+        let all = asked.solve(&problems, None)?;
         let energy = meter.lap();
         // A run that was broken off is shown for the questions that it got to.
         interrupted = all.len() < problems.len();
@@ -96,7 +98,7 @@ pub(super) fn run(args: &Problems) -> Outcome {
         let outcomes = Outcomes { solved: &all, problems: &problems, seconds: watch.wall(), cpu_seconds: watch.cpu(), energy };
         let again = if args.early && args.samples > 1 && !interrupted {
             let watch = Watch::start();
-            let solved = asked.solve(&problems, true)?;
+            let solved = asked.solve(&problems, Some(args.pace.into()))?;
             (solved.len() == problems.len()).then(|| row::Early::of(&solved, watch.cpu()))
         } else {
             None
@@ -154,7 +156,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// All problems, or those until Ctrl-C.
-    fn solve(&self, problems: &[Problem], early: bool) -> Result<Vec<Solved>, Failure> {
+    fn solve(&self, problems: &[Problem], early: Option<engine::generate::Pace>) -> Result<Vec<Solved>, Failure> {
         let (args, running) = (self.args, Running::begin());
         let stop: Vec<String> = if args.prompting == Put::Chat { Vec::new() } else { vec![EXAMPLES_END.into()] };
         let mut solved = Vec::new();

@@ -5,7 +5,7 @@ use crate::load::Model;
 use engine::Precision;
 use kernels::Format;
 use profiles::units::Ratio;
-use profiles::{ModelProfile, Quality, QualityRow, Sourced, WeightFormat};
+use profiles::{ModelProfile, PerplexityRow, Quality, QualityRow, Sourced, WeightFormat};
 use serde::Serialize;
 use std::path::Path;
 
@@ -29,6 +29,42 @@ fn weights(precision: Precision, profile: &ModelProfile) -> Option<WeightFormat>
     }
 }
 
+/// A profile that grows: the file at a path, or where there is none what the model file's header says.
+struct Growing<'p> {
+    path: &'p Path,
+    profile: ModelProfile,
+    weights: WeightFormat,
+}
+
+impl<'p> Growing<'p> {
+    /// `None`, said on stderr, where the planner has no such precision.
+    fn open(path: &'p Path, model: &Model, precision: Precision) -> Result<Option<Self>, Failure> {
+        let wrong = |e: &dyn std::error::Error| Failure::help(crate::exit::causes(e), "name another file with --profile");
+        let profile = if path.exists() {
+            profiles::read_model_file(path).map_err(|e| wrong(&e))?
+        } else {
+            let bytes = model.file.bytes();
+            profiles::gguf::read(bytes, bytes.len() as u64, &model.name).map_err(|e| wrong(&e))?
+        };
+        let Some(weights) = weights(precision, &profile) else {
+            eprintln!("{}: not in the profile: the planner has no such precision", precision.name());
+            return Ok(None);
+        };
+        Ok(Some(Self { path, profile, weights }))
+    }
+
+    fn close(mut self) -> Result<(), Failure> {
+        if !self.profile.formats.contains(&self.weights) {
+            self.profile.formats.push(self.weights);
+        }
+        write(self.path, &self.profile)
+    }
+}
+
+fn measured<T>(value: T, source: &str) -> Sourced<T> {
+    Sourced { value, quality: Quality::Measured, source: source.to_owned() }
+}
+
 /// Adds a measured accuracy to the profile at `path`, in place of an older one of the same benchmark and
 /// precision. Without such a file the profile is made from the model file's header.
 pub(super) fn add(
@@ -40,34 +76,65 @@ pub(super) fn add(
     accuracy: f64,
     beta: Option<(f64, f64)>,
 ) -> Result<(), Failure> {
-    let wrong = |e: &dyn std::error::Error| Failure::help(crate::exit::causes(e), "name another file with --profile");
-    let mut profile = if path.exists() {
-        profiles::read_model_file(path).map_err(|e| wrong(&e))?
-    } else {
-        let bytes = model.file.bytes();
-        profiles::gguf::read(bytes, bytes.len() as u64, &model.name).map_err(|e| wrong(&e))?
-    };
-    let Some(weights) = weights(precision, &profile) else {
-        eprintln!("{}: not in the profile: the planner has no such precision", precision.name());
-        return Ok(());
-    };
-    let sourced = |value| Sourced { value, quality: Quality::Measured, source: source.to_owned() };
+    let Some(mut growing) = Growing::open(path, model, precision)? else { return Ok(()) };
+    let weights = growing.weights;
     let beta = beta.map(|value| Sourced { value, quality: Quality::Fitted, source: source.to_owned() });
     let row = QualityRow {
         benchmark: benchmark.into(),
         weights,
-        accuracy: sourced(Ratio(accuracy)),
+        accuracy: measured(Ratio(accuracy), source),
         majority_ceiling: None,
         beta,
         budgets: Vec::new(),
         votes: Vec::new(),
     };
-    profile.quality.retain(|r| (r.benchmark.as_str(), r.weights) != (benchmark, weights));
-    profile.quality.push(row);
-    if !profile.formats.contains(&weights) {
-        profile.formats.push(weights);
-    }
-    write(path, &profile)
+    let rows = &mut growing.profile.quality;
+    rows.retain(|r| (r.benchmark.as_str(), r.weights) != (benchmark, weights));
+    rows.push(row);
+    growing.close()
+}
+
+/// A perplexity that was measured.
+pub(super) struct Scored<'s> {
+    /// Name of the text's file.
+    pub(super) text: &'s str,
+    pub(super) windows: usize,
+    pub(super) window: usize,
+    pub(super) perplexity: f64,
+    pub(super) stderr: f64,
+    pub(super) bits_per_weight: f64,
+}
+
+/// Adds a measured perplexity in the same way, in place of an older one of the same text, windows and precision.
+pub(super) fn add_perplexity(
+    path: &Path,
+    model: &Model,
+    precision: Precision,
+    source: &str,
+    scored: &Scored<'_>,
+) -> Result<(), Failure> {
+    let Some(mut growing) = Growing::open(path, model, precision)? else { return Ok(()) };
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let row = PerplexityRow {
+        weights: growing.weights,
+        text: text_name(scored.text),
+        windows: count(scored.windows),
+        window: count(scored.window),
+        perplexity: measured(scored.perplexity, source),
+        stderr: Some(scored.stderr),
+        bits_per_weight: Some(scored.bits_per_weight),
+    };
+    let rows = &mut growing.profile.perplexity;
+    rows.retain(|r| (r.weights, &r.text, r.windows, r.window) != (row.weights, &row.text, row.windows, row.window));
+    rows.push(row);
+    growing.close()
+}
+
+/// A text's name as profiles spell names: `wikitext-2-raw-test` of `wikitext-2-raw-test.txt`.
+fn text_name(file: &str) -> String {
+    let stem = Path::new(file).file_stem().map_or_else(|| file.into(), |s| s.to_string_lossy());
+    let fine = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    stem.chars().map(fine).collect()
 }
 
 #[derive(Serialize)]
@@ -109,6 +176,15 @@ mod tests {
         let rows: Vec<(WeightFormat, f64)> = read.quality.iter().map(|r| (r.weights, r.accuracy.value.get())).collect();
         assert_eq!(rows, [(WeightFormat::W8, 0.5), (WeightFormat::W4, 0.3)]);
         assert!(read.quality.iter().all(|r| r.accuracy.source == "a test, today"));
+        let scored =
+            |perplexity| Scored { text: "Some text.txt", windows: 4, window: 512, perplexity, stderr: 2.0, bits_per_weight: 5.0 };
+        for (format, perplexity) in [(Format::W4, 30.0), (Format::W2, 99.0), (Format::W4, 25.0), (Format::Ternary167, 1.0)] {
+            add_perplexity(&path, &model, Precision::Format(format), "a test, today", &scored(perplexity)).expect("written");
+        }
+        let read = profiles::read_model_file(&path).expect("the planner reads it");
+        let rows: Vec<_> = read.perplexity.iter().map(|r| (r.weights, r.text.as_str(), r.perplexity.value)).collect();
+        assert_eq!(rows, [(WeightFormat::W2, "some-text", 99.0), (WeightFormat::W4, "some-text", 25.0)]);
+        assert_eq!(read.quality.len(), 2, "what was there stays");
         std::fs::write(&path, "model: 3").expect("writable");
         assert!(put(Format::W4, 0.3, None).is_err(), "what is no profile is not written over");
     }

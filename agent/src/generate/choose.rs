@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use engine::eval::final_number;
-use engine::generate::{Answer, Event, Finish, Generation, Request, Tally, best_of, generate};
+use engine::generate::{Answer, Event, Finish, Generation, Pace, Request, Tally, Voted, best_of, generate, vote};
 use engine::{EngineError, Stage, Tokenizer};
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -26,12 +26,13 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// Draws and chooses. `heard` hears all events and may break off.
+    /// Draws and chooses; a vote at that pace. `heard` hears all events and may break off.
     pub(crate) fn make(
         stage: &Stage,
         tokenizer: &Tokenizer,
         request: &Request<'_>,
         method: Method,
+        pace: Pace,
         heard: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Self, EngineError> {
         if request.samples == 1 || method == Method::BestOfN {
@@ -42,17 +43,7 @@ impl Choice {
             let chosen = chosen.or_else(|| (generation.answers.len() == 1).then_some(0));
             return Ok(Self { generation, chosen, tally: None });
         }
-        let mut tally = Tally::new(request.samples);
-        let generation = generate(stage, tokenizer, request, &mut |event| {
-            let flow = heard(event);
-            match event {
-                Event::Finished(answer) if answer.finish != Finish::Cancelled => {
-                    tally.count(final_number(&answer.text));
-                    if tally.is_decided() { ControlFlow::Break(()) } else { flow }
-                }
-                _ => flow,
-            }
-        })?;
+        let Voted { tally, generation, .. } = vote(stage, tokenizer, request, pace, &final_number, heard)?;
         let winner = tally.winner();
         let speaks = |a: &Answer| a.finish != Finish::Cancelled && final_number(&a.text).as_deref() == winner;
         let chosen = winner.and_then(|_| generation.answers.iter().position(speaks));

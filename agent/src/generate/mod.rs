@@ -3,7 +3,7 @@
 mod choose;
 mod report;
 
-use crate::args::{Draw, Format, Machine, precision, some};
+use crate::args::{Draw, Format, Machine, Pace, precision, some};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::{self, Running};
 use crate::load::Model;
@@ -43,6 +43,9 @@ pub(crate) struct Generate {
     /// How one of several answers is chosen
     #[arg(long, value_enum, default_value = "best-of-n")]
     pub(crate) method: Method,
+    /// When a vote begins its samples; the winner is the same
+    #[arg(long, value_enum, default_value = "together")]
+    pub(crate) pace: Pace,
     /// After so many tokens the model is made to close: it says --close and adds what -n leaves
     #[arg(long, value_name = "TOKENS", value_parser = some)]
     pub(crate) budget: Option<usize>,
@@ -100,7 +103,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
         }
         if read && !running.interrupted() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let choice = Choice::make(&stage, &model.tokenizer, &request, args.method, &mut heard)?;
+    let choice = Choice::make(&stage, &model.tokenizer, &request, args.method, args.pace.into(), &mut heard)?;
     let joules = meter.lap();
     let interrupted = running.interrupted();
     if args.format == Format::Json {

@@ -66,7 +66,7 @@ fn seen(block: &Block, pass: Pass) -> f64 {
 
 /// Bytes of a number of a block's weights, spread evenly over what is kept wide and what is not.
 fn weight_bytes_of(block: &Block, parameters: f64, precision: Precision) -> f64 {
-    if let Some(bits) = block.stored_bits {
+    if let Some(bits) = block.packed_bits.get(&precision.weights).or(block.stored_bits.as_ref()) {
         return parameters * bits / 8.0;
     }
     let all = all_parameters(block);

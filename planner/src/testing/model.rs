@@ -39,6 +39,7 @@ fn profile(id: &str, kind: ModelKind, blocks: Vec<BlockGroup>) -> ModelProfile {
         architecture: sourced(1, Quality::Datasheet),
         tensors: Vec::new(),
         quality: vec![row(WeightFormat::W16, 0.6), row(WeightFormat::W8, 0.6), row(WeightFormat::W4, 0.55)],
+        perplexity: Vec::new(),
         notes: String::new(),
     }
 }

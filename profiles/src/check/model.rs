@@ -3,7 +3,7 @@
 use super::{Problem, Problems};
 use crate::model::{Block, Mixer, Mlp, ModelKind, ModelProfile};
 use crate::path::Path;
-use crate::quality::QualityRow;
+use crate::quality::{PerplexityRow, QualityRow};
 
 /// Largest counts that a model may have: far above any that exists, far below what would overflow.
 const MAX_BLOCKS: u64 = 4096;
@@ -45,8 +45,46 @@ pub fn model(m: &ModelProfile) -> Vec<Problem> {
             p.add(&at.index(i), format!("a second row for {} at {}", row.benchmark, row.weights.name()));
         }
     }
+    let at = root.key("perplexity");
+    for (i, row) in m.perplexity.iter().enumerate() {
+        perplexity(row, &at.index(i), &mut p);
+        let same =
+            |r: &PerplexityRow| (r.weights, &r.text, r.windows, r.window) == (row.weights, &row.text, row.windows, row.window);
+        if m.perplexity[..i].iter().any(same) {
+            p.add(&at.index(i), format!("a second row for {} at {}", row.text, row.weights.name()));
+        }
+    }
     p.sources(m);
     p.0
+}
+
+fn perplexity(r: &PerplexityRow, at: &Path<'_>, p: &mut Problems) {
+    name(&r.text, &at.key("text"), "a text's name", p);
+    if r.windows == 0 || r.window < 2 {
+        p.add(at, format!("{} windows of {} tokens score nothing", r.windows, r.window));
+    }
+    let value = r.perplexity.value;
+    if !(value.is_finite() && value >= 1.0) {
+        p.add(&at.key("perplexity"), format!("must be at least 1, is {value}"));
+    }
+    if let Some(e) = r.stderr
+        && !(e.is_finite() && e >= 0.0)
+    {
+        p.add(&at.key("stderr"), format!("must be at least 0, is {e}"));
+    }
+    if let Some(bits) = r.bits_per_weight
+        && !(bits > 0.0 && bits <= 64.0)
+    {
+        p.add(&at.key("bits_per_weight"), format!("must be above 0 and at most 64, is {bits}"));
+    }
+}
+
+/// A name of lower case letters, digits and dashes.
+fn name(text: &str, at: &Path<'_>, what: &str, p: &mut Problems) {
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || !text.chars().all(fine) {
+        p.hint(at, format!("`{text}` is not {what}"), "lower case letters, digits and dashes");
+    }
 }
 
 fn block(b: &Block, at: &Path<'_>, p: &mut Problems) {
@@ -66,10 +104,11 @@ fn block(b: &Block, at: &Path<'_>, p: &mut Problems) {
     if b.loops == 0 {
         p.add(&at.key("loops"), "must be at least 1");
     }
-    if let Some(bits) = b.stored_bits
-        && !(bits > 0.0 && bits <= 64.0)
-    {
-        p.add(&at.key("stored_bits"), format!("must be above 0 and at most 64, is {bits}"));
+    let packed = b.packed_bits.values().map(|bits| ("packed_bits", *bits));
+    for (key, bits) in b.stored_bits.map(|bits| ("stored_bits", bits)).into_iter().chain(packed) {
+        if !(bits > 0.0 && bits <= 64.0) {
+            p.add(&at.key(key), format!("must be above 0 and at most 64, is {bits}"));
+        }
     }
     for (key, value) in [("fixed_ops", b.fixed_ops), ("fixed_activations", b.fixed_activations)] {
         if !(value.is_finite() && value >= 0.0) {
@@ -109,14 +148,7 @@ fn mixer(m: &Mixer, at: &Path<'_>, p: &mut Problems) {
 }
 
 fn row(m: &ModelProfile, r: &QualityRow, at: &Path<'_>, p: &mut Problems) {
-    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if r.benchmark.is_empty() || !r.benchmark.chars().all(fine) {
-        p.hint(
-            &at.key("benchmark"),
-            format!("`{}` is not a benchmark's name", r.benchmark),
-            "lower case letters, digits and dashes",
-        );
-    }
+    name(&r.benchmark, &at.key("benchmark"), "a benchmark's name", p);
     if !m.formats.contains(&r.weights) {
         p.add(&at.key("weights"), format!("the model is not released at {}", r.weights.name()));
     }

@@ -105,3 +105,23 @@ fn faults_of_the_yaml_name_line_and_remedy() {
     assert!(faults(&"a".repeat(2 << 20))[0].contains("more than"));
     assert!(faults(&format!("{}1{}", "[".repeat(5000), "]".repeat(5000)))[0].starts_with("board.yaml:1:"));
 }
+
+#[test]
+fn perplexities_are_checked() {
+    let c = crate::Catalogue::builtin();
+    let sound = c.model("smollm2-135m").expect("listed").clone();
+    assert!(sound.perplexity.len() >= 7, "one a format");
+    let said = |change: &dyn Fn(&mut crate::PerplexityRow)| {
+        let mut m = sound.clone();
+        change(&mut m.perplexity[1]);
+        super::model(&m).iter().map(|p| format!("{}: {}", p.at, p.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&|_| {}), [""; 0]);
+    assert_eq!(said(&|r| r.perplexity.value = 0.5), ["perplexity[1].perplexity: must be at least 1, is 0.5"]);
+    assert_eq!(said(&|r| r.windows = 0), ["perplexity[1]: 0 windows of 512 tokens score nothing"]);
+    assert_eq!(said(&|r| r.text = "Wiki text".into()), ["perplexity[1].text: `Wiki text` is not a text's name"]);
+    assert_eq!(said(&|r| r.stderr = Some(f64::NAN)), ["perplexity[1].stderr: must be at least 0, is NaN"]);
+    assert_eq!(said(&|r| r.bits_per_weight = Some(0.0)), ["perplexity[1].bits_per_weight: must be above 0 and at most 64, is 0"]);
+    let first = sound.perplexity[0].weights;
+    assert_eq!(said(&|r| r.weights = first), ["perplexity[1]: a second row for wikitext-2-raw-test at w16"]);
+}

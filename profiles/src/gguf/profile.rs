@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::error::GgufError;
 use super::header::{Header, Tensor, Value};
+use super::packed::packed_bits;
 use crate::model::parts::runs;
 use crate::model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, TensorClass};
-use crate::precision::{Role, WeightFormat};
+use crate::precision::{Role, WeightFormat, format_of};
 use crate::provenance::{Quality, Sourced};
 
 /// Layers above this are not believed.
@@ -37,6 +38,7 @@ pub(super) fn profile(header: &Header, source: &str) -> Result<ModelProfile, Ggu
         architecture: Sourced { value: total, quality: Quality::Measured, source: format!("tensor list of {source}") },
         tensors: classes(header),
         quality: Vec::new(),
+        perplexity: Vec::new(),
         notes: String::new(),
     };
     let problems = crate::check::model(&profile);
@@ -169,6 +171,21 @@ fn sum<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> Result<Sum, GgufErr
     Ok(Sum { parameters, matrices, bits: bits / (parameters.max(1) as f64) })
 }
 
+/// Mean bits of some tensors as the agent packs them, by format; none where it does not read one of their types.
+fn packed<'t>(tensors: impl Iterator<Item = &'t Tensor> + Clone, role: Role) -> BTreeMap<WeightFormat, f64> {
+    let mean = |format| {
+        let (mut bits, mut weights) = (0.0, 0.0);
+        for t in tensors.clone() {
+            // Vectors become single precision.
+            let each = if t.shape.len() > 1 { packed_bits(format_of(role, format), t.kind, t.shape[0])? } else { 32.0 };
+            bits += each * t.elements as f64;
+            weights += t.elements as f64;
+        }
+        (weights > 0.0).then(|| bits / weights)
+    };
+    WeightFormat::ALL.into_iter().filter_map(|format| Some((format, mean(format)?))).collect()
+}
+
 fn embedding(shape: &Shape, tensors: &Sorted<'_>) -> Result<Block, GgufError> {
     let sum = sum(tensors.embedding.iter().copied())?;
     if tensors.embedding[0].shape[0] != shape.hidden {
@@ -179,6 +196,7 @@ fn embedding(shape: &Shape, tensors: &Sorted<'_>) -> Result<Block, GgufError> {
         multiplied: 0,
         read: shape.hidden,
         stored_bits: Some(sum.bits),
+        packed_bits: packed(tensors.embedding.iter().copied(), Role::Embedding),
         ..Block::new("embedding", sum.parameters, shape.hidden)
     })
 }
@@ -198,6 +216,7 @@ fn layer(shape: &Shape, i: u64, tensors: &[&Tensor]) -> Result<Block, GgufError>
         multiplied: sum.matrices,
         kept: sum.parameters - sum.matrices,
         stored_bits: Some(sum.bits),
+        packed_bits: packed(tensors.iter().copied(), Role::Body),
         ..Block::new("layer", sum.parameters, shape.hidden)
     })
 }
@@ -214,6 +233,7 @@ fn head(tensors: &Sorted<'_>) -> Result<Block, GgufError> {
         kept: sum.parameters - sum.matrices,
         tied,
         stored_bits: Some(sum.bits),
+        packed_bits: packed(tensors.head.iter().chain(table).copied(), Role::Head),
         ..Block::new("head", sum.parameters, 1)
     })
 }

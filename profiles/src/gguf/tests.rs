@@ -24,7 +24,10 @@ fn a_llama_becomes_blocks_with_the_bits_of_its_tensors() {
     // Norm at 32 bits, q and k at 4.5, v at 8.5.
     let bits = 64.0 * 32.0 + (4096.0 + 2048.0) * 4.5 + 2048.0 * 8.5;
     assert!((layer.stored_bits.expect("from a file") * layer.parameters as f64 - bits).abs() < 1e-6);
-    assert_eq!(layer.weight_bytes(WeightFormat::W2), Bytes(bits / 8.0));
+    // The agent packs rows of 64: at 2 bits a scale for 16, at 4 the codes of Q4_0 are kept and Q8_0 is quantised anew.
+    for (format, each) in [(WeightFormat::W2, 3.0), (WeightFormat::W4, 4.5), (WeightFormat::W8, 8.5)] {
+        assert_eq!(layer.weight_bytes(format), Bytes((64.0 * 32.0 + 8192.0 * each) / 8.0), "{format}");
+    }
     // The table serves twice.
     let head = &m.blocks[2].block;
     assert_eq!((head.tied, head.parameters, head.kept), (6400, 6400 + 64, 64));

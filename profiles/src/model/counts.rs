@@ -1,5 +1,7 @@
 //! What follows from a model's blocks: parameters, bytes, cache and state.
 
+use std::collections::BTreeMap;
+
 use super::{Block, Mixer, Mlp, ModelProfile, Phase};
 use crate::precision::{Role, WeightFormat, bits_of};
 use crate::units::Bytes;
@@ -20,6 +22,7 @@ impl Block {
             tied: 0,
             kept: 0,
             stored_bits: None,
+            packed_bits: BTreeMap::new(),
             loops: 1,
             output_width,
             fixed_ops: 0.0,
@@ -47,11 +50,11 @@ impl Block {
         self.multiplied.saturating_add(experts)
     }
 
-    /// Mean bits per weight at a format: of the file where it was read from one, else `kept` at 16 and
-    /// the rest at its role's.
+    /// Mean bits per weight at a format: as the agent packs it or as the file stores it where it was read from one,
+    /// else `kept` at 16 and the rest at its role's.
     #[must_use]
     pub fn bits_per_weight(&self, format: WeightFormat) -> f64 {
-        if let Some(bits) = self.stored_bits {
+        if let Some(bits) = self.packed_bits.get(&format).copied().or(self.stored_bits) {
             return bits;
         }
         let total = self.total_parameters();

@@ -164,6 +164,7 @@ fn model(
                 votes: Vec::new(),
             })
             .collect(),
+        perplexity: Vec::new(),
         notes: String::new(),
     }
 }

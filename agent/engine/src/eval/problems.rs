@@ -1,11 +1,13 @@
 //! Word problems (GSM8K): the model works out an answer, its last number counts.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 
 use super::answer::{final_number, normal_number};
 use crate::chat::{Message, Template};
 use crate::error::EngineError;
-use crate::generate::{Request, Voted, generate, vote};
+use crate::generate::{Event, Pace, Request, Voted, generate, vote};
 use crate::model::Stage;
 use crate::tokenizer::{Token, Tokenizer};
 
@@ -87,7 +89,7 @@ pub struct Solved {
     pub voted: Voted,
 }
 
-/// Samples answers and votes. With `early` the vote stops when it is decided.
+/// Samples answers and votes. With `early` the vote is drawn at that pace and stops when it is decided.
 ///
 /// # Errors
 /// As [`generate`].
@@ -96,12 +98,13 @@ pub fn solve(
     tokenizer: &Tokenizer,
     request: &Request<'_>,
     problem: &Problem,
-    early: bool,
+    early: Option<Pace>,
 ) -> Result<Solved, EngineError> {
-    let voted = if early {
-        vote(stage, tokenizer, request, &final_number)?
+    let listen = &mut |_: Event<'_>| ControlFlow::Continue(());
+    let voted = if let Some(pace) = early {
+        vote(stage, tokenizer, request, pace, &final_number, listen)?
     } else {
-        let generation = generate(stage, tokenizer, request, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let generation = generate(stage, tokenizer, request, listen)?;
         let mut tally = crate::generate::Tally::new(request.samples);
         generation.answers.iter().for_each(|a| tally.count(final_number(&a.text)));
         Voted { winner: tally.winner().map(Into::into), tally, counted: generation.answers.len(), generation }

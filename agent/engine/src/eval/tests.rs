@@ -4,6 +4,7 @@ use kernels::{Format, Pool, Wait};
 
 use super::*;
 use crate::chat::Template;
+use crate::generate::Pace;
 use crate::model::{Chunk, Input, Want, Workspace};
 use crate::sample::log_softmax_at;
 use crate::testing::Tiny;
@@ -93,11 +94,13 @@ fn problems_are_put_in_words_and_answered_by_vote() {
     assert!(text.ends_with("\n\nQuestion: 1 + 1?\nAnswer:"));
     let problem = Problem { question: "1 + 1?".into(), answer: "2".into() };
     let request = Request { samples: 3, parallel: 3, sampling: Sampling::at(1.0, 1), ..Request::greedy(&prompt, 12) };
-    let all = solve(&m.stage, &m.tokenizer, &request, &problem, false).expect("solved");
+    let all = solve(&m.stage, &m.tokenizer, &request, &problem, None).expect("solved");
     assert_eq!(all.answers.len(), 3);
     assert_eq!(all.right, all.answers.iter().filter(|a| a.as_deref() == Some("2")).count());
-    let early = solve(&m.stage, &m.tokenizer, &request, &problem, true).expect("solved");
-    assert_eq!(early.majority, all.majority, "stopping early changes no winner");
+    for pace in [Pace::Together, Pace::AsNeeded] {
+        let early = solve(&m.stage, &m.tokenizer, &request, &problem, Some(pace)).expect("solved");
+        assert_eq!(early.majority, all.majority, "stopping early changes no winner");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use run::{Event, generate};
-pub use vote::{Tally, Voted, best_of, vote};
+pub use vote::{Effort, Pace, Tally, Voted, best_of, replay, vote};
 
 use crate::sample::Sampling;
 use crate::tokenizer::Token;

@@ -44,6 +44,17 @@ pub fn generate(
     request: &Request<'_>,
     hear: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Generation, EngineError> {
+    paced(stage, tokenizer, request, &|| request.parallel, hear)
+}
+
+/// The same; `room` says before every step how many samples may run, at least one and at most `request.parallel`.
+pub(super) fn paced(
+    stage: &Stage,
+    tokenizer: &Tokenizer,
+    request: &Request<'_>,
+    room: &dyn Fn() -> usize,
+    hear: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+) -> Result<Generation, EngineError> {
     request.sampling.check()?;
     if request.samples == 0 || request.parallel == 0 || request.budget.tokens == 0 {
         return Err(EngineError::Input("an answer needs a sample, one at a time, and a token".into()));
@@ -65,7 +76,8 @@ pub fn generate(
     let mut flow = ControlFlow::Continue(());
     while flow.is_continue() && (begun < request.samples || !group.running.is_empty()) {
         let waiting = group.running.len();
-        while begun < request.samples && group.running.len() < request.parallel {
+        let room = room().clamp(1, request.parallel);
+        while begun < request.samples && group.running.len() < room {
             group.begin(begun)?;
             begun += 1;
         }

@@ -153,11 +153,117 @@ fn a_vote_stops_when_it_is_decided() {
     // All agree: after 4 of 7 nothing can change.
     let request = samples(7, 1);
     let same = |_: &str| Some("x".to_owned());
-    let v = vote(&m.stage, &m.tokenizer, &request, &same).expect("votes");
+    let v = voted(&m, &request, Pace::Together, &same);
     assert_eq!((v.winner.as_deref(), v.counted, v.generation.answers.len()), (Some("x"), 4, 4));
     // Nobody says anything: all are asked.
-    let v = vote(&m.stage, &m.tokenizer, &request, &|_| None).expect("votes");
-    assert_eq!((v.winner, v.counted, v.tally.blank), (None, 7, 7));
+    for pace in [Pace::Together, Pace::AsNeeded] {
+        let v = voted(&m, &request, pace, &|_| None);
+        assert_eq!((v.winner, v.counted, v.tally.blank), (None, 7, 7));
+    }
+}
+
+fn voted(m: &Model, request: &Request<'_>, pace: Pace, extract: &dyn Fn(&str) -> Option<String>) -> Voted {
+    vote(&m.stage, &m.tokenizer, request, pace, extract, &mut |_| ControlFlow::Continue(())).expect("votes")
+}
+
+/// One of few answers, by the text's length: some votes are clear, some close, some blank.
+fn by_length(few: usize) -> impl Fn(&str) -> Option<String> {
+    move |text| (text.len() % few != few - 1).then(|| (text.len() % few).to_string())
+}
+
+#[test]
+fn a_vote_begins_no_sample_that_it_can_do_without() {
+    let m = model();
+    let same = |_: &str| Some("x".to_owned());
+    // All agree: four of seven are begun, though seven might run, and none is cancelled.
+    let v = voted(&m, &samples(7, 7), Pace::AsNeeded, &same);
+    assert_eq!((v.winner.as_deref(), v.counted, v.generation.answers.len()), (Some("x"), 4, 4));
+    assert!(v.generation.answers.iter().all(|a| a.finish != Finish::Cancelled));
+}
+
+#[test]
+fn every_pace_has_the_winner_of_all_samples_and_draws_what_a_replay_says() {
+    let m = model();
+    let mut fewer = 0;
+    for (few, seed) in (2..5).flat_map(|few| (1..4).map(move |seed| (few, seed))) {
+        let extract = by_length(few);
+        for parallel in [3, 7] {
+            let request = Request { sampling: Sampling::at(1.3, seed), ..samples(7, parallel) };
+            let all = run(&m, &request).expect("answers");
+            let mut tally = Tally::new(7);
+            all.answers.iter().for_each(|a| tally.count(extract(&a.text)));
+            let mut drawn = Vec::new();
+            for pace in [Pace::Together, Pace::AsNeeded] {
+                let v = voted(&m, &request, pace, &extract);
+                assert_eq!(v.winner.as_deref(), tally.winner(), "{pace:?}, {few} answers, seed {seed}, {parallel} together");
+                let tokens: usize = v.generation.answers.iter().map(|a| a.logprobs.len()).sum();
+                let told = replay(&all.answers, parallel, pace, &extract);
+                assert_eq!((told.tokens, told.samples), (tokens, v.generation.answers.len()), "{pace:?}");
+                drawn.push(tokens);
+            }
+            fewer += usize::from(drawn[1] < drawn[0]);
+        }
+    }
+    assert!(fewer > 5, "{fewer} votes took fewer tokens as needed");
+}
+
+#[test]
+fn a_replay_counts_steps_and_tokens() {
+    let answer = |sample, text: &str, tokens| Answer {
+        sample,
+        text: text.into(),
+        tokens: vec![0; tokens],
+        logprobs: vec![-1.0; tokens],
+        finish: Finish::End,
+        closed: false,
+    };
+    let last = |text: &str| Some(text.to_owned());
+    let at = |answers: &[Answer], pace| {
+        let e = replay(answers, answers.len(), pace, &last);
+        (e.tokens, e.steps, e.samples)
+    };
+    // Two of three agree after 5 steps: of the long one's 100 tokens 5 are drawn, or it is begun after the 5.
+    let answers = [answer(0, "4", 5), answer(1, "7", 100), answer(2, "4", 3)];
+    assert_eq!(at(&answers, Pace::Together), (13, 5, 3));
+    // The first two run; after 5 steps 4 leads, one more vote decides and one runs: nothing is begun until it ends.
+    assert_eq!(at(&answers, Pace::AsNeeded), (108, 103, 3));
+    let answers = [answer(0, "4", 5), answer(1, "4", 6), answer(2, "7", 100)];
+    assert_eq!((at(&answers, Pace::Together), at(&answers, Pace::AsNeeded)), ((17, 6, 3), (11, 6, 2)));
+    // No two agree: all run to their end.
+    let answers = [answer(0, "1", 5), answer(1, "2", 9), answer(2, "3", 7)];
+    assert_eq!((at(&answers, Pace::Together), at(&answers, Pace::AsNeeded)), ((21, 9, 3), (21, 16, 3)));
+    assert_eq!(at(&[], Pace::Together), (0, 0, 0));
+}
+
+#[test]
+fn as_many_are_needed_as_can_decide() {
+    // Any votes of up to nine samples: the leader gets `needed` more and has won; with one fewer it has not.
+    for n in 1..=9 {
+        for state in 0..4_usize.pow(4) {
+            let mut t = Tally::new(n);
+            (0..4).map(|i| state / 4_usize.pow(i) % 4).take(n).for_each(|vote| t.count((vote > 0).then(|| vote.to_string())));
+            let with = |more: usize| {
+                let mut t = t.clone();
+                let leader = t.winner().unwrap_or("new").to_owned();
+                (0..more).for_each(|_| t.count(Some(leader.clone())));
+                t.is_decided()
+            };
+            let needed = t.needed();
+            assert!(with(needed) && (needed == 0 || !with(needed - 1)), "{t:?} needs {needed}");
+        }
+    }
+}
+
+#[test]
+fn equal_votes_go_to_the_lowest_sample_whoever_ends_first() {
+    let m = model();
+    // Two samples that disagree, whichever is longer: the winner is the first sample's.
+    for seed in 1..12 {
+        let request = Request { sampling: Sampling::at(1.3, seed), ..samples(2, 2) };
+        let all = run(&m, &request).expect("answers");
+        let own = |text: &str| Some(text.to_owned());
+        assert_eq!(voted(&m, &request, Pace::Together, &own).winner.as_deref(), Some(&all.answers[0].text[..]));
+    }
 }
 
 #[test]

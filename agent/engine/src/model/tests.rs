@@ -251,6 +251,33 @@ fn every_precision_runs_and_counts_its_bits() {
     }
 }
 
+/// A plan counts on these bits: `profiles::gguf::packed_bits` says what `kernels` packs.
+#[test]
+fn matrices_have_the_bits_that_a_plan_counts_with() {
+    // Plain, symmetric blocks, blocks with a minimum, more bits than most formats.
+    for kind in [1, 2, 3, 8] {
+        // Widths of which some are no whole chunks; rows that are whole tiles.
+        let file = Tiny { kind, layers: 1, hidden: 96, wide: 160, heads: 6, ..Tiny::new("llama") }.file().expect("fits");
+        let bytes = file.bytes();
+        let profile = profiles::gguf::read(bytes, bytes.len() as u64, "tiny").expect("a model");
+        for weights in profiles::WeightFormat::ALL {
+            let stage = Stage::load(&file, &Options { precision: Precision::of(weights), ..Options::default() }, pool());
+            let stage = stage.expect("loads");
+            let layers = |(class, _): &(&str, &kernels::Matrix)| !matches!(*class, "token_embd" | "output");
+            let packed: usize = stage.matrices().filter(layers).map(|(_, m)| m.bytes()).sum();
+            // Norms are single precision.
+            let counted: f64 = profile.blocks[1..profile.blocks.len() - 1]
+                .iter()
+                .map(|g| f64::from(g.count) * (g.block.weight_bytes(weights).get() - 4.0 * g.block.kept as f64))
+                .sum();
+            assert!(
+                (counted - packed as f64).abs() < 1e-6 * counted,
+                "type {kind} at {weights}: {counted} counted, {packed} packed"
+            );
+        }
+    }
+}
+
 #[test]
 fn kernels_agree() {
     for a in ALL {

@@ -1,15 +1,15 @@
 //! One precision's result, as it is printed. Names stay; new ones may be added.
 
 use super::super::accuracy::Accuracy;
-use super::{Problems, early};
+use super::Problems;
 use crate::args::Format;
 use crate::exit::Failure;
 use crate::load::Model;
 use crate::power::Joules;
 use crate::print::{percent, short};
 use engine::Stage;
-use engine::eval::{Beta, Problem, Solved, beta_of_successes, normal_number};
-use engine::generate::Tally;
+use engine::eval::{Beta, Problem, Solved, beta_of_successes, final_number, normal_number};
+use engine::generate::{Effort, Pace, Tally, replay};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -21,6 +21,34 @@ pub(super) struct Outcomes<'s> {
     pub(super) seconds: f64,
     pub(super) cpu_seconds: f64,
     pub(super) energy: Joules,
+}
+
+/// What drawing these very samples would have taken.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Efforts {
+    /// Without a vote that stops.
+    all: Effort,
+    /// All begun at once, stopped when decided.
+    together: Effort,
+    /// Begun only when needed, stopped when decided.
+    as_needed: Effort,
+}
+
+impl Efforts {
+    fn of(solved: &[Solved]) -> Self {
+        let sum = |of: &dyn Fn(&Solved) -> Effort| solved.iter().map(of).fold(Effort::default(), Effort::plus);
+        let at = |pace| sum(&|s| replay(&s.voted.generation.answers, s.voted.generation.answers.len(), pace, &final_number));
+        let all = sum(&|s| {
+            let lengths = || s.voted.generation.answers.iter().map(|a| a.logprobs.len());
+            Effort { tokens: lengths().sum(), steps: lengths().max().unwrap_or(0), samples: lengths().count() }
+        });
+        Self { all, together: at(Pace::Together), as_needed: at(Pace::AsNeeded) }
+    }
+
+    /// Share of all tokens that are not drawn.
+    fn saved(&self, effort: Effort) -> f64 {
+        if self.all.tokens > 0 { 1.0 - effort.tokens as f64 / self.all.tokens as f64 } else { 0.0 }
+    }
 }
 
 /// The same problems with votes that stop.
@@ -68,10 +96,13 @@ pub(super) struct Row {
     /// Chance of success over questions, where samples were repeated.
     beta: Option<Beta>,
     generated_tokens: usize,
-    /// Tokens that votes would have drawn that stop when decided.
+    /// Tokens that votes would have drawn that begin together and stop when decided.
     tokens_if_early: usize,
     /// Share of the tokens that this saves.
     early_saves: f64,
+    /// Share that votes save whose samples begin only when needed.
+    as_needed_saves: f64,
+    efforts: Efforts,
     /// The same measured, with `--early`.
     early: Option<Early>,
     seconds: f64,
@@ -99,10 +130,7 @@ impl Row {
         let Outcomes { solved, problems, seconds, cpu_seconds, energy } = outcomes;
         let n = solved.len();
         let successes: Vec<usize> = solved.iter().map(|s| s.right).collect();
-        let (all, fewer) = solved
-            .iter()
-            .map(|s| early::tokens(&s.voted.generation.answers))
-            .fold((0, 0), |(all, fewer), (a, f)| (all + a, fewer + f));
+        let efforts = Efforts::of(solved);
         Self {
             model: model.name.clone(),
             benchmark: "gsm8k",
@@ -119,9 +147,11 @@ impl Row {
             one_sample_mean: successes.iter().sum::<usize>() as f64 / (n * args.samples) as f64,
             votes: ks(args.samples).map(|k| vote(solved, problems, k)).collect(),
             beta: beta_of_successes(&successes, args.samples),
-            generated_tokens: all,
-            tokens_if_early: fewer,
-            early_saves: if all > 0 { 1.0 - fewer as f64 / all as f64 } else { 0.0 },
+            generated_tokens: efforts.all.tokens,
+            tokens_if_early: efforts.together.tokens,
+            early_saves: efforts.saved(efforts.together),
+            as_needed_saves: efforts.saved(efforts.as_needed),
+            efforts,
             early,
             seconds,
             cpu_seconds,
@@ -159,7 +189,15 @@ impl Row {
             text += &format!("  k={:<3} majority {}, any right {}\n", v.k, v.majority, v.any);
         }
         if self.samples > 1 {
-            text += &format!("  votes that stop when decided draw {} fewer tokens\n", percent(self.early_saves));
+            let Efforts { all, together, as_needed } = self.efforts;
+            let times = |e: Effort| short(e.steps as f64 / all.steps.max(1) as f64);
+            text += &format!(
+                "  votes that stop when decided draw {} fewer tokens in {} times the steps, with samples begun as needed {} in {}\n",
+                percent(self.early_saves),
+                times(together),
+                percent(self.as_needed_saves),
+                times(as_needed)
+            );
         }
         if let Some(e) = &self.early {
             text += &format!(
