@@ -66,6 +66,9 @@ pub(crate) struct Buffers {
     pub(crate) scores: Vec<f32>,
     /// Exponentials times a value's scale.
     pub(crate) weights: Vec<f32>,
+    /// Of the piece's values at 8 and 4 bits: a scale, at 4 bits a minimum, of every group and position.
+    pub(crate) value_scales: Vec<f32>,
+    pub(crate) value_minima: Vec<f32>,
 }
 
 thread_local! {

@@ -205,16 +205,19 @@ impl Layout {
             match self.coding {
                 Coding::Half => {}
                 Coding::Planes { main, extra } => {
-                    for (k, &code) in codes.iter().enumerate() {
-                        let base = k / BLOCK * (main + extra);
-                        let quad = k % BLOCK / 4;
-                        let mut field = |plane: usize, bits: usize, value: u8| {
-                            chunk[at(base + plane + quad % bits, k % 4)] |=
-                                (value & ((1_u16 << bits) - 1) as u8) << (quad / bits * bits);
-                        };
-                        field(0, main, code);
-                        if extra > 0 {
-                            field(main, extra, code >> main);
+                    for (b, block) in codes.chunks_exact(BLOCK).enumerate() {
+                        let base = b * (main + extra);
+                        // Four codes of a quad at once: fields never leave their bytes.
+                        for (plane, bits, low) in [(base, main, 0), (base + main, extra, main)] {
+                            let mask = 0x0101_0101 * ((1_u32 << bits) - 1);
+                            for vector in 0..bits {
+                                let quads = block.chunks_exact(4).skip(vector).step_by(bits).enumerate();
+                                let word = quads.fold(0, |word, (field, quad)| {
+                                    let quad = u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]]);
+                                    word | (quad >> low & mask) << (field * bits)
+                                });
+                                chunk[at(plane + vector, 0)..][..4].copy_from_slice(&word.to_le_bytes());
+                            }
                         }
                     }
                 }

@@ -53,9 +53,7 @@ pub(crate) fn row(row: usize, w: &[f32], format: Format, padded: usize, out: &mu
         }
         _ => {
             let bits = format.code_bits().unwrap_or(8);
-            for (block, codes) in w.chunks(format.group()).zip(out.codes.chunks_mut(format.group())) {
-                out.scales.push(symmetric(row, block, bits, codes)?);
-            }
+            symmetric(row, w, format.group(), bits, &mut out.codes, &mut out.scales)?;
         }
     }
     let groups = padded / format.group();

@@ -86,6 +86,9 @@ pub(crate) unsafe fn piece_with<L: Lanes>(piece: &Piece<'_>, buffers: &mut Buffe
     unsafe {
         by_rows!(L, piece, |ROWS, r| scores::<L, ROWS>(piece, buffers, r));
         softmax(piece, buffers, part);
+        if piece.layer.bits != Bits::Sixteen {
+            value_scales::<L>(piece, buffers);
+        }
         by_rows!(L, piece, |ROWS, r| values::<L, ROWS>(piece, buffers, part, r));
     }
 }
@@ -234,7 +237,9 @@ unsafe fn scores8<L: Lanes, const H: usize>(block: *const u8, sub: usize, dim: u
                 sums[i] = L::splat((128 - L::DOT8_ZERO) * (buffers.sums[at] + buffers.sums[at + 1]));
             }
             for quad in 0..BLOCK / 4 {
-                let k = L::load(block.add(((g * BLOCK / 4 + quad) * POSITIONS + sub) * 4));
+                let at = block.add(((g * BLOCK / 4 + quad) * POSITIONS + sub) * 4);
+                L::prefetch(at);
+                let k = L::load(at);
                 for i in 0..H {
                     let q = L::quad(buffers.codes.as_ptr().add((h + i) * dim + g * BLOCK + quad * 4));
                     sums[i] = L::dot8(sums[i], k, q);
@@ -261,7 +266,9 @@ unsafe fn scores4<L: Lanes, const H: usize>(block: *const u8, sub: usize, dim: u
         for g in 0..groups {
             let mut sums = [L::splat(0); H];
             for vector in 0..4 {
-                let k = L::load(block.add(((g * 4 + vector) * POSITIONS + sub) * 4));
+                let at = block.add(((g * 4 + vector) * POSITIONS + sub) * 4);
+                L::prefetch(at);
+                let k = L::load(at);
                 let (low, high) = (L::and(k, mask), L::and(L::shr::<4>(k), mask));
                 for i in 0..H {
                     let q = buffers.codes.as_ptr().add((h + i) * dim + g * BLOCK + vector * 4);
@@ -331,20 +338,21 @@ unsafe fn weigh<L: Lanes, const H: usize>(
     // SAFETY: rows hold `len` values of `dim` dimensions; scores `len` weights; out H × dim floats.
     unsafe {
         if layer.bits == Bits::Sixteen {
+            let lines = |registers: usize| (2 * registers * L::ROWS).div_ceil(64);
             let mut d = 0;
             // Sums of this many registers of dimensions stay in registers.
             if H <= L::QUERIES / 2 {
                 while d + 4 * L::ROWS <= dim {
-                    sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
+                    sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(4));
                     d += 4 * L::ROWS;
                 }
             }
             while d + 2 * L::ROWS <= dim {
-                sum_values::<L, H, 2, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
+                sum_values::<L, H, 2, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(2));
                 d += 2 * L::ROWS;
             }
             while d + L::ROWS <= dim {
-                sum_values::<L, H, 1, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
+                sum_values::<L, H, 1, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(1));
                 d += L::ROWS;
             }
             for d in d..dim {
@@ -354,46 +362,96 @@ unsafe fn weigh<L: Lanes, const H: usize>(
             }
             return;
         }
-        let groups = dim / BLOCK;
-        let (scales, minima) = if layer.bits == Bits::Eight { (dim, 0) } else { (dim / 2, dim / 2 + 2 * groups) };
+        let padded = piece.len.next_multiple_of(POSITIONS);
+        let of_group = |list: &[f32], g: usize| list[g * padded + positions.start..][..len].as_ptr();
         buffers.weights.resize(buffers.weights.len().max(H * len), 0.0);
-        for g in 0..groups {
-            let mut offset = [0.0; H];
-            for p in 0..len {
-                let scale = half_at(rows, p * size + scales + 2 * g);
-                let min = if layer.bits == Bits::Four { half_at(rows, p * size + minima + 2 * g) } else { 0.0 };
-                for i in 0..H {
-                    let weight = *scores[i].add(p);
-                    buffers.weights[i * len + p] = weight * scale;
-                    offset[i] += weight * min;
+        for g in 0..dim / BLOCK {
+            let ahead = if g == 0 { size.div_ceil(64) } else { 0 };
+            let scales = std::slice::from_raw_parts(of_group(&buffers.value_scales, g), len);
+            for i in 0..H {
+                let scores = std::slice::from_raw_parts(scores[i], len);
+                for ((weight, score), scale) in buffers.weights[i * len..][..len].iter_mut().zip(scores).zip(scales) {
+                    *weight = score * scale;
                 }
             }
             let weights: [*const f32; H] = std::array::from_fn(|i| buffers.weights[i * len..][..len].as_ptr());
-            for d in (0..BLOCK).step_by(L::ROWS) {
-                let at = g * BLOCK + d;
-                if layer.bits == Bits::Eight {
-                    sum_values::<L, H, 1, BYTE>(rows, size, &weights, at, out.add(at), dim);
-                } else if d < 16 {
-                    sum_values::<L, H, 1, LOW>(rows, size, &weights, g * 16 + d, out.add(at), dim);
-                } else {
-                    sum_values::<L, H, 1, HIGH>(rows, size, &weights, g * 16 + d - 16, out.add(at), dim);
+            let out = out.add(g * BLOCK);
+            if layer.bits == Bits::Eight {
+                for d in (0..BLOCK).step_by(2 * L::ROWS) {
+                    sum_values::<L, H, 2, BYTE>(rows, size, &weights, g * BLOCK + d, out.add(d), dim, ahead);
                 }
+                continue;
             }
-            for (i, offset) in offset.into_iter().enumerate() {
-                for d in 0..BLOCK {
-                    *out.add(i * dim + g * BLOCK + d) += offset;
+            for d in (0..BLOCK / 2).step_by(L::ROWS) {
+                sum_values::<L, H, 2, NIBBLE>(rows, size, &weights, g * BLOCK / 2 + d, out.add(d), dim, ahead);
+            }
+            let minima = std::slice::from_raw_parts(of_group(&buffers.value_minima, g), len);
+            for i in 0..H {
+                let offset = L::splat_f32(dot(std::slice::from_raw_parts(scores[i], len), minima));
+                for d in (0..BLOCK).step_by(L::ROWS) {
+                    let out = out.add(i * dim + d);
+                    L::store_f32(out, L::add_f32(L::load_f32(out), offset));
                 }
             }
         }
     }
 }
 
+/// Scales (and minima) of the piece's values as floats, group by group: half-precision numbers between the codes are
+/// converted once for all rows, sixteen positions at a time.
+#[inline(always)]
+unsafe fn value_scales<L: Lanes>(piece: &Piece<'_>, buffers: &mut Buffers) {
+    let layer = piece.layer;
+    let (size, groups) = (layer.value_row(), layer.dim / BLOCK);
+    let rows = &layer.values(piece.kv_head)[piece.start * size..][..piece.len * size];
+    let padded = piece.len.next_multiple_of(POSITIONS);
+    let first = if layer.bits == Bits::Eight { layer.dim } else { layer.dim / 2 };
+    let four = layer.bits == Bits::Four;
+    for (list, at) in [(&mut buffers.value_scales, first), (&mut buffers.value_minima, first + 2 * groups)] {
+        if at > first && !four {
+            continue;
+        }
+        list.resize(list.len().max(groups * padded), 0.0);
+        for (b, rows) in rows.chunks(POSITIONS * size).enumerate() {
+            for g in 0..groups {
+                let mut halves = [0_u8; 2 * POSITIONS];
+                for (half, row) in halves.chunks_exact_mut(2).zip(rows.chunks_exact(size)) {
+                    half.copy_from_slice(&row[at + 2 * g..][..2]);
+                }
+                let out = &mut list[g * padded + b * POSITIONS..][..POSITIONS];
+                for p in (0..POSITIONS).step_by(L::ROWS) {
+                    // SAFETY: sixteen halves become sixteen floats.
+                    unsafe { L::store_f32(out.as_mut_ptr().add(p), L::load_f16(halves.as_ptr().add(2 * p))) };
+                }
+            }
+        }
+    }
+}
+
+/// Σ a b, in sixteen partial sums.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut parts = [0.0; 16];
+    let (a, b) = (a.chunks(16), b.chunks(16));
+    for (a, b) in a.zip(b) {
+        if a.len() == 16 {
+            for i in 0..16 {
+                parts[i] += a[i] * b[i];
+            }
+        } else {
+            parts.iter_mut().zip(a.iter().zip(b)).for_each(|(part, (a, b))| *part += a * b);
+        }
+    }
+    parts.iter().sum()
+}
+
 const HALF: u8 = 0;
 const BYTE: u8 = 1;
-const LOW: u8 = 2;
-const HIGH: u8 = 3;
+/// Two registers of the same bytes: low nibbles, and high ones for the dimensions sixteen further on.
+const NIBBLE: u8 = 2;
 
-/// `out[i · dim + j · ROWS ..] += Σ_p weights[i][p] · value(row p, byte at, register j)` for `D` registers of dimensions.
+/// `out[i · dim + j · step ..] += Σ_p weights[i][p] · value(row p, byte at, register j)` for `D` registers of dimensions, `step` apart.
+/// The first `ahead` lines of each row are asked for before their turn.
 #[inline(always)]
 unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     rows: &[u8],
@@ -402,13 +460,15 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     at: usize,
     out: *mut f32,
     dim: usize,
+    ahead: usize,
 ) {
+    let step = if KIND == NIBBLE { BLOCK / 2 } else { L::ROWS };
     // SAFETY: the caller's: rows of `size` bytes, a weight for each, H × dim floats.
     unsafe {
         let mut acc = [[L::splat_f32(0.0); D]; H];
         for i in 0..H {
             for j in 0..D {
-                acc[i][j] = L::load_f32(out.add(i * dim + j * L::ROWS));
+                acc[i][j] = L::load_f32(out.add(i * dim + j * step));
             }
         }
         for p in 0..rows.len() / size {
@@ -418,14 +478,12 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
                 v[j] = match KIND {
                     HALF => L::load_f16(row.add(2 * j * L::ROWS)),
                     BYTE => L::load_i8(row.add(j * L::ROWS)),
-                    LOW => L::load_u4::<false>(row.add(j * L::ROWS)),
-                    _ => L::load_u4::<true>(row.add(j * L::ROWS)),
+                    _ if j == 0 => L::load_u4::<false>(row),
+                    _ => L::load_u4::<true>(row),
                 };
             }
-            if KIND == HALF {
-                for line in 0..(2 * D * L::ROWS).div_ceil(64) {
-                    L::prefetch(row.wrapping_add(64 * line));
-                }
+            for line in 0..ahead {
+                L::prefetch(row.wrapping_add(64 * line));
             }
             for i in 0..H {
                 let weight = L::splat_f32(*weights[i].add(p));
@@ -436,7 +494,7 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
         }
         for i in 0..H {
             for j in 0..D {
-                L::store_f32(out.add(i * dim + j * L::ROWS), acc[i][j]);
+                L::store_f32(out.add(i * dim + j * step), acc[i][j]);
             }
         }
     }

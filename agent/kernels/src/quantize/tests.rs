@@ -59,12 +59,29 @@ fn the_search_comes_near_the_best_scale() {
             let error = |scale: f32| -> f64 {
                 w.iter().map(|v| f64::from(v - scale * (v / scale).round().clamp(-zero, zero - 1.0)).powi(2)).sum()
             };
-            let mut codes = [0; 16];
-            let found = error(blocks::symmetric(0, &w, bits, &mut codes).unwrap().to_f32());
+            let (mut codes, mut scales) = ([0; 16], Vec::new());
+            blocks::symmetric(0, &w, 16, bits, &mut codes, &mut scales).unwrap();
+            let found = error(scales[0].to_f32());
             let grid = (1..4000).flat_map(|i| [1.0, -1.0].map(|sign| sign * peak * i as f32 * 0.0005));
             ratios += found / grid.map(error).fold(f64::INFINITY, f64::min) / 40.0;
         }
         assert!(ratios < 1.2, "{bits} bits: {ratios}");
+    }
+}
+
+/// Blocks are searched sixteen at a time: which ones stand beside a block, and how many, changes nothing.
+#[test]
+fn company_changes_no_block() {
+    let w = weights(16 * 37 + 5, 3);
+    for (group, bits) in [(16, 2), (16, 3), (32, 4), (32, 5), (32, 6), (32, 8)] {
+        let (mut codes, mut scales) = (vec![0; w.len()], Vec::new());
+        blocks::symmetric(0, &w, group, bits, &mut codes, &mut scales).unwrap();
+        assert_eq!(scales.len(), w.len().div_ceil(group));
+        for (b, block) in w.chunks(group).enumerate() {
+            let (mut alone, mut scale) = (vec![0; block.len()], Vec::new());
+            blocks::symmetric(0, block, group, bits, &mut alone, &mut scale).unwrap();
+            assert_eq!((scale[0], &alone[..]), (scales[b], &codes[b * group..][..block.len()]), "{bits} bits, block {b}");
+        }
     }
 }
 
