@@ -26,7 +26,7 @@ cargo xtask TASK
   instructions  instructions per weight of the kernels, counted under emulation, as a table
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
-  yardstick     the planner's target table, over the instances in the folder named
+  yardstick     the planner's target table: every instance in the folder named, and more of its generator's
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
 ";
