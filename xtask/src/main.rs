@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod asan;
+mod curves;
 mod demo;
 mod instructions;
 mod model;
@@ -26,7 +27,8 @@ cargo xtask TASK
   instructions  instructions per weight of the kernels, counted under emulation, as a table
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
-  yardstick     the planner's target table, over the instances in the folder named
+  yardstick     the planner's target table: every instance in the folder named, and more of its generator's
+  curves        scaling curves and ablation, measured anew, with plots: docs/scaling.md
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "instructions" => instructions::count(),
         "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
+        "curves" => curves::curves(),
         "yardstick" => yardstick::yardstick(),
         "fetch-model" => model::fetch(),
         "setup" => packages::install(),

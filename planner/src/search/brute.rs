@@ -45,13 +45,25 @@ fn some_chains(table: &Table, service: usize, option: usize, most: usize) -> Res
 /// The best feasible assignment of a table, or `None` when there is none. `most` bounds the product of
 /// the services' deployments; an error tells that a table is too large for this.
 pub fn solve(table: &Table, most: usize) -> Result<Option<(Assignment, Evaluation)>, usize> {
+    let mut best: Option<(Assignment, Evaluation)> = None;
+    each(table, most, &mut |a| {
+        let e = evaluate(table, &a);
+        if e.feasible() && best.as_ref().is_none_or(|(_, b)| e.objective < b.objective) {
+            best = Some((a, e));
+        }
+    })?;
+    Ok(best)
+}
+
+/// Hands over every assignment whose deployments keep their limits alone, feasible together or not.
+/// `most` bounds their number, as in [`solve`].
+pub fn each(table: &Table, most: usize, take: &mut dyn FnMut(Assignment)) -> Result<(), usize> {
     let sets: Vec<Vec<Option<Deployment>>> =
         (0..table.services.len()).map(|s| deployments(table, s)).collect::<Result<_, _>>()?;
     let product = sets.iter().map(Vec::len).fold(1, usize::saturating_mul);
     if product > most {
         return Err(product);
     }
-    let mut best: Option<(Assignment, Evaluation)> = None;
     for number in 0..product {
         let mut rest = number;
         let services = sets
@@ -62,13 +74,9 @@ pub fn solve(table: &Table, most: usize) -> Result<Option<(Assignment, Evaluatio
                 d
             })
             .collect();
-        let a = Assignment { services };
-        let e = evaluate(table, &a);
-        if e.feasible() && best.as_ref().is_none_or(|(_, b)| e.objective < b.objective) {
-            best = Some((a, e));
-        }
+        take(Assignment { services });
     }
-    Ok(best)
+    Ok(())
 }
 
 /// Deployments of one service that keep its limits when it is alone; loads only add up, so no other can be feasible.

@@ -19,6 +19,7 @@ pub mod greedy;
 pub mod presolve;
 pub mod program;
 pub mod ratio;
+pub mod sites;
 pub mod split;
 pub mod state;
 #[cfg(test)]

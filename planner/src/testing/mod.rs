@@ -5,6 +5,7 @@
 //! hidden because it is no part of what the planner promises. Nothing here is a real device.
 
 mod device;
+mod fleet;
 mod model;
 mod random;
 mod scenario;
@@ -12,6 +13,7 @@ mod tables;
 mod yardstick;
 
 pub use device::{board, card, sourced, workstation};
+pub use fleet::fleet_instance;
 pub use model::{classifier, experts, looped, precision, speech, tiny_llm};
 pub use random::{scenario_of, small_scenario};
 pub use scenario::{device_of, link_rates, one_board, service_of, site_of, two_boards_and_a_card};

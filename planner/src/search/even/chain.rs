@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::advice::Advice;
 use super::fleet::{Fleet, Goal, Post};
 use super::insert::{Inserter, Without};
 use super::staircase::Staircase;
@@ -29,6 +30,8 @@ const NUDGE: f64 = 0.15;
 const SHIFT: u16 = 4;
 /// Chance that nobody may be woken on the way back.
 const CALM: f64 = 0.2;
+/// Chance that places are chosen by what their capacities are worth in the relaxation.
+const PRICED: f64 = 0.25;
 /// Restarts of the greedy construction with those first that found no room.
 const TRIES: u32 = 20;
 
@@ -37,6 +40,7 @@ const TRIES: u32 = 20;
 pub(super) struct Walk<'e> {
     pub fleet: Fleet<'e>,
     pub goal: Goal,
+    pub advice: Advice,
     pub best: Vec<Post>,
     pub best_cost: f64,
     pub moves: u64,
@@ -50,11 +54,25 @@ pub(super) struct Walk<'e> {
 }
 
 impl<'e> Walk<'e> {
-    /// A walk that starts from a greedy construction.
-    pub(super) fn new(even: &'e Even, goal: Goal, seed: u64) -> Self {
-        let mut walk = Walk {
+    /// A walk that starts from a greedy construction and heeds the advice.
+    pub(super) fn new(even: &'e Even, goal: Goal, advice: Advice, seed: u64) -> Self {
+        let mut walk = Walk::empty(even, goal, advice, seed);
+        walk.construct();
+        walk
+    }
+
+    /// A walk that starts from given posts.
+    pub(super) fn at(even: &'e Even, goal: Goal, advice: Advice, seed: u64, posts: &[Post]) -> Self {
+        let mut walk = Walk::empty(even, goal, advice, seed);
+        walk.restart(posts);
+        walk
+    }
+
+    fn empty(even: &'e Even, goal: Goal, advice: Advice, seed: u64) -> Self {
+        Walk {
             fleet: Fleet::new(even),
             goal,
+            advice,
             best: vec![Post::NONE; even.streams.len()],
             best_cost: f64::INFINITY,
             moves: 0,
@@ -64,9 +82,7 @@ impl<'e> Walk<'e> {
             out: Vec::new(),
             order: Vec::new(),
             need: needs(even),
-        };
-        walk.construct();
-        walk
+        }
     }
 
     pub(super) fn work(&self) -> u64 {
@@ -95,9 +111,10 @@ impl<'e> Walk<'e> {
         let mut order: Vec<u16> = (0..self.need.len() as u16).collect();
         order.sort_by(|&a, &b| self.need[usize::from(b)].total_cmp(&self.need[usize::from(a)]).then(a.cmp(&b)));
         let empty = vec![Post::NONE; order.len()];
+        let without = Without { priced: self.advice.prices.is_some(), ..Without::default() };
         for _ in 0..TRIES {
             self.fleet.load(&empty);
-            let failed: Vec<u16> = order.iter().copied().filter(|&j| !self.insert(j, &Without::default())).collect();
+            let failed: Vec<u16> = order.iter().copied().filter(|&j| !self.insert(j, &without)).collect();
             let cost = self.cost();
             if cost < self.best_cost {
                 (self.best_cost, self.best) = (cost, self.fleet.posts.clone());
@@ -115,7 +132,7 @@ impl<'e> Walk<'e> {
     }
 
     fn insert(&mut self, j: u16, without: &Without) -> bool {
-        let found = self.inserter.best(&self.fleet, usize::from(j), &self.goal, without, &mut self.rng);
+        let found = self.inserter.best(&self.fleet, usize::from(j), &self.goal, &self.advice, without, &mut self.rng);
         if let Some((_, post)) = found {
             self.fleet.put(usize::from(j), &post);
         }
@@ -213,6 +230,7 @@ impl<'e> Walk<'e> {
             let next = (from..n).chain(0..from).find(|&j| !self.fleet.posts[j].served());
             next.into_iter().for_each(|j| self.remove(j));
         }
+        without.priced = self.advice.prices.is_some() && self.rng.random_bool(PRICED);
         without.calm = self.rng.random_bool(CALM);
         if self.rng.random_bool(DISCOUNT) {
             without.discount = self.rng.random();

@@ -8,8 +8,9 @@
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::advice::Advice;
 use super::fleet::{Fleet, Goal, Post};
-use super::view::{STAGES, WATTS};
+use super::view::{LIMITS, STAGES, WATTS};
 
 /// Sets of devices looked at for one way.
 const NODES: u32 = 400;
@@ -59,6 +60,8 @@ pub(super) struct Without {
     pub favoured: Option<usize>,
     /// Chance that a device in use is overlooked.
     pub blink: f64,
+    /// Capacities cost what they are worth in the relaxation, and waking nothing: their worth pays for it.
+    pub priced: bool,
     /// Chance that a seat takes fewer layers than it could: splits that no weights ask for.
     pub ragged: f64,
 }
@@ -70,6 +73,7 @@ impl Inserter {
         fleet: &Fleet<'_>,
         j: usize,
         goal: &Goal,
+        advice: &Advice,
         without: &Without,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Option<(f64, Post)> {
@@ -77,6 +81,7 @@ impl Inserter {
         let stream = &even.streams[j];
         self.cap_s = stream.cap_s;
         let second = goal.latency * stream.per_s;
+        let prices = advice.prices.as_deref().filter(|_| without.priced);
         self.devices.clear();
         for &d in &fleet.awake {
             let overlooked = without.closed.contains(&Some(d)) || without.blink > 0.0 && rng.random_bool(without.blink);
@@ -101,7 +106,7 @@ impl Inserter {
                 let room = fleet.room(way, d, stream.cap_s, w.layers);
                 if room > 0 {
                     capacity += room;
-                    self.seat(fleet, way, d, room, 0.0, goal.power, second);
+                    self.seat(fleet, way, d, room, 0.0, goal.power, second, prices);
                 }
             }
             for (c, asleep) in fleet.asleep.iter().enumerate() {
@@ -110,11 +115,12 @@ impl Inserter {
                     continue;
                 }
                 self.work += 1;
-                let seen = if without.favoured == Some(c) { 0.0 } else { 1.0 - without.discount };
-                let copies = w.layers.div_ceil(cell.fit).min(w.stages) as usize;
+                let seen = if without.favoured == Some(c) || prices.is_some() { 0.0 } else { 1.0 - without.discount };
+                let awake = even.classes[c].members.len() - asleep.len();
+                let copies = (w.layers.div_ceil(cell.fit).min(w.stages) as usize).min(advice.more(c, awake));
                 for &d in asleep.iter().rev().filter(|&&d| !without.closed.contains(&Some(d))).take(copies) {
                     capacity += cell.fit;
-                    self.seat(fleet, way, d, cell.fit, seen * even.classes[c].wake_w, goal.power, second);
+                    self.seat(fleet, way, d, cell.fit, seen * even.classes[c].wake_w, goal.power, second, prices);
                 }
             }
             if capacity < w.layers {
@@ -137,13 +143,25 @@ impl Inserter {
     }
 
     #[allow(clippy::too_many_arguments, reason = "a seat is these numbers")]
-    fn seat(&mut self, fleet: &Fleet<'_>, way: usize, device: u16, room: u32, wake_w: f64, watt: f64, second: f64) {
-        let cell = fleet.even.cell(way, fleet.class(device));
+    fn seat(
+        &mut self,
+        fleet: &Fleet<'_>,
+        way: usize,
+        device: u16,
+        room: u32,
+        wake_w: f64,
+        watt: f64,
+        second: f64,
+        prices: Option<&[[f64; LIMITS]]>,
+    ) {
+        let class = fleet.class(device);
+        let cell = fleet.even.cell(way, class);
+        let worth = |shares: &[f64; 4]| prices.map_or(0.0, |p| (0..LIMITS).map(|i| p[class][i] * shares[i]).sum());
         self.seats.push(Seat {
             device,
             room,
-            each: watt * cell.layer[WATTS] + second * cell.layer_s,
-            once: watt * (cell.stage[WATTS] + wake_w) + second * cell.stage_s,
+            each: watt * cell.layer[WATTS] + second * cell.layer_s + worth(&cell.layer),
+            once: watt * (cell.stage[WATTS] + wake_w) + second * cell.stage_s + worth(&cell.stage),
             each_s: cell.layer_s,
             once_s: cell.stage_s,
         });

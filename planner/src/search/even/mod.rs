@@ -5,6 +5,7 @@
 //! microseconds, and a hundred thousand rebuildings fit where the general search does thousands. The
 //! bound is that of the program over device classes.
 
+mod advice;
 mod chain;
 mod fleet;
 mod insert;
@@ -14,15 +15,19 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unpack;
 mod view;
 
 use super::exact::{Incumbent, serves};
 use super::{Effort, Progress, Solution, Stats, Status, Watch};
 use crate::table::{Assignment, Table, evaluate};
+use advice::{Advice, Guide};
 use chain::Walk;
 use fleet::{Goal, Post};
 use program::Program;
+use rayon::prelude::*;
 use staircase::Staircase;
+use tree::{Tree, Until};
 use view::Even;
 
 /// Temperatures over the mean watts of a device in use, first and last.
@@ -31,17 +36,34 @@ const COLD: f64 = 2e-3;
 /// Seats a service that allow for so much heat, and the least share of it when there are fewer.
 const AMPLE: f64 = 5e5;
 const HASTE: f64 = 0.1;
-/// Factor on the work while some service has no place.
+/// Factor on the work of a walk while some service has no place.
 const PATIENCE: u64 = 8;
 /// Steps between looks at the work done.
 const BATCH: u32 = 64;
 
+/// Share of the seats that each idea of which devices to wake gets, before the best goes on with the rest.
+const RACE: f64 = 0.1;
+/// Share of the pivots that go into advice at most.
+const ADVICE: u64 = 3;
+/// Factor on the first temperature of what goes on from a race.
+const AGAIN: f64 = 0.5;
+
 /// Solves an even table; `None` when the table is not even.
 pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Option<Solution> {
     let even = Even::of(table)?;
-    let search = || search(table, &even, starts, effort, watch);
-    let prove = || prove(&even, effort, watch);
-    let (found, bound) = rayon::join(search, prove);
+    if !effort.parts.programs {
+        let found = search(table, &even, starts, &[], effort, watch);
+        return Some(finish(table, effort, watch, found, f64::NEG_INFINITY));
+    }
+    let (layers, stages) = advice::programs(&even, &goal(&even));
+    let Guide { tree, advice } = Guide::new(&layers, &even, effort.pivots / ADVICE, watch);
+    let search = || search(table, &even, starts, &advice, effort, watch);
+    let prove = || prove(tree, stages.as_ref(), &even, effort, watch);
+    let (mut found, (bound, proof)) = rayon::join(search, prove);
+    // A relaxed plan that happens to be whole is a plan.
+    found
+        .plans
+        .extend(proof.map(|posts| even.assignment(&posts)).map(|a| (a.clone(), evaluate(table, &a))).filter(|(_, e)| serves(e)));
     Some(finish(table, effort, watch, found, bound))
 }
 
@@ -63,31 +85,89 @@ fn absence(even: &Even, power: f64, latency: f64) -> f64 {
     10.0 * (power * (even.standing_w + fleet + 10.0 * dearest) + 10.0 * latency + 1.0)
 }
 
-fn search(table: &Table, even: &Even, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Found {
-    let goal = goal(even);
-    let mut walk = Walk::new(even, goal, effort.seed);
-    let given: Vec<Incumbent> = starts.iter().map(|a| (a.clone(), evaluate(table, a))).filter(|(_, e)| serves(e)).collect();
-    for (a, e) in &given {
-        if e.objective < walk.best_cost {
-            walk.restart(&even.posts(a));
-        }
-    }
-    let mut stairs = Staircase::new(2 * effort.front as usize);
+fn search(table: &Table, even: &Even, starts: &[Assignment], advice: &[Advice], effort: &Effort, watch: &dyn Watch) -> Found {
     let tell = |walk: &Walk<'_>| {
         let best = if walk.best.iter().all(Post::served) { walk.best_cost } else { f64::INFINITY };
         watch.progress(Progress { phase: "ruin", best, bound: f64::NEG_INFINITY });
     };
     let first = if effort.front > 0 { effort.seats * 3 / 10 } else { effort.seats };
-    cool(&mut walk, first, watch, (effort.front > 0).then_some(&mut stairs), &tell);
+    let (mut walk, mut stats) = race(even, advice, first, effort, watch, &tell);
+    let spent = stats.work;
+    let given: Vec<Incumbent> = starts.iter().map(|a| (a.clone(), evaluate(table, a))).filter(|(_, e)| serves(e)).collect();
+    for (a, e) in &given {
+        if e.objective < walk.best_cost {
+            walk.advice.most.clear();
+            walk.restart(&even.posts(a));
+        }
+    }
+    let mut stairs = Staircase::new(2 * effort.front as usize);
+    let left = |whole: u64, walk: &Walk<'_>| walk.work() + whole.saturating_sub(spent);
+    let heat = if advice.is_empty() { 1.0 } else { AGAIN };
+    let cooling = Cooling { work: left(first, &walk), heat, patience: PATIENCE, annealing: effort.parts.annealing };
+    cool(&mut walk, &cooling, watch, (effort.front > 0).then_some(&mut stairs), &tell);
     let mut posts = vec![walk.best.clone()];
     if effort.front > 0 {
-        sweep::follow(&mut walk, effort.seats, watch, &mut stairs);
+        walk.advice.most.clear();
+        let until = walk.work() + effort.seats.saturating_sub(first);
+        sweep::follow(&mut walk, until, watch, &mut stairs);
         posts.extend(stairs.steps().iter().map(|s| s.posts.clone()));
     }
-    let stats = Stats { moves: walk.moves, accepted: walk.accepted, work: walk.work(), ..Stats::default() };
+    stats.moves += walk.moves;
+    stats.accepted += walk.accepted;
+    stats.work += walk.work();
     let plans = posts.iter().map(|posts| even.assignment(posts)).map(|a| (evaluate(table, &a), a));
     let found = plans.filter(|(e, _)| serves(e)).map(|(e, a)| (a, e));
     Found { plans: found.chain(given).collect(), stats }
+}
+
+/// Short walks, one for each idea of which devices to wake; the best is to go on. Without advice there is
+/// one idea, and nothing is walked yet.
+fn race<'e>(
+    even: &'e Even,
+    advice: &[Advice],
+    seats: u64,
+    effort: &Effort,
+    watch: &dyn Watch,
+    tell: &(dyn Fn(&Walk<'e>) + Sync),
+) -> (Walk<'e>, Stats) {
+    let goal = goal(even);
+    if advice.is_empty() {
+        return (Walk::new(even, goal, Advice::default(), effort.seed), Stats::default());
+    }
+    let free = Advice { most: Vec::new(), ..advice[0].clone() };
+    let ideas: Vec<&Advice> = std::iter::once(&free).chain(advice).collect();
+    let run = |(i, idea): (usize, &&Advice)| {
+        let mut walk = Walk::new(even, goal, (*idea).clone(), effort.seed.wrapping_add(i as u64));
+        let cooling = Cooling {
+            work: (seats as f64 * RACE) as u64,
+            heat: 1.0,
+            // Only where all devices may wake is there a plan to wait for.
+            patience: if i == 0 { PATIENCE } else { 1 },
+            annealing: effort.parts.annealing,
+        };
+        cool(&mut walk, &cooling, watch, None, &|_| ());
+        walk
+    };
+    let walks: Vec<Walk<'e>> = ideas.par_iter().enumerate().map(run).collect();
+    let stats = Stats {
+        moves: walks.iter().map(|w| w.moves).sum(),
+        accepted: walks.iter().map(|w| w.accepted).sum(),
+        work: walks.iter().map(Walk::work).sum(),
+        ..Stats::default()
+    };
+    let mut best: Option<Walk<'e>> = None;
+    for walk in walks {
+        if best.as_ref().is_none_or(|b| walk.best_cost < b.best_cost - 1e-9) {
+            best = Some(walk);
+        }
+    }
+    let mut walk = best.unwrap_or_else(|| Walk::new(even, goal, Advice::default(), effort.seed));
+    tell(&walk);
+    // What it did so far is counted already.
+    let posts = walk.best.clone();
+    let advice = walk.advice.clone();
+    walk = Walk::at(even, goal, advice, effort.seed, &posts);
+    (walk, stats)
 }
 
 /// Mean watts of a device in use, the unit of temperatures.
@@ -96,18 +176,34 @@ fn unit_w(walk: &Walk<'_>) -> f64 {
     ((walk.fleet.sums().power_w - walk.fleet.even.standing_w) / awake).max(1e-6)
 }
 
+/// How to anneal.
+struct Cooling {
+    /// Work at the end, what the walk did before included.
+    work: u64,
+    /// Factor on the first temperature.
+    heat: f64,
+    /// Factor on the work while some service has no place.
+    patience: u64,
+    /// Without, only what is no worse is accepted.
+    annealing: bool,
+}
+
 /// Anneals until so much work is done.
-fn cool(walk: &mut Walk<'_>, work: u64, watch: &dyn Watch, mut stairs: Option<&mut Staircase>, tell: &dyn Fn(&Walk<'_>)) {
+fn cool(walk: &mut Walk<'_>, cooling: &Cooling, watch: &dyn Watch, mut stairs: Option<&mut Staircase>, tell: &dyn Fn(&Walk<'_>)) {
     let unit = unit_w(walk) * walk.goal.power + 1e-3 * walk.goal.latency;
     let from = walk.work();
+    let work = cooling.work.saturating_sub(from);
     let each = work as f64 / walk.fleet.posts.len().max(1) as f64;
-    let hot = HOT * (each / AMPLE).clamp(HASTE, 1.0);
+    let hot = (HOT * cooling.heat * (each / AMPLE).clamp(HASTE, 1.0)).max(COLD);
     let mut told = f64::INFINITY;
     // Without any plan yet it goes on for longer.
-    let due = |walk: &Walk<'_>| walk.work() < work || walk.fleet.sums().absent > 0 && walk.work() < PATIENCE * work;
+    let due = |walk: &Walk<'_>| {
+        let done = walk.work() - from;
+        done < work || walk.fleet.sums().absent > 0 && done < cooling.patience * work
+    };
     while due(walk) && !watch.stop() {
-        let x = (walk.work() - from) as f64 / work.saturating_sub(from).max(1) as f64;
-        let temperature = unit * hot * (COLD / hot).powf(x);
+        let x = (walk.work() - from) as f64 / work.max(1) as f64;
+        let temperature = if cooling.annealing { unit * hot * (COLD / hot).powf(x) } else { 0.0 };
         for _ in 0..BATCH {
             walk.step(temperature, stairs.as_deref_mut());
         }
@@ -118,10 +214,23 @@ fn cool(walk: &mut Walk<'_>, work: u64, watch: &dyn Watch, mut stairs: Option<&m
     }
 }
 
-/// The best bound that the effort buys.
-fn prove(even: &Even, effort: &Effort, watch: &dyn Watch) -> f64 {
-    let program = Program::new(even, &goal(even));
-    tree::bound(&program, effort.pivots, watch)
+/// The best bound that the effort buys, by the tree so far or the program with stages; and the plan that
+/// the latter's least whole node stands for, if real devices hold it.
+fn prove(
+    mut tree: Tree<'_>,
+    stages: Option<&Program>,
+    even: &Even,
+    effort: &Effort,
+    watch: &dyn Watch,
+) -> (f64, Option<Vec<Post>>) {
+    let work = effort.pivots - effort.pivots / ADVICE;
+    let Some(program) = stages else {
+        tree.grow(work, Until::Closed, watch);
+        return (tree.bound(), None);
+    };
+    let mut full = Tree::new(program);
+    full.grow(work, Until::Closed, watch);
+    (full.bound().max(tree.bound()), full.whole().and_then(|x| unpack::posts(even, program, x)))
 }
 
 /// Puts both together.

@@ -33,11 +33,34 @@ pub(super) struct Program {
     /// How many of them, the first, are devices awake.
     pub awake: usize,
     pub layers: Vec<usize>,
+    /// With [`Detail::Stages`]: by way its variable, and by way and class those of stages and layers.
+    pub ways: Vec<(usize, usize)>,
+    pub seats: Vec<Seat>,
+    /// By class: the rows of its capacities.
+    capacity: Vec<[Option<usize>; LIMITS]>,
+}
+
+/// Variables of a way on a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub way: usize,
+    pub class: usize,
+    pub stages: usize,
+    pub layers: usize,
+}
+
+/// How much a [`Program`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A variable for the stages of every way and class, to be branched on: proves optima of small fleets.
+    Stages,
+    /// Stages are layers over the most that fit: the same relaxation but for roundings, with a quarter of the rows.
+    Layers,
 }
 
 impl Program {
     /// States the program of a goal.
-    pub(super) fn new(even: &Even, goal: &Goal) -> Program {
+    pub(super) fn new(even: &Even, goal: &Goal, detail: Detail) -> Program {
         let mut p = Program { constant: goal.power * even.standing_w, ..Program::default() };
         let mut capacity: Vec<[Vec<(usize, f64)>; LIMITS]> = Vec::new();
         let awake: Vec<usize> = even
@@ -52,12 +75,82 @@ impl Program {
             .collect();
         p.awake = p.whole.len();
         for stream in &even.streams {
-            p.stream(even, goal, stream, &awake, &mut capacity);
+            match detail {
+                Detail::Stages => p.stream(even, goal, stream, &awake, &mut capacity),
+                Detail::Layers => p.layered(even, goal, stream, &awake, &mut capacity),
+            }
         }
-        for row in capacity.into_iter().flatten().filter(|terms| terms.len() > 1) {
-            p.row(f64::NEG_INFINITY, 0.0, row);
+        for rows in capacity {
+            let numbers = rows.map(|terms| {
+                (terms.len() > 1).then(|| {
+                    p.row(f64::NEG_INFINITY, 0.0, terms);
+                    p.rows.len() - 1
+                })
+            });
+            p.capacity.push(numbers);
         }
         p
+    }
+
+    /// A service without variables for its stages: `k` layers are `k / fit` stages at least.
+    fn layered(
+        &mut self,
+        even: &Even,
+        goal: &Goal,
+        stream: &super::view::Stream,
+        awake: &[usize],
+        capacity: &mut [[Vec<(usize, f64)>; LIMITS]],
+    ) {
+        let second = goal.latency * stream.per_s;
+        let (mut one, mut stages, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
+        let mut touch: Vec<Vec<(usize, f64)>> = awake.iter().map(|&z| vec![(z, -1.0)]).collect();
+        let mut most = 0;
+        for way in stream.ways.clone() {
+            let w = &even.ways[way];
+            most = most.max(w.stages);
+            let y = self.variable(goal.inaccuracy * w.inaccuracy, 1.0);
+            self.whole.push(y);
+            one.push((y, 1.0));
+            let mut layers = vec![(y, -f64::from(w.layers))];
+            for (c, class) in even.classes.iter().enumerate() {
+                let cell = even.cell(way, c);
+                if cell.fit == 0 {
+                    continue;
+                }
+                let copies = f64::from(w.stages).min(class.members.len() as f64);
+                let fit = f64::from(cell.fit.min(w.layers));
+                let once = goal.power * cell.stage[WATTS] + second * cell.stage_s;
+                let each = goal.power * cell.layer[WATTS] + second * cell.layer_s + once / fit;
+                let k = self.variable(each, (fit * copies).min(f64::from(w.layers)));
+                self.layers.push(k);
+                if fit * copies < f64::from(w.layers) {
+                    self.row(f64::NEG_INFINITY, 0.0, vec![(k, 1.0), (y, -fit * copies)]);
+                }
+                layers.push((k, 1.0));
+                stages.push((k, 1.0 / fit));
+                seconds.push((k, cell.layer_s + cell.stage_s / fit));
+                touch[c].push((k, 1.0 / fit));
+                for (i, terms) in capacity[c].iter_mut().enumerate() {
+                    terms.push((k, cell.layer[i] + cell.stage[i] / fit));
+                }
+            }
+            self.row(0.0, 0.0, layers);
+        }
+        self.row(1.0, 1.0, one);
+        self.row(f64::NEG_INFINITY, f64::from(most), stages);
+        if stream.cap_s.is_finite() {
+            seconds.iter_mut().for_each(|t| t.1 /= stream.cap_s);
+            self.row(f64::NEG_INFINITY, 1.0, seconds);
+        }
+        for terms in touch.into_iter().filter(|t| t.len() > 1) {
+            self.row(f64::NEG_INFINITY, 0.0, terms);
+        }
+    }
+
+    /// What a whole device's share of each capacity is worth under given duals, by class.
+    fn prices(&self, duals: &[f64]) -> Vec<[f64; LIMITS]> {
+        let price = |row: Option<usize>| row.map_or(0.0, |r| (-duals[r]).max(0.0));
+        self.capacity.iter().map(|rows| rows.map(price)).collect()
     }
 
     fn stream(
@@ -77,6 +170,7 @@ impl Program {
             most = most.max(w.stages);
             let y = self.variable(goal.inaccuracy * w.inaccuracy, 1.0);
             self.whole.push(y);
+            self.ways.push((way, y));
             one.push((y, 1.0));
             let mut layers = vec![(y, -f64::from(w.layers))];
             let mut held = vec![(y, 0.0)];
@@ -92,6 +186,7 @@ impl Program {
                 let k = self
                     .variable(goal.power * cell.layer[WATTS] + second * cell.layer_s, (fit * copies).min(f64::from(w.layers)));
                 self.whole.push(u);
+                self.seats.push(Seat { way, class: c, stages: u, layers: k });
                 self.layers.push(k);
                 self.row(f64::NEG_INFINITY, 0.0, vec![(k, 1.0), (u, -fit)]);
                 self.row(f64::NEG_INFINITY, 0.0, vec![(u, 1.0), (y, -copies)]);
@@ -191,8 +286,8 @@ pub(super) struct Range {
 /// What a relaxation gave.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    /// No plan within the ranges costs less; and the relaxed plan.
-    Bound(f64, Vec<f64>),
+    /// No plan within the ranges costs less; the relaxed plan; and what capacities are worth there.
+    Bound(f64, Vec<f64>, Vec<[f64; LIMITS]>),
     /// No plan is within the ranges.
     Empty,
     Failed,
@@ -232,7 +327,9 @@ impl Relaxation<'_> {
         let answer = match solved.status() {
             HighsModelStatus::Optimal => {
                 let solution = solved.get_solution();
-                Answer::Bound(self.program.bound(solution.dual_rows(), ranges), solution.columns().to_vec())
+                let duals = solution.dual_rows();
+                let bound = self.program.bound(duals, ranges);
+                Answer::Bound(bound, solution.columns().to_vec(), self.program.prices(duals))
             }
             HighsModelStatus::Infeasible => Answer::Empty,
             _ => Answer::Failed,

@@ -4,6 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::advice::Advice;
 use super::chain::Walk;
 use super::fleet::{Fleet, Post};
 use super::view::Even;
@@ -15,6 +16,11 @@ use crate::yardstick::problem;
 
 fn table(seed: u64, devices: usize, services: usize, layers: u32) -> Table {
     problem(&random_instance(seed, devices, services, layers)).expect("a table").table
+}
+
+/// So many as a variable says, else so many.
+fn count(variable: &str, few: usize) -> usize {
+    std::env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(few)
 }
 
 fn effort(seats: u64) -> Effort {
@@ -40,19 +46,17 @@ fn tables_of_scenarios_are_not_even_and_instances_are() {
     assert_eq!(Even::of(&uneven).is_none(), even.services[0].options[0].blocks > 2);
 }
 
-/// A million moves in release builds: what is updated move by move is what the table says, and nothing is ever broken.
+/// What is updated move by move is what the table says, and nothing is ever broken: by default over 100,000
+/// moves, `WATTLINE_MOVES=1000000` for a million.
 #[test]
 fn incremental_sums_equal_full_evaluation() {
-    let moves = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+    let moves = count("WATTLINE_MOVES", 100_000) as u64;
     let table = table(3, 9, 7, 16);
     let even = Even::of(&table).expect("even");
-    let mut walk = Walk::new(&even, goal(&even), 5);
+    let mut walk = Walk::new(&even, goal(&even), Advice::default(), 5);
     let (mut accepted, mut largest) = (0, 0.0f64);
-    for i in 0..moves {
+    for _ in 0..moves {
         walk.step(2.0, None);
-        if i % 8 > 0 && cfg!(debug_assertions) {
-            continue;
-        }
         let e = evaluate(&table, &even.assignment(&walk.fleet.posts));
         let sums = walk.fleet.sums();
         assert_eq!(sums.absent > 0, e.objective.is_infinite());
@@ -66,10 +70,12 @@ fn incremental_sums_equal_full_evaluation() {
     assert!(walk.accepted > moves / 20, "{} of {accepted}", walk.accepted);
 }
 
+/// By default 200, `WATTLINE_SMALL=2000` for 2,000.
 #[test]
 fn small_instances_equal_exhaustive_enumeration() {
-    let (mut solved, mut impossible, mut seed) = (0, 0, 0);
-    while solved < if cfg!(debug_assertions) { 200 } else { 2_000 } {
+    let (mut solved, mut impossible, mut seed) = (0, 0, 0u64);
+    let wanted = count("WATTLINE_SMALL", 200);
+    while solved < wanted {
         seed += 1;
         let table = table(seed, 2 + seed as usize % 2, 2, 2);
         let Ok(truth) = brute::solve(&table, 3_000) else { continue };
@@ -85,6 +91,7 @@ fn small_instances_equal_exhaustive_enumeration() {
         solved += 1;
     }
     assert!(impossible < solved, "{impossible}");
+    println!("{solved} equal enumeration, {impossible} have no plan");
 }
 
 /// The general search, which does not know of evenness, proves the same optimum.
@@ -106,14 +113,14 @@ fn the_general_search_agrees() {
     assert!(proved >= 2, "{proved}");
 }
 
-/// Devices in another order: the same objective.
+/// Devices in another order: the same objective. By default 50 orders, `WATTLINE_SHUFFLES=500` for 500.
 #[test]
 fn order_of_devices_does_not_matter() {
     let instance = random_instance(11, 10, 8, 20);
     let solved = |i: &crate::yardstick::Instance| solve(&problem(i).unwrap().table, &[], &effort(30_000), &Silent).unwrap();
     let first = solved(&instance).best.unwrap().1.objective;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-    for _ in 0..if cfg!(debug_assertions) { 50 } else { 500 } {
+    for _ in 0..count("WATTLINE_SHUFFLES", 50) {
         let mut shuffled = instance.clone();
         shuffled.devices.shuffle(&mut rng);
         let other = solved(&shuffled).best.unwrap().1.objective;
@@ -158,7 +165,7 @@ fn one_thread_and_two_give_the_same_front() {
 fn taking_all_leaves_an_empty_fleet() {
     let table = table(5, 6, 5, 10);
     let even = Even::of(&table).expect("even");
-    let walk = Walk::new(&even, goal(&even), 1);
+    let walk = Walk::new(&even, goal(&even), Advice::default(), 1);
     let mut fleet = Fleet::new(&even);
     let empty = *fleet.sums();
     let mut order: Vec<usize> = (0..walk.best.len()).collect();

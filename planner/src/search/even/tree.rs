@@ -1,7 +1,8 @@
 //! Branching on the program over classes: on devices awake, ways and stages that the relaxation leaves
 //! in fractions. The least bound of the open nodes bounds all plans at any moment.
 
-use super::program::{Answer, Program, Range};
+use super::program::{Answer, Program, Range, Relaxation};
+use super::view::LIMITS;
 use crate::search::{Progress, Watch};
 
 /// A part of the plans: those within ranges.
@@ -11,6 +12,24 @@ struct Node {
     ranges: Vec<Range>,
     /// Variable to branch on and its value in the relaxation.
     branch: (usize, f64),
+}
+
+/// A relaxed plan with whole numbers of devices awake.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Leaf {
+    pub bound: f64,
+    /// By class.
+    pub awake: Vec<f64>,
+    pub prices: Vec<[f64; LIMITS]>,
+}
+
+/// When to stop beside the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The least node has whole numbers of devices awake.
+    Awake,
+    /// All nodes are closed.
+    Closed,
 }
 
 /// Nearer to a whole number than this is whole.
@@ -25,37 +44,86 @@ struct Gains {
     count: [f64; 2],
 }
 
-/// The best bound within so much work, as [`super::program::Relaxation::work`] counts it. Every better one is told to `watch`.
-pub(super) fn bound(program: &Program, work: u64, watch: &dyn Watch) -> f64 {
-    let Some(mut relaxation) = program.relaxation() else { return f64::NEG_INFINITY };
-    let mut gains: Vec<Gains> = vec![Gains::default(); program.whole.len() + program.layers.len()];
-    let root = match relaxation.solve(&[]) {
-        Answer::Bound(bound, x) => (bound, x),
-        Answer::Empty => return f64::INFINITY,
-        Answer::Failed => return f64::NEG_INFINITY,
-    };
-    let tell = |bound: f64| watch.progress(Progress { phase: "bound", best: f64::INFINITY, bound });
-    tell(root.0);
-    // Nodes that are whole, or were given up, keep their bounds.
-    let mut settled = f64::INFINITY;
-    let mut open: Vec<Node> = Vec::new();
-    match choose(program, &gains, &root.1) {
-        Some(branch) => open.push(Node { bound: root.0, ranges: Vec::new(), branch }),
-        None => settled = root.0,
+/// A tree under way.
+#[derive(Clone, Debug)]
+pub(super) struct Tree<'p> {
+    program: &'p Program,
+    gains: Vec<Gains>,
+    open: Vec<Node>,
+    /// Nodes that are whole, or were given up, keep their bounds.
+    settled: f64,
+    leaf: Option<Leaf>,
+    /// The least node that is whole throughout: its bound and its variables.
+    whole: Option<(f64, Vec<f64>)>,
+    started: bool,
+}
+
+impl<'p> Tree<'p> {
+    pub(super) fn new(program: &'p Program) -> Tree<'p> {
+        let gains = vec![Gains::default(); program.whole.len() + program.layers.len()];
+        Tree { program, gains, open: Vec::new(), settled: f64::INFINITY, leaf: None, whole: None, started: false }
     }
-    let mut last = root.0;
-    while relaxation.work() < work && !watch.stop() {
-        let Some(at) = (0..open.len()).min_by(|&a, &b| open[a].bound.total_cmp(&open[b].bound)) else { break };
-        if open[at].bound >= settled {
-            break;
+
+    /// No plan costs less.
+    pub(super) fn bound(&self) -> f64 {
+        if !self.started {
+            return f64::NEG_INFINITY;
         }
-        let node = open.swap_remove(at);
+        self.open.iter().map(|n| n.bound).fold(self.settled, f64::min)
+    }
+
+    /// The least relaxed plan so far with whole numbers of devices awake, else the root's, rounded up.
+    pub(super) fn leaf(&self) -> Option<&Leaf> {
+        self.leaf.as_ref()
+    }
+
+    /// Variables of the least node that is whole throughout.
+    pub(super) fn whole(&self) -> Option<&[f64]> {
+        self.whole.as_ref().map(|(_, x)| &x[..])
+    }
+
+    /// Branches until so much work is done, as [`Relaxation::work`] counts it. Every better bound is told to `watch`.
+    pub(super) fn grow(&mut self, work: u64, until: Until, watch: &dyn Watch) {
+        let Some(mut relaxation) = self.program.relaxation() else { return };
+        if !self.started {
+            self.started = true;
+            match relaxation.solve(&[]) {
+                Answer::Bound(bound, x, prices) => {
+                    let awake = self.awake(&x).iter().map(|z| (z - WHOLE).ceil().max(0.0)).collect();
+                    self.take(bound, bound, Vec::new(), &x, &prices);
+                    self.leaf.get_or_insert(Leaf { bound: f64::INFINITY, awake, prices });
+                }
+                Answer::Empty => {}
+                Answer::Failed => self.settled = f64::NEG_INFINITY,
+            }
+        }
+        let mut last = self.bound();
+        let tell = |bound: f64| watch.progress(Progress { phase: "bound", best: f64::INFINITY, bound });
+        tell(last);
+        while relaxation.work() < work && !watch.stop() {
+            let Some(at) = (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound)) else { break };
+            let done = until == Until::Awake && self.open[at].branch.0 >= self.program.awake;
+            if self.open[at].bound >= self.settled || done {
+                break;
+            }
+            let node = self.open.swap_remove(at);
+            self.split(&node, &mut relaxation);
+            let least = self.bound();
+            if least > last + 1e-6 * last.abs() {
+                last = least;
+                tell(least);
+            }
+        }
+    }
+
+    /// Solves both sides of a node.
+    fn split(&mut self, node: &Node, relaxation: &mut Relaxation<'_>) {
         let (index, value) = node.branch;
-        let variable = variable(program, index);
+        let variable = variable(self.program, index);
         for side in 0..2 {
             let mut ranges = node.ranges.clone();
             let i = ranges.iter().position(|r| r.variable == variable).unwrap_or_else(|| {
-                ranges.push(Range { variable, lower: 0.0, upper: program.upper(variable) });
+                ranges.push(Range { variable, lower: 0.0, upper: self.program.upper(variable) });
                 ranges.len() - 1
             });
             let moved = if side == 0 {
@@ -66,26 +134,51 @@ pub(super) fn bound(program: &Program, work: u64, watch: &dyn Watch) -> f64 {
                 value.ceil() - value
             };
             match relaxation.solve(&ranges) {
-                Answer::Bound(bound, x) => {
-                    gains[index].sum[side] += (bound - node.bound).max(0.0) / moved;
-                    gains[index].count[side] += 1.0;
-                    let bound = bound.max(node.bound);
-                    match choose(program, &gains, &x) {
-                        Some(branch) => open.push(Node { bound, ranges, branch }),
-                        None => settled = settled.min(bound),
-                    }
+                Answer::Bound(bound, x, prices) => {
+                    self.gains[index].sum[side] += (bound - node.bound).max(0.0) / moved;
+                    self.gains[index].count[side] += 1.0;
+                    self.take(bound.max(node.bound), bound, ranges, &x, &prices);
                 }
                 Answer::Empty => {}
-                Answer::Failed => settled = settled.min(node.bound),
+                Answer::Failed => self.settled = self.settled.min(node.bound),
             }
         }
-        let least = open.iter().map(|n| n.bound).fold(settled, f64::min);
-        if least > last + 1e-6 * last.abs() {
-            last = least;
-            tell(least);
+    }
+
+    fn awake(&self, x: &[f64]) -> Vec<f64> {
+        self.program.whole[..self.program.awake].iter().map(|&z| x[z]).collect()
+    }
+
+    /// Takes in a solved node.
+    fn take(&mut self, bound: f64, own: f64, ranges: Vec<Range>, x: &[f64], prices: &[[f64; LIMITS]]) {
+        let branch = choose(self.program, &self.gains, x);
+        let whole = branch.is_none_or(|(index, _)| index >= self.program.awake);
+        if whole && self.leaf.as_ref().is_none_or(|l| own < l.bound) {
+            self.leaf = Some(Leaf { bound: own, awake: self.awake(x), prices: prices.to_vec() });
+        }
+        match branch {
+            Some(branch) => self.open.push(Node { bound, ranges, branch }),
+            None => {
+                self.settled = self.settled.min(bound);
+                if self.whole.as_ref().is_none_or(|(b, _)| bound < *b) {
+                    self.whole = Some((bound, x.to_vec()));
+                }
+            }
         }
     }
-    open.iter().map(|n| n.bound).fold(settled, f64::min)
+}
+
+impl Program {
+    /// The relaxation with given numbers awake: its bound and what capacities are worth then.
+    pub(super) fn with_awake(&self, relaxation: &mut Relaxation<'_>, awake: impl Iterator<Item = f64>) -> Option<(f64, Leaf)> {
+        let ranges: Vec<Range> =
+            self.whole.iter().zip(awake).map(|(&variable, n)| Range { variable, lower: n, upper: n }).collect();
+        let awake = ranges.iter().map(|r| r.upper).collect();
+        match relaxation.solve(&ranges) {
+            Answer::Bound(bound, _, prices) => Some((bound, Leaf { bound, awake, prices })),
+            Answer::Empty | Answer::Failed => None,
+        }
+    }
 }
 
 /// Variables in the order of preference: layers last.
@@ -93,7 +186,6 @@ fn variable(program: &Program, index: usize) -> usize {
     let first = program.whole.len();
     if index < first { program.whole[index] } else { program.layers[index - first] }
 }
-
 /// The variable whose branching promises most, by the product of what both sides are believed to gain;
 /// layers only when all else is whole.
 fn choose(program: &Program, gains: &[Gains], x: &[f64]) -> Option<(usize, f64)> {
