@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Probe(Box<crate::probe::Probe>),
     /// Say what this machine has, which kernels run, and which command mends what is missing
     Doctor(crate::doctor::Doctor),
+    /// Be a part of a fleet: carry out its plans, serve its users
+    Run(crate::run::Run),
     /// Print a completion script for a shell
     Completions(crate::completions::Completions),
 }

@@ -1,4 +1,4 @@
-//! The binary `agent`: what one device can do by itself. Fetches models, generates, chats, measures.
+//! The binary `agent`: one device. By itself it fetches models, generates, chats, measures; in a fleet it runs plans.
 //!
 //! Data on stdout, the rest on stderr; `--format human|json`; exit codes in [`exit`]. Nothing is decided
 //! here: what to run, at which precision, with how many samples is said on the command line.
@@ -22,6 +22,7 @@ mod print;
 mod probe;
 mod pull;
 mod registry;
+mod run;
 mod spread;
 
 use args::{Cli, Command};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Eval(a) => eval::run(&a),
         Command::Probe(a) => probe::run(&a),
         Command::Doctor(a) => doctor::run(&a),
+        Command::Run(a) => run::run(&a),
         Command::Completions(a) => completions::run(&a),
     };
     match done {

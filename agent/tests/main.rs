@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "what was skipped is said")]
 
 mod fetching;
+mod fleet;
 mod interrupt;
 mod models;
 mod outputs;

@@ -36,6 +36,13 @@ pub(crate) fn smollm2(test: &str) -> bool {
     cached
 }
 
+/// Where `agent pull smollm2-135m` has put the model; says so where it was not done.
+pub(crate) fn smollm2_file(test: &str) -> Option<PathBuf> {
+    let there = smollm2(test).then(|| agent(&["pull", "--list", "--format", "json"]).output().unwrap())?;
+    let list: serde_json::Value = serde_json::from_slice(&there.stdout).unwrap();
+    list.as_array().unwrap().iter().find(|m| m["id"] == "smollm2-135m").map(|m| PathBuf::from(m["path"].as_str().unwrap()))
+}
+
 /// Folder of evaluation texts, where `WATTLINE_EVAL` names one.
 pub(crate) fn texts(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("WATTLINE_EVAL").map(PathBuf::from).filter(|f| f.join("wikitext-2-raw-test.txt").is_file());

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod agent;
 pub mod backoff;
 pub mod controller;
+pub mod enrol;
 pub mod layout;
 pub mod rules;
 pub mod safety;

@@ -10,7 +10,9 @@ pub struct NotHex {
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-pub(crate) fn encode(bytes: &[u8]) -> String {
+/// Digits of bytes.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for b in bytes {
         out.push(char::from(DIGITS[usize::from(b >> 4)]));
@@ -19,7 +21,11 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     out
 }
 
-pub(crate) fn decode<const N: usize>(text: &str) -> Result<[u8; N], NotHex> {
+/// Bytes of digits.
+///
+/// # Errors
+/// When they are too few, too many, or none.
+pub fn decode<const N: usize>(text: &str) -> Result<[u8; N], NotHex> {
     let wrong = NotHex { digits: N * 2 };
     let text = text.as_bytes();
     if text.len() != N * 2 {

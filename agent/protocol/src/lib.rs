@@ -9,7 +9,7 @@ pub mod canonical;
 pub mod command;
 pub mod envelope;
 pub mod frame;
-mod hex;
+pub mod hex;
 pub mod id;
 pub mod key;
 pub mod ledger;

@@ -88,6 +88,24 @@ impl Listener {
     /// # Errors
     /// When the sender is unknown, the signature bad, the place or the order wrong.
     pub fn open<'a>(&mut self, bytes: &'a [u8], on: &Key) -> Result<(Head, &'a [u8]), MessageError> {
+        let (head, body) = self.vouched(bytes, on)?;
+        if on.agent() != head.sender.as_str() && !self.for_all.contains(&head.sender) {
+            return Err(MessageError::NotItsOwn { sender: head.sender, about: on.agent().to_owned() });
+        }
+        let order = (head.boot, head.sequence);
+        if self.last.get(&head.sender).is_some_and(|last| *last >= order) {
+            return Err(MessageError::Replayed { sender: head.sender });
+        }
+        self.last.insert(head.sender.clone(), order);
+        Ok((head, body))
+    }
+
+    /// Opens what anyone known said for a key, however old. That it is not said again, and may be said there,
+    /// the caller must know otherwise: by a number that it asked to be signed with it, say.
+    ///
+    /// # Errors
+    /// When the sender is unknown, the signature bad, or the place wrong.
+    pub fn vouched<'a>(&self, bytes: &'a [u8], on: &Key) -> Result<(Head, &'a [u8]), MessageError> {
         let frame = Frame::read(schema::MESSAGE, bytes, MESSAGE_BYTES)?;
         let head: Head = serde_json::from_str(frame.head).map_err(MessageError::Head)?;
         let Some(keys) = self.keys.get(&head.sender) else {
@@ -100,14 +118,6 @@ impl Listener {
         if head.key != on.as_str() {
             return Err(MessageError::Elsewhere { signed: head.key, arrived: on.to_string() });
         }
-        if on.agent() != head.sender.as_str() && !self.for_all.contains(&head.sender) {
-            return Err(MessageError::NotItsOwn { sender: head.sender, about: on.agent().to_owned() });
-        }
-        let order = (head.boot, head.sequence);
-        if self.last.get(&head.sender).is_some_and(|last| *last >= order) {
-            return Err(MessageError::Replayed { sender: head.sender });
-        }
-        self.last.insert(head.sender.clone(), order);
         Ok((head, frame.body))
     }
 }

@@ -3,7 +3,7 @@
 //! Numbers are plain JSON numbers with their unit in the name. Everything under `expected` is modelled,
 //! never measured; `sources` says what the model was fed with.
 
-use profiles::{Precision, Quality};
+use profiles::{Precision, Quality, WeightFormat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +144,9 @@ pub struct PlannedStage {
     pub start: u32,
     /// One past the last block.
     pub end: u32,
+    /// Format of this stage's weights where it is another than the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightFormat>,
     /// Share of the stage's weights kept in memory; the rest is streamed from storage each pass.
     pub resident_share: f64,
     /// Weights, KV cache for the booked concurrency, activations, runtime.

@@ -72,6 +72,12 @@ pub struct Status {
     /// planner's clock says.
     #[serde(default)]
     pub time_floor_ms: u64,
+    /// Where neighbours in a pipeline reach it, `HOST:PORT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop: Option<String>,
+    /// Where its users and its planner reach it, `HOST:PORT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Schemas of orders that this agent reads.
     #[serde(default)]
     pub reads: Vec<String>,

@@ -38,6 +38,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
         processor: "cpu".into(),
         start: 4 * u32::try_from(i).unwrap(),
         end: 4 * u32::try_from(i).unwrap() + 4,
+        weights: None,
         resident_share: 1.0,
         memory_bytes: 1.5e8,
         busy_s: 0.21,
@@ -134,6 +135,8 @@ pub(crate) fn status(agent: &str) -> Status {
         share: 0.5,
         note: Some("waits for pi-2".into()),
         time_floor_ms: 1_790_000_000_000,
+        hop: Some("192.168.1.7:7449".into()),
+        http: None,
         reads: vec![SCHEMA.into(), schema::COMMAND.into()],
     }
 }

@@ -91,6 +91,7 @@ fn stages(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedSta
             processor: device.profile.processors[place.processor as usize].id.clone(),
             start: st.start,
             end: st.end,
+            weights: None,
             resident_share: chosen.label.resident_share,
             memory_bytes: bytes,
             busy_s: cost.busy_s,

@@ -31,6 +31,7 @@ fn stage(device: &str, start: u32, end: u32) -> PlannedStage {
         processor: "gpu".into(),
         start,
         end,
+        weights: None,
         resident_share: 1.0,
         memory_bytes: 1e9,
         busy_s: 1.0,

@@ -45,6 +45,8 @@ impl Agent {
             share: self.governor.share(),
             note: self.note.clone(),
             time_floor_ms: l.time_floor_ms,
+            hop: None,
+            http: None,
             reads: [protocol::SCHEMA, schema::ENVELOPE, schema::COMMAND].map(str::to_owned).to_vec(),
         }
     }

@@ -54,6 +54,7 @@ fn stage(device: &Name) -> PlannedStage {
         processor: "cpu".into(),
         start: 0,
         end: 1,
+        weights: None,
         resident_share: 1.0,
         memory_bytes: 1.0,
         busy_s: 0.1,

@@ -86,6 +86,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 processor: device.profile.processors[place.processor as usize].id.clone(),
                 start: st.start,
                 end: st.end,
+                weights: None,
                 resident_share: label.resident_share,
                 memory_bytes: 0.0,
                 busy_s: 0.0,

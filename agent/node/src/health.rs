@@ -1,0 +1,105 @@
+//! Once a window: what the sensors read, how the services did, said to the core and to whoever listens.
+
+use crate::clock;
+use crate::metrics::{Window, at};
+use crate::shared::Shared;
+use crate::shell::Input;
+use fleet::agent::{Event, Sample};
+use protocol::bus::{Keep, Qos};
+use protocol::telemetry::{Measured, ServiceSample};
+use protocol::{Key, Name, Telemetry, Topic, message, schema};
+use profiles::Quality;
+use sensors::{Config, Pace, Quantity, Roots, Sensors};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Length of a window, s: the core's windows.
+const WINDOW_S: f64 = 10.0;
+/// How often the end is looked for.
+const STEP: Duration = Duration::from_millis(100);
+/// Fewest tokens after the first that say something about a rate.
+const TOKENS: u64 = 20;
+
+/// Runs until the node ends.
+pub(crate) fn watch(shared: &Arc<Shared>) {
+    let mut sensors = Sensors::open(Roots::default(), Config::default());
+    let mut since = clock::seconds();
+    while !shared.ended() {
+        std::thread::sleep(STEP);
+        let window_s = clock::seconds() - since;
+        if window_s >= WINDOW_S {
+            since = clock::seconds();
+            let laps = shared.metrics.lap();
+            let temperature_c = temperature(&mut sensors);
+            sample(shared, &laps, temperature_c);
+            publish(shared, laps, window_s, temperature_c, &mut sensors);
+        }
+    }
+}
+
+/// The hottest of what is measured, °C.
+fn temperature(sensors: &mut Sensors) -> Option<f64> {
+    let readings = sensors.read(Pace::Slow);
+    readings.iter().filter(|r| r.quantity == Quantity::Temperature).filter_map(sensors::Reading::value).reduce(f64::max)
+}
+
+type Laps = Vec<((Name, u32), Window)>;
+
+/// Tells the core how the plan goes here.
+fn sample(shared: &Shared, laps: &Laps, temperature_c: Option<f64>) {
+    let Some(plan) = shared.peers.status(&shared.me).and_then(|s| s.active) else { return };
+    let Some(loaded) = shared.loaded(plan.id) else { return };
+    // The slowest service counts.
+    let share = |((service, replica), window): &((Name, u32), Window)| {
+        let planned_s = loaded.stage(service, *replica, 0)?.tpot_s;
+        let counts = &window.counts;
+        let enough = counts.decoded >= TOKENS && planned_s > 0.0 && counts.decode_s > 0.0;
+        enough.then(|| planned_s * counts.decoded as f64 / counts.decode_s)
+    };
+    let rate_share = laps.iter().filter_map(share).reduce(f64::min);
+    let memory_share = shared.settings.memory_bytes.map(|most| loaded.bytes() as f64 / most as f64);
+    let sample = Sample { plan: plan.id, rate_share, temperature_c, memory_share };
+    shared.tell(Input::Event(Event::Health(sample)));
+}
+
+fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64>, sensors: &mut Sensors) {
+    let plan = shared.traffic.plan();
+    let service = |((service, replica), mut w): ((Name, u32), Window)| {
+        Some(ServiceSample {
+            service,
+            replica,
+            plan: plan?.id,
+            requests: w.counts.requests,
+            failed: w.counts.failed,
+            tokens: w.counts.tokens,
+            ttft_p50_s: at(&mut w.ttft_s, 0.5),
+            ttft_p90_s: at(&mut w.ttft_s, 0.9),
+            tpot_p50_s: at(&mut w.tpot_s, 0.5),
+            tpot_p90_s: at(&mut w.tpot_s, 0.9),
+        })
+    };
+    let power = sensors.power();
+    let quality = power.quality().map_or(Quality::Assumed, |q| match q {
+        sensors::Quality::Measured => Quality::Measured,
+        _ => Quality::Fitted,
+    });
+    let telemetry = Telemetry {
+        schema: schema::TELEMETRY.into(),
+        agent: shared.me.clone(),
+        window_s,
+        power_w: power.value().map(|value| Measured { value, quality }),
+        energy_j: None,
+        temperature_c,
+        memory_bytes: plan.and_then(|p| shared.loaded(p.id)).map(|l| l.bytes() as f64),
+        memory_pressure: None,
+        throttled: None,
+        services: laps.into_iter().filter_map(service).take(protocol::limits::ENTRIES).collect(),
+        links: Vec::new(),
+    };
+    let key = Key::new(&shared.fleet, Topic::Telemetry, &shared.me);
+    let Ok(body) = serde_json::to_vec(&telemetry) else { return };
+    // A sample may be lost.
+    if let Ok(sealed) = message::seal(&shared.head(&key), &body, &shared.signer) {
+        let _ = shared.bus.publish(&key, &sealed, Qos::Sample, Keep::Pass);
+    }
+}

@@ -1,0 +1,102 @@
+//! The calling side.
+
+use super::frame::{self, Head, HopError, Kind};
+use super::{Draw, OPENING, Opening, key, states};
+use crate::shared::Shared;
+use engine::sample::Choice;
+use protocol::message;
+use protocol::{Name, PlanId, hex};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+/// An open stream to the next stage.
+pub(crate) struct Hop {
+    stream: TcpStream,
+    session: u64,
+    sent: u32,
+    received: u32,
+    cols: usize,
+    bits: u8,
+    within_ms: u32,
+}
+
+/// Which stage of what is called.
+pub(crate) struct Called<'a> {
+    pub(crate) plan: PlanId,
+    pub(crate) service: &'a Name,
+    pub(crate) replica: u32,
+    pub(crate) stage: usize,
+    /// Numbers in a hidden state.
+    pub(crate) cols: usize,
+    /// Bits of each.
+    pub(crate) bits: u8,
+}
+
+impl Hop {
+    /// Opens a stream; when it returns, all stages behind are ready.
+    pub(crate) fn open(shared: &Shared, to: &Name, called: &Called<'_>, draw: &Draw, within_ms: u32) -> Result<Self, HopError> {
+        let address = shared.peers.hop(to).ok_or_else(|| HopError::Refused("it has not said its address".into()))?;
+        let within = Duration::from_millis(within_ms.max(1).into());
+        let resolved = address.to_socket_addrs().map_err(HopError::Broken)?.next();
+        let resolved = resolved.ok_or_else(|| HopError::Refused(format!("{address} is no address")))?;
+        let stream = TcpStream::connect_timeout(&resolved, within).map_err(HopError::Broken)?;
+        let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(within)));
+        set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
+        let mut hop = Self { stream, session: 0, sent: 0, received: 0, cols: called.cols, bits: called.bits, within_ms };
+        let (challenge, number) = frame::read(&mut hop.stream, within_ms)?;
+        if challenge.kind != Kind::Challenge {
+            return Err(HopError::Form(format!("a {:?} instead of a challenge", challenge.kind)));
+        }
+        hop.session = challenge.session;
+        let opening = Opening {
+            schema: OPENING.into(),
+            challenge: hex::encode(&number),
+            plan: called.plan,
+            service: called.service.clone(),
+            replica: called.replica,
+            stage: called.stage,
+            draw: draw.clone(),
+        };
+        let body = serde_json::to_vec(&opening).map_err(|e| HopError::Form(e.to_string()))?;
+        let head = shared.head(&key(&shared.fleet, to));
+        let sealed = message::seal(&head, &body, &shared.signer).map_err(|e| HopError::Form(e.to_string()))?;
+        frame::write(&mut hop.stream, &Head::of(Kind::Open, hop.session, 0, within_ms), &sealed)?;
+        hop.next(Kind::Ready)?;
+        Ok(hop)
+    }
+
+    /// Sends rows of hidden states.
+    pub(crate) fn send(&mut self, rows: &[f32], wanted: bool) -> Result<(), HopError> {
+        let payload = states::pack(rows, self.cols, self.bits);
+        let payload = payload.ok_or_else(|| HopError::Form("a hidden state that is no finite number".into()))?;
+        let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let head = Head {
+            bits: self.bits,
+            wanted,
+            rows: size(rows.len() / self.cols),
+            cols: size(self.cols),
+            ..Head::of(Kind::States, self.session, self.sent, self.within_ms)
+        };
+        self.sent += 1;
+        frame::write(&mut self.stream, &head, &payload)
+    }
+
+    /// Waits for the token that was asked for.
+    pub(crate) fn token(&mut self) -> Result<Choice, HopError> {
+        let payload = self.next(Kind::Token)?;
+        let word = |at: usize| [payload[at], payload[at + 1], payload[at + 2], payload[at + 3]];
+        Ok(Choice { token: u32::from_le_bytes(word(0)), logprob: f32::from_le_bytes(word(4)) })
+    }
+
+    /// The next frame, which must be of this kind, session and number.
+    fn next(&mut self, kind: Kind) -> Result<Vec<u8>, HopError> {
+        let (head, payload) = frame::read(&mut self.stream, self.within_ms)?;
+        let expected = (kind, self.session, self.received);
+        if (head.kind, head.session, head.sequence) != expected {
+            let got = (head.kind, head.session, head.sequence);
+            return Err(HopError::Form(format!("{got:?} where {expected:?} was expected")));
+        }
+        self.received += 1;
+        Ok(payload)
+    }
+}

@@ -1,0 +1,132 @@
+//! The called side: one thread for each open stream.
+
+use super::frame::{self, Head, HopError, Kind};
+use super::{OPEN_MS, OPENING, Opening, key, states};
+use crate::link::{Link, StepError};
+use crate::loaded::Loaded;
+use crate::shared::Shared;
+use engine::model::Input;
+use protocol::hex;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Streams that are open at the same time; each has a thread and a KV cache.
+const STREAMS: usize = 64;
+
+/// Counts a stream for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Takes streams until the node ends.
+pub(crate) fn listen(shared: &Arc<Shared>, listener: TcpListener) {
+    let open = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        if shared.ended() {
+            return;
+        }
+        // A connection that was gone before it was taken is nobody's loss.
+        let Ok(stream) = stream else { continue };
+        let counted = Counted(Arc::clone(&open));
+        if open.fetch_add(1, Ordering::SeqCst) >= STREAMS {
+            continue;
+        }
+        let shared = Arc::clone(shared);
+        std::thread::spawn(move || {
+            let _counted = counted;
+            serve(&shared, stream);
+        });
+    }
+}
+
+/// One stream, to its end. Whoever is on the other side hears why it ended.
+fn serve(shared: &Arc<Shared>, mut stream: TcpStream) {
+    let session = shared.session();
+    if let Err(why) = talk(shared, &mut stream, session) {
+        // It may have gone away meanwhile.
+        let _ = frame::write(&mut stream, &Head::of(Kind::Refused, session, 0, OPEN_MS), cut(&why).as_bytes());
+    }
+}
+
+/// A reason as long as a frame's text may be.
+fn cut(why: &str) -> String {
+    why.chars().take(1_000).collect()
+}
+
+fn limit(stream: &TcpStream, ms: u32) -> Result<(), HopError> {
+    let within = Some(Duration::from_millis(ms.max(1).into()));
+    stream.set_read_timeout(within).and_then(|()| stream.set_write_timeout(within)).map_err(HopError::Broken)
+}
+
+fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<(), String> {
+    let said = |e: HopError| e.to_string();
+    stream.set_nodelay(true).map_err(|e| e.to_string())?;
+    limit(stream, OPEN_MS).map_err(said)?;
+    let challenge = fleet::enrol::random().map_err(|e| e.to_string())?;
+    frame::write(stream, &Head::of(Kind::Challenge, session, 0, OPEN_MS), &challenge).map_err(said)?;
+    let (head, sealed) = frame::read(stream, OPEN_MS).map_err(said)?;
+    if (head.kind, head.session) != (Kind::Open, session) {
+        return Err("expected an opening".into());
+    }
+    let within_ms = head.deadline_ms.min(shared.limits.hop_ms);
+    let (opening, loaded) = admitted(shared, &sealed, &challenge)?;
+    let stage = loaded.stage(&opening.service, opening.replica, opening.stage);
+    let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
+    let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;
+    frame::write(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
+    // A caller computes between two frames, and may wait for its turn.
+    limit(stream, within_ms.saturating_mul(4)).map_err(said)?;
+    let cols = stage.stage.config().hidden;
+    let (mut heard, mut told) = (0, 1);
+    loop {
+        let (head, payload) = match frame::read(stream, within_ms) {
+            Ok(frame) => frame,
+            // The caller has what it wanted.
+            Err(HopError::Broken(_)) => return Ok(()),
+            Err(e) => return Err(e.to_string()),
+        };
+        if (head.kind, head.session, head.sequence, head.cols as usize) != (Kind::States, session, heard, cols) {
+            return Err(format!("{:?} {} of {} numbers where states {heard} of {cols} were expected", head.kind, head.sequence, head.cols));
+        }
+        heard += 1;
+        if !shared.serves(loaded.plan.id) {
+            return Err(format!("{} is not served here any more", loaded.plan));
+        }
+        let rows = states::unpack(&payload, cols, head.bits).ok_or("a hidden state that is no finite number")?;
+        let drawn = link.step(Input::Hidden(&rows), head.wanted).map_err(|e: StepError| e.to_string())?;
+        if let Some(choice) = drawn {
+            let token = [choice.token.to_le_bytes(), choice.logprob.to_le_bytes()].concat();
+            frame::write(stream, &Head::of(Kind::Token, session, told, within_ms), &token).map_err(said)?;
+            told += 1;
+        }
+    }
+}
+
+/// Checks who asks, for what, and that the plan puts it before this device.
+fn admitted(shared: &Shared, sealed: &[u8], challenge: &[u8; 32]) -> Result<(Opening, Arc<Loaded>), String> {
+    let listener = &shared.known;
+    let (head, body) = listener.vouched(sealed, &key(&shared.fleet, &shared.me)).map_err(|e| e.to_string())?;
+    let opening: Opening = serde_json::from_slice(body).map_err(|e| format!("opening: {e}"))?;
+    if opening.schema != OPENING {
+        return Err(format!("opening: schema `{}`, this version reads `{OPENING}`", opening.schema));
+    }
+    if opening.challenge != hex::encode(challenge) {
+        return Err("opening: it signs another challenge".into());
+    }
+    opening.draw.sampling.check().map_err(|e| e.to_string())?;
+    if !shared.serves(opening.plan) {
+        return Err(format!("plan {:?} is not ready here", opening.plan));
+    }
+    let loaded = shared.loaded(opening.plan).ok_or("the plan is not in memory")?;
+    let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.clone());
+    if before.as_ref() != Some(&head.sender) {
+        return Err(format!("the plan does not put {} before this stage", head.sender));
+    }
+    Ok((opening, loaded))
+}

@@ -1,0 +1,60 @@
+//! Hidden states as they cross a link: half precision, or 8 bits with one scale for each token.
+//!
+//! `int8`: scale = max |x| / 127 of the row, as f32, then `round(x / scale)` (symmetric, per token: the scheme
+//! that LLM.int8(), arXiv 2208.07339, calls vector-wise for activations).
+
+use half::f16;
+
+/// Largest finite half; a state beyond it is cut, since an infinity would spoil every later number.
+const MOST: f32 = 65_504.0;
+
+/// Bytes of so many rows.
+pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> u32 {
+    // Both are checked to be below 2^17 by the frame.
+    match bits {
+        16 => rows * cols * 2,
+        _ => rows * (cols + 4),
+    }
+}
+
+/// Rows of `cols` numbers as bytes. `None`: one is no finite number.
+pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
+    if !states.iter().all(|x| x.is_finite()) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(states.len() * 2 + states.len() / cols.max(1) * 4);
+    for row in states.chunks_exact(cols) {
+        if bits == 16 {
+            row.iter().for_each(|x| out.extend_from_slice(&f16::from_f32(x.clamp(-MOST, MOST)).to_le_bytes()));
+            continue;
+        }
+        let scale = row.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
+        out.extend_from_slice(&scale.to_le_bytes());
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        // An inverse may be infinite where the scale is subnormal: the row is as good as zero then.
+        let inverse = if inverse.is_finite() { inverse } else { 0.0 };
+        out.extend(row.iter().map(|x| ((x * inverse).round().clamp(-127.0, 127.0) as i8).to_le_bytes()[0]));
+    }
+    Some(out)
+}
+
+/// The numbers again. `None`: a scale or a half is no finite number, or the length is another.
+pub(crate) fn unpack(payload: &[u8], cols: usize, bits: u8) -> Option<Vec<f32>> {
+    let width = if bits == 16 { cols * 2 } else { cols + 4 };
+    if width == 0 || !payload.len().is_multiple_of(width) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(payload.len() / width * cols);
+    for row in payload.chunks_exact(width) {
+        if bits == 16 {
+            out.extend(row.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()));
+            continue;
+        }
+        let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);
+        out.extend(row[4..].iter().map(|b| f32::from(i8::from_le_bytes([*b])) * scale));
+    }
+    out.iter().all(|x| x.is_finite()).then_some(out)
+}
+
+#[cfg(test)]
+mod tests;

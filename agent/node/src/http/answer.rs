@@ -1,0 +1,268 @@
+//! `/v1/chat/completions` and `/v1/completions`.
+
+use super::error::Refused;
+use super::openai::Request;
+use super::state::Serving;
+use super::stream::{self, DONE, event};
+use crate::clock;
+use crate::link::StepError;
+use crate::loaded::{Loaded, LoadedStage};
+use crate::request::{Answer, Ask, answer};
+use crate::shell::Input;
+use crate::traffic::Ticket;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use engine::EngineError;
+use engine::generate::Finish;
+use fleet::agent::Event;
+use protocol::Name;
+use serde_json::{Value, json};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+/// Pieces of text that wait for a slow reader.
+const PIECES: usize = 64;
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Chat,
+    Text,
+}
+
+/// What the thread of a request says.
+enum Said {
+    Text(String),
+    Ended(Result<Answer, Refused>),
+}
+
+/// All that a request needs to run.
+struct Begun {
+    serving: Arc<Serving>,
+    service: Name,
+    ticket: Ticket,
+    loaded: Arc<Loaded>,
+    ask: Ask,
+    /// Given back at the end.
+    turn: OwnedSemaphorePermit,
+}
+
+pub(crate) async fn chat(State(serving): State<Arc<Serving>>, headers: HeaderMap, body: Body) -> Response {
+    respond(serving, &headers, body, Kind::Chat).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+pub(crate) async fn text(State(serving): State<Arc<Serving>>, headers: HeaderMap, body: Body) -> Response {
+    respond(serving, &headers, body, Kind::Text).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: Kind) -> Result<Response, Refused> {
+    serving.allowed(headers)?;
+    let body = serving.body(body, serving.shared.limits.body_bytes).await?;
+    let request = Request::read(&body)?;
+    let begun = begin(&serving, &request, kind).await?;
+    let (plan, prompt) = (begun.ticket.plan, begun.ask.prompt.len());
+    let frame = Frame {
+        id: format!("{}-{}", if kind == Kind::Chat { "chatcmpl" } else { "cmpl" }, serving.shared.session()),
+        created: clock::now().wall_ms / 1_000,
+        model: request.model.clone(),
+        kind,
+        prompt,
+    };
+    let (tell, mut told) = mpsc::channel(PIECES);
+    std::thread::spawn(move || run(begun, &tell));
+    // What fails before the first word has a status of its own.
+    let first = match told.recv().await {
+        Some(Said::Ended(Err(refused))) => return Err(refused),
+        Some(first) => first,
+        None => return Err(Refused::engine("the request ended without a word")),
+    };
+    let mut response = if request.stream == Some(true) {
+        let (send, events) = mpsc::channel(PIECES);
+        tokio::spawn(streamed(frame, first, told, send, request.usage_in_stream()));
+        stream::response(events)
+    } else {
+        Json(whole(&frame, first, &mut told).await?).into_response()
+    };
+    let generation = HeaderValue::from_str(&format!("{}:{}", plan.generation, plan.id));
+    response.headers_mut().extend(generation.map(|v| (axum::http::HeaderName::from_static("x-wattline-plan"), v)));
+    Ok(response)
+}
+
+/// Checks everything that can be checked, waits for a turn, and takes a place.
+async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<Begun, Refused> {
+    let shared = &serving.shared;
+    let unknown = || {
+        let known: Vec<String> = shared.traffic.services().iter().map(ToString::to_string).collect();
+        Refused::model(&request.model, &known)
+    };
+    let service = Name::new(&request.model).map_err(|_| unknown())?;
+    if !shared.traffic.services().contains(&service) {
+        return Err(unknown());
+    }
+    let sampling = request.sampling(shared.session())?;
+    let tokens = request.tokens(shared.limits.answer_tokens)?;
+    let stop = request.stop()?;
+    let (messages, prompt) = match kind {
+        Kind::Chat => (Some(request.messages()?), String::new()),
+        Kind::Text => (None, request.prompt()?),
+    };
+    let turn = serving.turn().await?;
+    let at = Arc::clone(shared);
+    let drained = Box::new(move |plan| at.tell(Input::Event(Event::Drained { plan })));
+    let changing = || Refused::unavailable("the fleet changes its plan; try again");
+    let ticket = shared.traffic.enter(&service, drained).ok_or_else(changing)?;
+    let loaded = shared.loaded(ticket.plan.id).ok_or_else(changing)?;
+    let entry = loaded.stage(&service, ticket.replica, 0).ok_or_else(changing)?;
+    let text = entry.text.as_ref().ok_or_else(changing)?;
+    let encoded = match messages {
+        Some(messages) => {
+            let template = text.template.as_ref();
+            let template = template.ok_or_else(|| {
+                Refused::field("model", format!("`{service}` is not tuned to chat; /v1/completions continues a text"))
+            })?;
+            template.render(&messages, true).and_then(|rendered| text.tokenizer.encode_control(&rendered))
+        }
+        None => text.tokenizer.encode_prompt(&prompt),
+    };
+    let prompt = encoded.map_err(|e| Refused::body(e.to_string()))?;
+    let limit = entry.stage.config().context;
+    if prompt.len() >= limit {
+        return Err(Refused::context(format!("{} tokens of a context of {limit}, which leaves no answer", prompt.len())));
+    }
+    let ask = Ask { prompt, tokens, sampling, stop };
+    Ok(Begun { serving: Arc::clone(serving), service, ticket, loaded, ask, turn })
+}
+
+/// The thread of a request. A reader that has gone away breaks it off.
+fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
+    let Begun { serving, service, ticket, loaded, ask, turn } = begun;
+    let shared = &serving.shared;
+    let entry = loaded.stage(&service, ticket.replica, 0);
+    let outcome = match entry.and_then(|e: &LoadedStage| Some((e, e.text.as_ref()?))) {
+        None => Err(Refused::unavailable("the fleet changes its plan; try again")),
+        Some((entry, text)) => {
+            let mut hear = |piece: &str| match tell.blocking_send(Said::Text(piece.to_owned())) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+            answer(shared, &loaded, entry, text, &ask, &mut hear).map_err(|e| refused(shared, e))
+        }
+    };
+    let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |a| (a.tokens as u64, a.ttft_s, a.whole_s));
+    shared.metrics.ended(&service, ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
+    // The place is free before the answer is told, so that who asks next finds it.
+    drop((ticket, turn));
+    let _ = tell.blocking_send(Said::Ended(outcome));
+}
+
+fn refused(shared: &crate::shared::Shared, error: StepError) -> Refused {
+    match error {
+        StepError::Engine(EngineError::Context { .. } | EngineError::Input(_)) => Refused::context(error.to_string()),
+        StepError::Engine(e) => Refused::engine(e.to_string()),
+        StepError::Hop { .. } => {
+            shared.metrics.note(error.to_string());
+            Refused::unavailable(format!("a stage of the pipeline is lost: {error}"))
+        }
+    }
+}
+
+/// What all parts of an answer have in common.
+struct Frame {
+    id: String,
+    created: u64,
+    model: String,
+    kind: Kind,
+    prompt: usize,
+}
+
+fn reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::End | Finish::Stop => "stop",
+        Finish::Budget | Finish::Cancelled => "length",
+    }
+}
+
+impl Frame {
+    fn usage(&self, answer: &Answer) -> Value {
+        json!({
+            "prompt_tokens": self.prompt,
+            "completion_tokens": answer.tokens,
+            "total_tokens": self.prompt + answer.tokens,
+        })
+    }
+
+    fn value(&self, object: &str, choices: &Value) -> Value {
+        json!({ "id": self.id, "object": object, "created": self.created, "model": self.model, "choices": choices })
+    }
+
+    /// A part of a stream.
+    fn part(&self, text: Option<&str>, first: bool, finish: Option<&str>) -> Value {
+        match self.kind {
+            Kind::Chat => {
+                let mut delta = serde_json::Map::new();
+                if first {
+                    delta.insert("role".into(), "assistant".into());
+                }
+                delta.extend(text.map(|t| ("content".into(), t.into())));
+                self.value("chat.completion.chunk", &json!([{ "index": 0, "delta": delta, "finish_reason": finish }]))
+            }
+            Kind::Text => {
+                let text = text.unwrap_or_default();
+                self.value("text_completion", &json!([{ "index": 0, "text": text, "logprobs": null, "finish_reason": finish }]))
+            }
+        }
+    }
+}
+
+/// The whole answer as one value.
+async fn whole(frame: &Frame, first: Said, told: &mut mpsc::Receiver<Said>) -> Result<Value, Refused> {
+    let (mut text, mut next) = (String::new(), Some(first));
+    let answer = loop {
+        match next {
+            Some(Said::Text(piece)) => text.push_str(&piece),
+            Some(Said::Ended(ended)) => break ended?,
+            None => return Err(Refused::engine("the request broke off")),
+        }
+        next = told.recv().await;
+    };
+    let finish = reason(answer.finish);
+    let (object, choice) = match frame.kind {
+        Kind::Chat => {
+            let message = json!({ "role": "assistant", "content": text });
+            ("chat.completion", json!([{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish }]))
+        }
+        Kind::Text => ("text_completion", json!([{ "index": 0, "text": text, "logprobs": null, "finish_reason": finish }])),
+    };
+    let mut value = frame.value(object, &choice);
+    value["usage"] = frame.usage(&answer);
+    Ok(value)
+}
+
+/// The answer as events. A reader that has gone away ends it.
+async fn streamed(frame: Frame, first: Said, mut told: mpsc::Receiver<Said>, send: mpsc::Sender<String>, usage: bool) {
+    let (mut next, mut begun) = (Some(first), false);
+    while let Some(said) = next {
+        let text = match said {
+            Said::Text(piece) => event(&frame.part(Some(&piece), !std::mem::replace(&mut begun, true), None)),
+            Said::Ended(Ok(answer)) => {
+                let mut text = event(&frame.part(None, !begun, Some(reason(answer.finish))));
+                if usage {
+                    let mut last = frame.part(None, false, None);
+                    last["choices"] = json!([]);
+                    last["usage"] = frame.usage(&answer);
+                    text += &event(&last);
+                }
+                text + DONE
+            }
+            Said::Ended(Err(refused)) => event(&refused.value()) + DONE,
+        };
+        if send.send(text).await.is_err() {
+            return;
+        }
+        next = told.recv().await;
+    }
+}

@@ -1,0 +1,195 @@
+//! A plan's stages of one device, in memory.
+
+use crate::settings::Settings;
+use engine::chat::Template;
+use engine::model::Part;
+use engine::{EngineError, File, Options, Precision, Stage, Tokenizer};
+use fleet::Layout;
+use fleet::agent::Fault;
+use kernels::Pool;
+use protocol::{Name, PlanRef, PlannedService, PlannedStage};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What reads and writes a model's texts.
+pub(crate) struct Text {
+    pub(crate) tokenizer: Tokenizer,
+    /// `None`: a model that is not tuned to chat.
+    pub(crate) template: Option<Template>,
+}
+
+/// One stage, with what the plan says of it.
+pub(crate) struct LoadedStage {
+    pub(crate) service: Name,
+    pub(crate) replica: u32,
+    /// Place in the pipeline, from 0.
+    pub(crate) index: usize,
+    /// Whose stage comes next.
+    pub(crate) next: Option<Name>,
+    /// Whose stage comes before.
+    pub(crate) before: Option<Name>,
+    pub(crate) stage: Stage,
+    pub(crate) kv_bits: u8,
+    /// Bits of a number that crosses to the next stage.
+    pub(crate) activation_bits: u8,
+    /// At the first stage.
+    pub(crate) text: Option<Arc<Text>>,
+    /// Planned seconds for a token.
+    pub(crate) tpot_s: f64,
+}
+
+/// All stages of a plan here.
+pub(crate) struct Loaded {
+    pub(crate) plan: PlanRef,
+    pub(crate) stages: Vec<LoadedStage>,
+}
+
+impl Loaded {
+    pub(crate) fn stage(&self, service: &Name, replica: u32, index: usize) -> Option<&LoadedStage> {
+        self.stages.iter().find(|s| s.service == *service && s.replica == replica && s.index == index)
+    }
+
+    /// Bytes of weights.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.stages.iter().map(|s| s.stage.size().bytes).sum()
+    }
+}
+
+/// A stage that the plan asks of this device.
+struct Wanted<'p> {
+    service: &'p PlannedService,
+    replica: u32,
+    index: usize,
+    model: &'p PathBuf,
+}
+
+impl<'p> Wanted<'p> {
+    fn stage(&self) -> &'p PlannedStage {
+        &self.service.replicas[self.replica as usize].stages[self.index]
+    }
+}
+
+fn failed(why: impl Into<String>) -> Fault {
+    Fault::Failed(why.into())
+}
+
+/// Stages of a device, with the file of each.
+fn wanted<'p>(layout: &'p Layout, settings: &'p Settings) -> Result<Vec<Wanted<'p>>, Fault> {
+    let mut all = Vec::new();
+    for service in &layout.signed.plan.services {
+        for (replica, r) in (0u32..).zip(&service.replicas) {
+            for (index, stage) in r.stages.iter().enumerate().filter(|(_, s)| s.device == settings.agent.as_str()) {
+                if stage.resident_share < 1.0 {
+                    return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
+                }
+                if service.scaling.method != "single" {
+                    return Err(failed(format!("{}: {} of several samples is not run yet", service.name, service.scaling.method)));
+                }
+                let model = settings.models.get(&service.model).ok_or_else(|| {
+                    Fault::Unavailable(format!("no file of model {}: name one under `models:` in the configuration", service.model))
+                })?;
+                all.push(Wanted { service, replica, index, model });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Whether all files are there.
+pub(crate) fn fetch(layout: &Layout, settings: &Settings) -> Result<(), Fault> {
+    for w in wanted(layout, settings)? {
+        std::fs::metadata(w.model).map_err(|e| Fault::Unavailable(format!("{}: {e}", w.model.display())))?;
+    }
+    Ok(())
+}
+
+/// Whether each file is a model of the plan's number of layers.
+pub(crate) fn verify(layout: &Layout, settings: &Settings) -> Result<(), Fault> {
+    for w in wanted(layout, settings)? {
+        part(&w, &open(w.model)?)?;
+    }
+    Ok(())
+}
+
+fn open(path: &PathBuf) -> Result<File, Fault> {
+    File::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))
+}
+
+/// A plan counts an embedding block, the layers, and a head block; the engine counts layers.
+fn part(w: &Wanted<'_>, file: &File) -> Result<Part, Fault> {
+    let layers = engine::model::Config::new(file).map_err(|e| failed(e.to_string()))?.layers;
+    let stages = &w.service.replicas[w.replica as usize].stages;
+    let (own, last) = (&stages[w.index], stages.last().map_or(0, |s| s.end as usize));
+    if last != layers + 2 {
+        let name = w.model.display();
+        return Err(failed(format!("{name}: {layers} layers and two ends, the plan has {last} blocks of {}", w.service.model)));
+    }
+    let follows = w.index == 0 && own.start == 0 || w.index > 0 && stages[w.index - 1].end == own.start;
+    if !follows || own.start >= own.end {
+        return Err(failed(format!("{}: blocks {} to {} do not follow each other", w.service.name, own.start, own.end)));
+    }
+    let (start, end) = (own.start as usize, own.end as usize);
+    Ok(Part { embedding: start == 0, layers: start.max(1) - 1..end.min(last - 1) - 1, head: end == last })
+}
+
+/// Loads all stages of a device. `free`: bytes that may be taken.
+pub(crate) fn load(layout: &Layout, settings: &Settings, pool: &Arc<Pool>, free: Option<u64>) -> Result<Loaded, Fault> {
+    let all = wanted(layout, settings)?;
+    let asked: f64 = all.iter().map(|w| w.stage().memory_bytes).sum();
+    if free.is_some_and(|free| asked > free as f64) {
+        return Err(Fault::NoRoom);
+    }
+    let mut texts: BTreeMap<&PathBuf, Arc<Text>> = BTreeMap::new();
+    let mut stages = Vec::new();
+    for w in &all {
+        let file = open(w.model)?;
+        let engine = |e: EngineError| failed(format!("{}: {e}", w.model.display()));
+        let own = w.stage();
+        let weights = own.weights.unwrap_or(w.service.precision.weights);
+        let options = Options { part: Some(part(w, &file)?), precision: Precision::of(weights), kernel: None };
+        let stage = Stage::load(&file, &options, Arc::clone(pool)).map_err(engine)?;
+        let text = match (w.index, texts.get(w.model)) {
+            (0, Some(text)) => Some(Arc::clone(text)),
+            (0, None) => {
+                let tokenizer = Tokenizer::new(&file).map_err(engine)?;
+                let template = Template::new(&file, &tokenizer).map_err(engine)?;
+                let text = Arc::new(Text { tokenizer, template });
+                texts.insert(w.model, Arc::clone(&text));
+                Some(text)
+            }
+            _ => None,
+        };
+        let chain = &w.service.replicas[w.replica as usize];
+        let name = |i: usize| chain.stages.get(i).and_then(|s| Name::new(&s.device).ok());
+        let service = Name::new(&w.service.name).map_err(|e| failed(e.to_string()))?;
+        stages.push(LoadedStage {
+            service,
+            replica: w.replica,
+            index: w.index,
+            next: name(w.index + 1),
+            before: w.index.checked_sub(1).and_then(name),
+            stage,
+            kv_bits: w.service.precision.kv_bits,
+            activation_bits: w.service.precision.activation_bits,
+            text,
+            tpot_s: chain.tpot_s,
+        });
+    }
+    let loaded = Loaded { plan: layout.plan(), stages };
+    Ok(loaded)
+}
+
+/// One token through every stage, so that the first user does not wait for page faults.
+pub(crate) fn warm(loaded: &Loaded) -> Result<(), Fault> {
+    use engine::model::{Chunk, Input, Want};
+    for s in &loaded.stages {
+        let mut sequence = s.stage.sequence(s.kv_bits).map_err(|e| failed(e.to_string()))?;
+        let zeros = vec![0.0; s.stage.config().hidden];
+        let input = if s.stage.part().embedding { Input::Tokens(&[0]) } else { Input::Hidden(&zeros) };
+        let mut work = engine::Workspace::new();
+        let chunk = Chunk { sequence: &mut sequence, input, want: Want::Last };
+        s.stage.forward(&mut [chunk], &mut work).map_err(|e| failed(e.to_string()))?;
+    }
+    Ok(())
+}

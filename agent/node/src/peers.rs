@@ -1,0 +1,65 @@
+//! What the other agents said last.
+
+use crate::shared::lock;
+use protocol::message::{Listener, MessageError};
+use protocol::{Key, Name, Status};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// A status and the signed message that it came in.
+#[derive(Clone)]
+pub(crate) struct Heard {
+    pub(crate) status: Arc<Status>,
+    pub(crate) sealed: Arc<[u8]>,
+}
+
+pub(crate) struct Peers {
+    listener: Mutex<Listener>,
+    last: Mutex<BTreeMap<Name, Heard>>,
+}
+
+/// Why a status is not believed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoStatus {
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    #[error(transparent)]
+    Read(#[from] protocol::schema::ReadError),
+    #[error("a status of {about} by {sender}")]
+    Other { about: Name, sender: Name },
+}
+
+impl Peers {
+    pub(crate) fn new(listener: Listener) -> Self {
+        Self { listener: Mutex::new(listener), last: Mutex::default() }
+    }
+
+    /// Takes in what was said on a key.
+    pub(crate) fn hear(&self, key: &Key, bytes: &[u8]) -> Result<Arc<Status>, NoStatus> {
+        let status = {
+            let mut listener = lock(&self.listener);
+            let (head, body) = listener.open(bytes, key)?;
+            let status = Status::read(body)?;
+            if status.agent != head.sender {
+                return Err(NoStatus::Other { about: status.agent, sender: head.sender });
+            }
+            Arc::new(status)
+        };
+        lock(&self.last).insert(status.agent.clone(), Heard { status: Arc::clone(&status), sealed: bytes.into() });
+        Ok(status)
+    }
+
+    pub(crate) fn status(&self, of: &Name) -> Option<Arc<Status>> {
+        lock(&self.last).get(of).map(|h| Arc::clone(&h.status))
+    }
+
+    /// Where a neighbour's stages are reached.
+    pub(crate) fn hop(&self, of: &Name) -> Option<String> {
+        self.status(of)?.hop.clone()
+    }
+
+    /// All, by name.
+    pub(crate) fn all(&self) -> Vec<Heard> {
+        lock(&self.last).values().cloned().collect()
+    }
+}

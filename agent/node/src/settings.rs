@@ -1,0 +1,75 @@
+//! What an agent is told when it starts.
+
+use protocol::Name;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The configuration of an agent; as a file, `agent run --config FILE`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Its name, as it was enrolled.
+    pub agent: Name,
+    /// The fleet's roster.
+    pub fleet: PathBuf,
+    /// Its secret key.
+    pub key: PathBuf,
+    /// Folder for its ledger and plans.
+    pub state: PathBuf,
+    /// Address on which the bus listens, `HOST:PORT`; none: a free port of the loopback.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// Addresses of other agents' buses.
+    #[serde(default)]
+    pub connect: Vec<String>,
+    /// Address on which neighbours in a pipeline are listened to.
+    #[serde(default = "any_port")]
+    pub hop: SocketAddr,
+    /// Address of the OpenAI-compatible server.
+    #[serde(default = "any_port")]
+    pub http: SocketAddr,
+    /// Model files by the names that plans give them.
+    #[serde(default)]
+    pub models: BTreeMap<String, PathBuf>,
+    /// Keys of which a request must have one; none: anyone who reaches the address may ask.
+    #[serde(default)]
+    pub api_keys: Vec<String>,
+    /// Threads of the engine; none: all cores.
+    #[serde(default)]
+    pub threads: Option<usize>,
+    /// Bytes that models may take; none: what the system calls available.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What a server takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests that run at the same time.
+    pub running: usize,
+    /// Requests that wait for their turn; more are refused.
+    pub waiting: usize,
+    /// Longest request, bytes.
+    pub body_bytes: usize,
+    /// Longest answer, tokens.
+    pub answer_tokens: usize,
+    /// A neighbour that does not answer a step within this is given up, ms.
+    pub hop_ms: u32,
+}
+
+impl Default for Limits {
+    /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
+    fn default() -> Self {
+        Self { running: 2, waiting: 16, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms: 30_000 }
+    }
+}
+
+/// Loopback, because nothing listens beyond it unless told to.
+fn any_port() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}

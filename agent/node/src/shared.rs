@@ -1,0 +1,180 @@
+//! What the threads of a node share.
+
+use crate::loaded::Loaded;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::settings::{Limits, Settings};
+use crate::shell::Input;
+use crate::traffic::Traffic;
+use crate::clock;
+use fleet::enrol::Roster;
+use kernels::Pool;
+use protocol::bus::Bus;
+use protocol::message::{Head, Listener};
+use protocol::{Key, Keyring, Name, PlanId, Signer, SignedPlan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Locks; nothing panics in the middle of a change of what is locked here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) struct Shared {
+    pub(crate) me: Name,
+    pub(crate) fleet: Name,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) signer: Signer,
+    /// Whose plans are believed.
+    pub(crate) planners: Keyring,
+    /// All enrolled devices, for openings.
+    pub(crate) known: Listener,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) peers: Peers,
+    pub(crate) traffic: Traffic,
+    pub(crate) metrics: Metrics,
+    inbox: Mutex<Sender<Input>>,
+    memory: Mutex<Memory>,
+    /// Envelopes of plans that the core holds.
+    plans: Mutex<BTreeMap<PlanId, Arc<SignedPlan>>>,
+    /// Start of this agent, by its ledger.
+    boot: AtomicU64,
+    said: AtomicU64,
+    sessions: AtomicU64,
+    end: AtomicBool,
+}
+
+/// Plans in memory.
+#[derive(Default)]
+struct Memory {
+    loaded: BTreeMap<PlanId, Arc<Loaded>>,
+    /// Plans that a job works for; one that is not wanted any more when the job ends is dropped.
+    wanted: BTreeSet<PlanId>,
+    /// Plans whose stages may compute, by the core.
+    ready: BTreeSet<PlanId>,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, roster: &Roster, signer: Signer, bus: Arc<dyn Bus>, inbox: Sender<Input>) -> Self {
+        let threads = settings.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let mut known = Listener::default();
+        for (name, keys) in roster.agents() {
+            known.trust(name.clone(), keys);
+        }
+        Self {
+            me: settings.agent.clone(),
+            fleet: roster.fleet.clone(),
+            limits: settings.limits,
+            settings,
+            signer,
+            planners: roster.planners(),
+            peers: Peers::new(known.clone()),
+            known,
+            bus,
+            pool: Arc::new(Pool::new(threads, kernels::Wait::default())),
+            traffic: Traffic::default(),
+            metrics: Metrics::default(),
+            inbox: Mutex::new(inbox),
+            memory: Mutex::default(),
+            plans: Mutex::default(),
+            boot: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+            // Sessions of two starts differ, so that a late frame is told from a new one.
+            sessions: AtomicU64::new(clock::now().wall_ms << 20),
+            end: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_boot(&self, boot: u64) {
+        self.boot.store(boot, Ordering::SeqCst);
+    }
+
+    /// Tells the core. After the end nobody listens.
+    pub(crate) fn tell(&self, input: Input) {
+        let _ = lock(&self.inbox).send(input);
+    }
+
+    pub(crate) fn end(&self) {
+        self.end.store(true, Ordering::SeqCst);
+        self.tell(Input::End);
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.end.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Head of the next message on a key.
+    pub(crate) fn head(&self, key: &Key) -> Head {
+        Head {
+            key: key.to_string(),
+            sender: self.me.clone(),
+            boot: self.boot.load(Ordering::SeqCst),
+            sequence: self.said.fetch_add(1, Ordering::SeqCst) + 1,
+            sent_ms: clock::now().wall_ms,
+        }
+    }
+
+    /// A plan whose stages may compute.
+    pub(crate) fn loaded(&self, plan: PlanId) -> Option<Arc<Loaded>> {
+        lock(&self.memory).loaded.get(&plan).cloned()
+    }
+
+    pub(crate) fn serves(&self, plan: PlanId) -> bool {
+        let memory = lock(&self.memory);
+        memory.ready.contains(&plan) && memory.loaded.contains_key(&plan)
+    }
+
+    pub(crate) fn want(&self, plan: PlanId) {
+        lock(&self.memory).wanted.insert(plan);
+    }
+
+    /// Keeps what a job has loaded, if it is still wanted.
+    pub(crate) fn keep(&self, loaded: Loaded) {
+        let mut memory = lock(&self.memory);
+        if memory.wanted.contains(&loaded.plan.id) {
+            memory.loaded.insert(loaded.plan.id, Arc::new(loaded));
+        }
+    }
+
+    /// Lets a plan's stages go; a request that still runs holds its own to its end.
+    pub(crate) fn unload(&self, plan: PlanId) {
+        let mut memory = lock(&self.memory);
+        memory.wanted.remove(&plan);
+        memory.ready.remove(&plan);
+        memory.loaded.remove(&plan);
+    }
+
+    pub(crate) fn set_ready(&self, ready: impl IntoIterator<Item = PlanId>) {
+        lock(&self.memory).ready = ready.into_iter().collect();
+    }
+
+    /// Bytes that another plan may take.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let Some(most) = self.settings.memory_bytes else { return available() };
+        let taken: u64 = lock(&self.memory).loaded.values().map(|l| l.bytes()).sum();
+        Some(most.saturating_sub(taken))
+    }
+
+    pub(crate) fn set_plans(&self, held: BTreeMap<PlanId, Arc<SignedPlan>>) {
+        *lock(&self.plans) = held;
+    }
+
+    pub(crate) fn plan(&self, id: PlanId) -> Option<Arc<SignedPlan>> {
+        lock(&self.plans).get(&id).cloned()
+    }
+}
+
+/// `MemAvailable` of the system, bytes.
+fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}

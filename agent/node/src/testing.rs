@@ -1,0 +1,98 @@
+//! Plans by hand, for tests: here and in other crates.
+
+use profiles::{Precision, Quality, WeightFormat};
+use protocol::{
+    Certificate, DeviceExpectation, Digest, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA,
+    ServiceExpectation, Sources, Totals,
+};
+
+/// A stage: device, first block, one past the last, weights.
+pub type Part = (&'static str, u32, u32, WeightFormat);
+
+/// A service `chat` of one pipeline, over all devices.
+#[must_use]
+pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
+    let stage = |(device, start, end, weights): &Part| PlannedStage {
+        device: (*device).into(),
+        processor: "cpu".into(),
+        start: *start,
+        end: *end,
+        weights: Some(*weights),
+        resident_share: 1.0,
+        memory_bytes: 1e6,
+        busy_s: 1.0,
+        dynamic_j: 1.0,
+        dasi: 0.5,
+        memory_saturation: 0.5,
+    };
+    // Slow enough that no busy machine fails it.
+    let replica = Replica { share: 1.0, stages: parts.iter().map(stage).collect(), ttft_s: 60.0, tpot_s: 60.0, total_s: 600.0 };
+    let service = PlannedService {
+        name: "chat".into(),
+        model: "tiny".into(),
+        precision: Precision { weights: WeightFormat::W8, kv_bits: 16, activation_bits },
+        bits_per_weight: 8.5,
+        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        rate_hz: 1.0,
+        replicas: vec![replica],
+        expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
+        targets: Vec::new(),
+    };
+    Plan {
+        schema: SCHEMA.into(),
+        id: String::new(),
+        parent: None,
+        generation: 1,
+        fleet: "test".into(),
+        scenario: Digest::of(b"none").to_string(),
+        planner: "test".into(),
+        seed: 1,
+        devices: devices.iter().map(|d| device(d)).collect(),
+        services: vec![service],
+        totals: totals(),
+        certificate: certificate(),
+        sources: Sources { worst: Quality::Assumed, measured: 0, fitted: 0, datasheet: 0, assumed: 1, assumptions: Vec::new() },
+    }
+}
+
+fn device(name: &str) -> PlannedDevice {
+    PlannedDevice {
+        name: name.into(),
+        profile: "any".into(),
+        site: "here".into(),
+        awake: true,
+        mode: None,
+        expected: DeviceExpectation {
+            power_w: 1.0,
+            dynamic_w: 0.5,
+            leakage_w: 0.1,
+            temperature_c: 50.0,
+            throttle_c: 1_000.0,
+            phi: 1.0,
+            pools: Vec::new(),
+            processors: Vec::new(),
+        },
+    }
+}
+
+fn totals() -> Totals {
+    Totals {
+        power_w: 1.0,
+        energy_per_request_j: 1.0,
+        mean_latency_s: 1.0,
+        accuracy: None,
+        answering_power_w: 1.0,
+        ipw: None,
+        ipw_fleet: None,
+        answers_per_kj: None,
+        latency_score: 0.0,
+        underutilisation: 0.0,
+        throttled_devices: 0,
+        targets: Vec::new(),
+    }
+}
+
+fn certificate() -> Certificate {
+    let (objective, unit, status) = ("power".into(), "W".into(), "stopped".into());
+    Certificate { objective, unit, value: 1.0, bound: 0.0, gap: 1.0, status }
+}

@@ -1,0 +1,8 @@
+//! Nodes on a bus inside this process; ledgers, streams between stages and HTTP are real.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod client;
+mod pipelines;
+mod serving;
+mod world;

@@ -1,0 +1,134 @@
+//! A fleet in a folder: keys, a tiny model, plans, nodes.
+
+use crate::client::{ask, get};
+use engine::testing::Tiny;
+use fleet::controller::follow;
+use fleet::enrol::{Roster, make_key};
+pub(crate) use node::testing::{Part, plan};
+use node::{Limits, Node, Settings};
+use protocol::bus::local::Hub;
+use protocol::envelope::{self, Terms};
+use protocol::{Digest, Name, Plan, PlanRef, Signer, canonical};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The same four layers in all tests.
+pub(crate) const TINY: Tiny = Tiny { layers: 4, context: 512, ..Tiny::new("llama") };
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    hub: Hub,
+    planner: Signer,
+    pub(crate) nodes: BTreeMap<String, Node>,
+    pub(crate) limits: Limits,
+    pub(crate) api_keys: Vec<String>,
+    newest: Option<PlanRef>,
+}
+
+impl World {
+    /// A fleet of these agents, none of which runs yet.
+    pub(crate) fn of(agents: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |file: &str| folder.path().join(file);
+        let planner = make_key(&at("planner.key")).unwrap();
+        let mut roster = Roster::new(name("test"), &planner.public());
+        for agent in agents {
+            let key = make_key(&at(&format!("{agent}.key"))).unwrap();
+            roster.enrol(name(agent), &key.public()).unwrap();
+        }
+        roster.write(&at("fleet.json")).unwrap();
+        TINY.writer().unwrap().save(&at("tiny.gguf")).unwrap();
+        let limits = Limits { hop_ms: 20_000, ..Limits::default() };
+        Self { folder, hub: Hub::new(), planner, nodes: BTreeMap::new(), limits, api_keys: Vec::new(), newest: None }
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    pub(crate) fn settings(&self, agent: &str) -> Settings {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Settings {
+            agent: name(agent),
+            fleet: self.path("fleet.json"),
+            key: self.path(&format!("{agent}.key")),
+            state: self.path(&format!("state-{agent}")),
+            listen: None,
+            connect: Vec::new(),
+            hop: any,
+            http: any,
+            models: BTreeMap::from([("tiny".to_owned(), self.path("tiny.gguf"))]),
+            api_keys: self.api_keys.clone(),
+            threads: Some(1),
+            memory_bytes: None,
+            limits: self.limits,
+        }
+    }
+
+    pub(crate) fn start(&mut self, agent: &str) -> SocketAddr {
+        let node = Node::start(self.settings(agent), Arc::new(self.hub.join())).unwrap();
+        let http = node.http();
+        self.nodes.insert(agent.to_owned(), node);
+        http
+    }
+
+    pub(crate) fn seal(&mut self, content: &Plan) -> Vec<u8> {
+        let plan = match self.newest {
+            Some(parent) => follow(content, parent).unwrap(),
+            None => named(content),
+        };
+        self.newest = Some(PlanRef { generation: plan.generation, id: plan.id.parse().unwrap() });
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+        let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new() };
+        envelope::seal(&plan, &terms, &[&self.planner]).unwrap()
+    }
+
+    /// Hands a plan to an agent and waits until all that run serve it.
+    pub(crate) fn apply(&mut self, content: &Plan, through: SocketAddr) {
+        let sealed = self.seal(content);
+        let put = ask(through, "PUT", "/fleet/plan", "", &sealed);
+        assert_eq!(put.status, 202, "{}", put.body);
+        let generation = self.newest.unwrap().generation;
+        for (agent, node) in &self.nodes {
+            until(&format!("{agent} serves generation {generation}: {node:?}"), || serves(node.http(), generation));
+        }
+    }
+}
+
+/// Whether an agent says that it serves a generation.
+pub(crate) fn serves(http: SocketAddr, generation: u64) -> bool {
+    let all = get(http, "/fleet/status").json();
+    let me = all["agent"].as_str().unwrap().to_owned();
+    let said = all["statuses"].as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned());
+    let mut bodies = said.filter_map(|s| serde_json::from_str::<serde_json::Value>(s.splitn(5, '\n').nth(4)?).ok());
+    bodies.any(|s| s["agent"] == *me && s["active"]["generation"] == generation)
+}
+
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..1_200 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what}: not within a minute");
+}
+
+/// A plan with its hash.
+fn named(content: &Plan) -> Plan {
+    let mut plan = content.clone();
+    plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
+    plan
+}
+
+/// The file that all tests use, opened.
+pub(crate) fn tiny(folder: &Path) -> engine::File {
+    engine::File::open(&folder.join("tiny.gguf")).unwrap()
+}

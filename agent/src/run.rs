@@ -1,0 +1,77 @@
+//! `agent run`: this device as a part of a fleet, until interrupted.
+
+use crate::exit::{Exit, Failure, Outcome, causes};
+use crate::registry::Registry;
+use bus_zenoh::{Endpoint, Place, Zenoh};
+use clap::Args;
+use node::{Node, NodeError, Settings};
+use protocol::bus::BusError;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest configuration.
+const BYTES_MAX: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Configuration: name, keys, addresses, models (docs/fleet.md lists every key)
+    #[arg(long, value_name = "FILE.yaml")]
+    config: PathBuf,
+}
+
+pub(crate) fn run(args: &Run) -> Outcome {
+    let settings = read(&args.config)?;
+    let endpoint = |text: &String| {
+        text.parse::<Endpoint>().map_err(|e| Failure::help(e, "write `listen:` and `connect:` as HOST:PORT"))
+    };
+    let listen = settings.listen.as_ref().map(endpoint).transpose()?;
+    let connect = settings.connect.iter().map(endpoint).collect::<Result<_, _>>()?;
+    let lost = |e: BusError| Failure::remote(format!("error: {e}\n  help: another process may hold the address of `listen:`"));
+    let bus = Zenoh::open(&Place { listen, connect }).map_err(lost)?;
+    let (told, ended) = std::sync::mpsc::channel();
+    // Fails only when a handler is there already, and there is none.
+    let _ = ctrlc::set_handler(move || drop(told.send(())));
+    let name = settings.agent.to_string();
+    let node = Node::start(settings, Arc::new(bus)).map_err(failure)?;
+    let http = node.http().to_string();
+    crate::print::print(&format!("{}\n", json!({ "agent": name, "http": http })));
+    eprintln!("agent {name} serves on http://{http}/v1; Ctrl-C ends it, and it goes on from its ledger when it starts again");
+    // Nobody else can say that it is over.
+    let _ = ended.recv();
+    drop(node);
+    Ok(Exit::Interrupted)
+}
+
+fn failure(error: NodeError) -> Failure {
+    let text = format!("error: {}", causes(&error));
+    match error {
+        NodeError::Bus(_) | NodeError::Start { .. } => Failure::remote(text),
+        NodeError::Listen { .. } => Failure::input(format!("{text}\n  help: port 0 takes a free one")),
+        _ => Failure::input(text),
+    }
+}
+
+/// Reads a configuration; paths in it start at its own folder.
+fn read(path: &Path) -> Result<Settings, Failure> {
+    let shown = path.display();
+    let unreadable = |e: std::io::Error| Failure::input(format!("error: {shown}: {e}"));
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > BYTES_MAX {
+        return Err(Failure::input(format!("error: {shown} has {bytes} bytes, at most {BYTES_MAX} are read")));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
+        let keys = "agent, fleet, key, state, listen, connect, hop, http, models, api_keys, threads, memory_bytes, limits";
+        Failure::help(e, format!("there are {keys}"))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for p in [&mut settings.fleet, &mut settings.key, &mut settings.state].into_iter().chain(settings.models.values_mut()) {
+        *p = folder.join(&*p);
+    }
+    // What `agent pull` has fetched needs no line.
+    for known in Registry::read(None)?.models.iter().filter(|m| m.path().is_file()) {
+        settings.models.entry(known.id.clone()).or_insert_with(|| known.path());
+    }
+    Ok(settings)
+}

@@ -1,0 +1,180 @@
+//! Real agents as processes that find each other over loopback TCP.
+
+use crate::models::{agent, root, smollm2_file};
+use engine::testing::Tiny;
+use fleet::enrol::{Roster, make_key};
+use node::testing::{Part, plan};
+use profiles::WeightFormat::{W4, W8};
+use protocol::envelope::{self, Terms};
+use protocol::{Digest, Name, Plan, Signer, canonical};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// A process that ends with this.
+struct Running {
+    child: Child,
+    http: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Fleet {
+    folder: tempfile::TempDir,
+    planner: Signer,
+    bus: String,
+    model: PathBuf,
+}
+
+impl Fleet {
+    fn new(model: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |f: &str| folder.path().join(f);
+        let planner = make_key(&at("planner.key")).unwrap();
+        let mut roster = Roster::new(Name::new("test").unwrap(), &planner.public());
+        for name in ["a", "b"] {
+            let key = make_key(&at(&format!("{name}.key"))).unwrap();
+            roster.enrol(Name::new(name).unwrap(), &key.public()).unwrap();
+        }
+        roster.write(&at("fleet.json")).unwrap();
+        // Free at this moment; `a` listens there, `b` connects.
+        let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        Self { folder, planner, bus, model }
+    }
+
+    fn start(&self, name: &str) -> Running {
+        let place = if name == "a" { format!("listen: {}", self.bus) } else { format!("connect: ['{}']", self.bus) };
+        let model = self.model.display();
+        let config = format!(
+            "agent: {name}\nfleet: fleet.json\nkey: {name}.key\nstate: state-{name}\n{place}\nmodels: {{ tiny: '{model}' }}\nthreads: 1\n"
+        );
+        let file = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, config).unwrap();
+        let mut child = agent(&["run", "--config", &file.display().to_string()])
+            .current_dir(root())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{name} said `{line}`: {e}"));
+        Running { child, http: said["http"].as_str().unwrap().to_owned() }
+    }
+
+    fn seal(&self, content: &Plan) -> Vec<u8> {
+        let mut plan = content.clone();
+        plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
+        let now = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new() };
+        envelope::seal(&plan, &terms, &[&self.planner]).unwrap()
+    }
+}
+
+/// Status and body of an answer; 0 where nobody answers.
+fn ask(to: &str, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+    let Ok(mut stream) = TcpStream::connect(to) else { return (0, String::new()) };
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    let head = format!("{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let status = text.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    (status, text.split_once("\r\n\r\n").map_or(String::new(), |(_, b)| b.to_owned()))
+}
+
+fn ready(agents: &[&Running]) {
+    for agent in agents {
+        let done = (0..1_200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            ask(&agent.http, "GET", "/readyz", b"").0 == 200
+        });
+        assert!(done, "not ready: {}", ask(&agent.http, "GET", "/fleet/status", b"").1);
+    }
+}
+
+fn say(agent: &Running, prompt: &str, tokens: usize) -> String {
+    let body = json!({ "model": "chat", "prompt": prompt, "temperature": 0, "max_tokens": tokens }).to_string();
+    let (status, answer) = ask(&agent.http, "POST", "/v1/completions", body.as_bytes());
+    assert_eq!(status, 200, "{answer}");
+    serde_json::from_str::<Value>(&answer).unwrap()["choices"][0]["text"].as_str().unwrap().to_owned()
+}
+
+/// The plan over two processes, and its like in one: the same text. Then both are killed, and serve again by themselves.
+fn split(model: PathBuf, blocks: u32, at: u32, bits: u8, prompt: &str, tokens: usize) {
+    let halves = |second: &'static str| -> [Part; 2] { [("a", 0, at, W8), (second, at, blocks, W4)] };
+    let alone = Fleet::new(model.clone());
+    let one = alone.start("a");
+    let put = ask(&one.http, "PUT", "/fleet/plan", &alone.seal(&plan(&["a"], &halves("a"), bits)));
+    assert_eq!(put.0, 202, "{}", put.1);
+    ready(&[&one]);
+    let expected = say(&one, prompt, tokens);
+    assert!(!expected.is_empty());
+    drop(one);
+
+    let pair = Fleet::new(model);
+    // Whoever comes first waits for the other.
+    let b = pair.start("b");
+    let a = pair.start("a");
+    let put = ask(&a.http, "PUT", "/fleet/plan", &pair.seal(&plan(&["a", "b"], &halves("b"), bits)));
+    assert_eq!(put.0, 202, "{}", put.1);
+    ready(&[&a, &b]);
+    assert_eq!(say(&a, prompt, tokens), expected, "two processes at {bits} bits");
+    // SIGKILL, no planner: ledgers are enough.
+    drop((a, b));
+    let (a, b) = (pair.start("a"), pair.start("b"));
+    ready(&[&a, &b]);
+    assert_eq!(say(&a, prompt, tokens), expected, "after a restart");
+}
+
+fn tiny(folder: &Path) -> PathBuf {
+    let path = folder.join("tiny.gguf");
+    Tiny { layers: 4, ..Tiny::new("llama") }.writer().unwrap().save(&path).unwrap();
+    path
+}
+
+#[test]
+fn two_processes_say_what_one_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for bits in [16, 8] {
+        split(tiny(folder.path()), 6, 3, bits, "the hell and the hello", 24);
+    }
+}
+
+#[test]
+fn smollm2_over_two_processes_says_what_it_says_in_one() {
+    let Some(model) = smollm2_file("two processes with smollm2-135m") else { return };
+    split(model, 32, 13, 16, "The capital of France is", 12);
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new(tiny(folder.path()));
+    let whole = "agent: a\nfleet: fleet.json\nkey: a.key\nstate: s\n";
+    for (text, says) in [
+        ("agent: a\n", "missing field"),
+        (&format!("{whole}port: 1\n"), "there are agent, fleet, key"),
+        (&format!("{whole}listen: nowhere\n"), "expected HOST:PORT"),
+        (&whole.replace("a.key", "b.key"), "planner enroll a"),
+        (&whole.replace("a.key", "c.key"), "c.key: No such file"),
+        (&whole.replace("fleet.json", "a.key"), "no roster"),
+        (&whole.replace("agent: a", "agent: 'a b'"), "is no name"),
+    ] {
+        let file = fleet.folder.path().join("bad.yaml");
+        std::fs::write(&file, text).unwrap();
+        let done = agent(&["run", "--config", &file.display().to_string()]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{text}{said}");
+        assert!(said.contains(says), "{text}{said}");
+    }
+}
