@@ -308,13 +308,6 @@ fn report(rows: &[Row], mut skipped: Vec<Skipped>, unprofiled: Vec<Skipped>, sco
             skipped.push(Skipped { row_id: row.row_id.clone(), reason: "no quantity in it can be scored".into() });
         }
     }
-    if std::env::var("P4_DUMP").is_ok() {
-        for s in scores {
-            if let Some(f) = s.few_shot {
-                eprintln!("DUMP {} {} {} {} {} {}", s.quantity, rows[s.row].row_id, s.measured, s.zero_shot, f, s.fitted);
-            }
-        }
-    }
     let groups = [DECODE, PREFILL, POWER, ENERGY, POWER_PREFILL, ENERGY_PREFILL];
     let mut worst: Vec<Miss> = scores
         .iter()
