@@ -183,7 +183,7 @@ fn run(name: &str, input: fn(&[Vec<u8>], u64) -> Vec<u8>, target: fn(Vec<u8>)) {
     if let Some(i) = failed {
         panic!("{name}: execution {i} panics; WATTLINE_FUZZ_ONE={i} repeats it");
     }
-    println!("{name}: {count} executions, no panic");
+    println!("{name}: {count} executions, no panic; heap of the process at most {:.1} MiB", crate::memory::peak_mib());
 }
 
 #[test]

@@ -16,6 +16,11 @@ static HEAP: Cap<std::alloc::System> = Cap::new(std::alloc::System, usize::MAX);
 const LIMIT: usize = 64 << 20;
 const CHILD: &str = "WATTLINE_MEMORY_CHILD";
 
+/// Most that the heap of this process has held, MiB: that of one test where it runs alone.
+pub(crate) fn peak_mib() -> f64 {
+    HEAP.max_allocated() as f64 / f64::from(1 << 20)
+}
+
 #[test]
 fn files_up_to_a_mebibyte_stay_below_64_mib() {
     let out = this_test()
@@ -51,7 +56,7 @@ fn child() {
         header_target(bytes.clone());
         tokenizer_target(bytes);
     }
-    println!("peak {:.1} MiB, seed {}", HEAP.max_allocated() as f64 / f64::from(1 << 20), env("WATTLINE_FUZZ_SEED", 1));
+    println!("peak {:.1} MiB, seed {}", peak_mib(), env("WATTLINE_FUZZ_SEED", 1));
 }
 
 /// Files that are as large as may be and ask for as much as they can.
