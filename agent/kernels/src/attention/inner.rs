@@ -338,21 +338,20 @@ unsafe fn weigh<L: Lanes, const H: usize>(
     // SAFETY: rows hold `len` values of `dim` dimensions; scores `len` weights; out H × dim floats.
     unsafe {
         if layer.bits == Bits::Sixteen {
-            let lines = |registers: usize| (2 * registers * L::ROWS).div_ceil(64);
             let mut d = 0;
             // Sums of this many registers of dimensions stay in registers.
             if H <= L::QUERIES / 2 {
                 while d + 4 * L::ROWS <= dim {
-                    sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(4));
+                    sum_values::<L, H, 4, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
                     d += 4 * L::ROWS;
                 }
             }
             while d + 2 * L::ROWS <= dim {
-                sum_values::<L, H, 2, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(2));
+                sum_values::<L, H, 2, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
                 d += 2 * L::ROWS;
             }
             while d + L::ROWS <= dim {
-                sum_values::<L, H, 1, HALF>(rows, size, &scores, 2 * d, out.add(d), dim, lines(1));
+                sum_values::<L, H, 1, HALF>(rows, size, &scores, 2 * d, out.add(d), dim);
                 d += L::ROWS;
             }
             for d in d..dim {
@@ -366,7 +365,6 @@ unsafe fn weigh<L: Lanes, const H: usize>(
         let of_group = |list: &[f32], g: usize| list[g * padded + positions.start..][..len].as_ptr();
         buffers.weights.resize(buffers.weights.len().max(H * len), 0.0);
         for g in 0..dim / BLOCK {
-            let ahead = if g == 0 { size.div_ceil(64) } else { 0 };
             let scales = std::slice::from_raw_parts(of_group(&buffers.value_scales, g), len);
             for i in 0..H {
                 let scores = std::slice::from_raw_parts(scores[i], len);
@@ -378,12 +376,12 @@ unsafe fn weigh<L: Lanes, const H: usize>(
             let out = out.add(g * BLOCK);
             if layer.bits == Bits::Eight {
                 for d in (0..BLOCK).step_by(2 * L::ROWS) {
-                    sum_values::<L, H, 2, BYTE>(rows, size, &weights, g * BLOCK + d, out.add(d), dim, ahead);
+                    sum_values::<L, H, 2, BYTE>(rows, size, &weights, g * BLOCK + d, out.add(d), dim);
                 }
                 continue;
             }
             for d in (0..BLOCK / 2).step_by(L::ROWS) {
-                sum_values::<L, H, 2, NIBBLE>(rows, size, &weights, g * BLOCK / 2 + d, out.add(d), dim, ahead);
+                sum_values::<L, H, 2, NIBBLE>(rows, size, &weights, g * BLOCK / 2 + d, out.add(d), dim);
             }
             let minima = std::slice::from_raw_parts(of_group(&buffers.value_minima, g), len);
             for i in 0..H {
@@ -413,6 +411,12 @@ unsafe fn value_scales<L: Lanes>(piece: &Piece<'_>, buffers: &mut Buffers) {
         }
         list.resize(list.len().max(groups * padded), 0.0);
         for (b, rows) in rows.chunks(POSITIONS * size).enumerate() {
+            if at == first {
+                for line in 0..(POSITIONS * size).div_ceil(64) {
+                    // SAFETY: a hint never faults. These are the first reads of the piece's values.
+                    unsafe { L::prefetch(rows.as_ptr().wrapping_add(64 * line)) };
+                }
+            }
             for g in 0..groups {
                 let mut halves = [0_u8; 2 * POSITIONS];
                 for (half, row) in halves.chunks_exact_mut(2).zip(rows.chunks_exact(size)) {
@@ -451,7 +455,6 @@ const BYTE: u8 = 1;
 const NIBBLE: u8 = 2;
 
 /// `out[i · dim + j · step ..] += Σ_p weights[i][p] · value(row p, byte at, register j)` for `D` registers of dimensions, `step` apart.
-/// The first `ahead` lines of each row are asked for before their turn.
 #[inline(always)]
 unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     rows: &[u8],
@@ -460,7 +463,6 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
     at: usize,
     out: *mut f32,
     dim: usize,
-    ahead: usize,
 ) {
     let step = if KIND == NIBBLE { BLOCK / 2 } else { L::ROWS };
     // SAFETY: the caller's: rows of `size` bytes, a weight for each, H × dim floats.
@@ -482,8 +484,10 @@ unsafe fn sum_values<L: Lanes, const H: usize, const D: usize, const KIND: u8>(
                     _ => L::load_u4::<true>(row),
                 };
             }
-            for line in 0..ahead {
-                L::prefetch(row.wrapping_add(64 * line));
+            if KIND == HALF {
+                for line in 0..(2 * D * L::ROWS).div_ceil(64) {
+                    L::prefetch(row.wrapping_add(64 * line));
+                }
             }
             for i in 0..H {
                 let weight = L::splat_f32(*weights[i].add(p));

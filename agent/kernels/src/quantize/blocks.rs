@@ -122,11 +122,8 @@ pub(super) fn symmetric(
         // A scale that no half-precision number holds is told as it is, before any search.
         found[..blocks].iter().try_for_each(|widest| half(row, *widest).map(drop))?;
         if bits <= 6 {
-            found = if group == 16 {
-                search_of_16(&turned(w), &peak, low, high)
-            } else {
-                search_of_32(&turned(w), &peak, low, high)
-            };
+            found =
+                if group == 16 { search_of_16(&turned(w), &peak, low, high) } else { search_of_32(&turned(w), &peak, low, high) };
         }
         for ((block, codes_of_it), scale) in w.chunks(group).zip(out.chunks_mut(group)).zip(found) {
             let scale = half(row, scale)?;

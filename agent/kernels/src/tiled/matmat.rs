@@ -23,9 +23,22 @@ use std::ops::Range;
 /// Bytes of a panel's codes: with activations and sums it fits a first-level cache of 48 KiB.
 const PANEL_BYTES: usize = 32 << 10;
 
-/// Tokens that go over a panel before the next: the strip of their activations and their sums stay in the
+/// Most tokens that go over a panel before the next: the strip of their activations and their sums stay in the
 /// second-level cache. A multiple of every kernel's `TOKENS`.
 const TOKENS: usize = 300;
+/// Fewest, so that unpacking is shared by many.
+const FEW: usize = 60;
+/// Activations, all columns, of tokens that go together: every panel reads them again, and beyond the second-level cache a
+/// product of 8,192 columns loses a tenth of its speed.
+const ACTIVATIONS: usize = 1 << 20;
+
+/// Tokens that go together, of `n` in passes of nearly equal length.
+fn together(call: &Call<'_>, group: usize) -> usize {
+    let layout = &call.matrix.layout;
+    let width = if layout.scaling == Scaling::Half { layout.cols * size_of::<f32>() } else { call.activations.stride };
+    let fit = (ACTIVATIONS / width.max(1)).clamp(FEW, TOKENS);
+    call.n.div_ceil(call.n.div_ceil(fit)).next_multiple_of(group).min(TOKENS)
+}
 
 /// Where the parts of a workspace lie.
 struct Panel {
@@ -65,13 +78,14 @@ unsafe fn panels<L: Lanes, const M: usize>(call: &Call<'_>, tiles: Range<usize>,
     let group = if let Scaling::Block { group, .. } = layout.scaling { group } else { strip };
     let code_bytes = strip * m * L::ROWS * wide;
     let scale_count = strip / group * m * L::ROWS;
-    let (base, sums) = work.reserve(code_bytes + 2 * scale_count * 4, call.n.min(TOKENS) * m * L::ROWS);
+    let most = together(call, if matches!(layout.scaling, Scaling::Block { .. }) { L::GROUP } else { L::TOKENS });
+    let (base, sums) = work.reserve(code_bytes + 2 * scale_count * 4, most * m * L::ROWS);
     // SAFETY: the workspace has room for all parts; the rest is the caller's.
     unsafe {
         let scales = base.add(code_bytes).cast::<f32>();
         let panel = Panel { codes: base, scales, mins: scales.add(scale_count), sums };
-        for first in (0..call.n).step_by(TOKENS) {
-            let tokens = first..call.n.min(first + TOKENS);
+        for first in (0..call.n).step_by(most) {
+            let tokens = first..call.n.min(first + most);
             let mut tile = tiles.start;
             while tile < tiles.end {
                 let count = own.min(tiles.end - tile);
