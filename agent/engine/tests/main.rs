@@ -3,6 +3,7 @@
 
 mod evaluation;
 mod fuzz;
+mod lowbit;
 mod memory;
 mod models;
 mod peer;

@@ -1,6 +1,6 @@
 //! Storage types of tensors: ids, block lengths and bytes per block as in ggml's `ggml.h` and `ggml-common.h`.
 
-use crate::precision::WeightFormat::{self, Ternary, W2, W3, W4, W5, W6, W8, W16};
+use crate::precision::WeightFormat::{self, Sherry, Ternary, W2, W3, W4, W5, W6, W8, W16};
 
 /// One storage type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,4 +68,7 @@ const TYPES: &[TensorType] = &[
     t(34, "TQ1_0", 256, 54, Ternary),
     t(35, "TQ2_0", 256, 66, Ternary),
     t(39, "MXFP4", 32, 17, W4),
+    // Sherry's 1.25 bits, by llama.cpp's pull request 22836. Its makers' first files have the number 42, which ggml has
+    // given to another type since: those are refused, not guessed at.
+    t(43, "STQ1_0", 256, 42, Sherry),
 ];

@@ -7,6 +7,7 @@
 
 mod k;
 mod legacy;
+mod sherry;
 mod ternary;
 
 #[cfg(test)]
@@ -48,6 +49,7 @@ const LAYOUTS: &[Layout] = &[
     Layout { id: 14, bits: 6, run: 16, zero: Some(32), unpack: k::q6 },
     Layout { id: 34, bits: 2, run: 32, zero: Some(1), unpack: ternary::tq1 },
     Layout { id: 35, bits: 2, run: 32, zero: Some(1), unpack: ternary::tq2 },
+    Layout { id: 43, bits: 2, run: 32, zero: Some(1), unpack: sherry::stq1 },
 ];
 
 #[derive(Clone, Copy)]
@@ -80,7 +82,7 @@ impl<'f> Rows<'f> {
     /// A tensor as a matrix: its first dimension is the row length, all others are rows.
     ///
     /// # Errors
-    /// The storage type is not one of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, TQ1_0, TQ2_0.
+    /// The storage type is not one of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, TQ1_0, TQ2_0, STQ1_0.
     pub fn new(data: TensorData<'f>) -> Result<Self, EngineError> {
         let (t, kind) = (data.tensor, data.kind());
         let wrong = |why: String| EngineError::tensor(&t.name, why);
@@ -91,7 +93,7 @@ impl<'f> Rows<'f> {
             id => match LAYOUTS.iter().find(|l| l.id == id) {
                 Some(layout) => Storage::Blocks(layout),
                 None => {
-                    let read = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, TQ1_0 and TQ2_0 are";
+                    let read = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, TQ1_0, TQ2_0 and STQ1_0 are";
                     return Err(wrong(format!("type {} is not read; {read}", kind.name)));
                 }
             },

@@ -120,6 +120,31 @@ fn ternary_types_hold_the_same_weights() {
     assert_eq!(weights(34, 256, &one), wanted);
 }
 
+/// The 32 patterns as llama.cpp's pull request 22836 lists them: index sign * 16 + slot, lane p in bits 2p, plus one.
+const STQ1: [u8; 32] = [
+    0xa9, 0x89, 0x29, 0x09, 0xa6, 0x86, 0x26, 0x06, 0x9a, 0x92, 0x1a, 0x12, 0x6a, 0x62, 0x4a, 0x42, 0x01, 0x21, 0x81, 0xa1, 0x04,
+    0x24, 0x84, 0xa4, 0x10, 0x18, 0x90, 0x98, 0x40, 0x48, 0x60, 0x68,
+];
+
+#[test]
+fn sherry_has_the_published_patterns_sixteen_apart() {
+    // Group g has pattern 7 g modulo 32: every one, in both halves of a byte and at any bit.
+    let pattern = |g: usize| 7 * g % 32;
+    let mut b = vec![0u8; 40];
+    for g in 0..64 {
+        b[g / 2] |= ((pattern(g) % 16) as u8) << (4 * (g % 2));
+        b[32 + g / 8] |= ((pattern(g) / 16) as u8) << (g % 8);
+    }
+    b.extend(half(0.75));
+    let wanted: Vec<f32> = (0..256)
+        .map(|w| {
+            let (group, lane) = (w / 64 * 16 + w % 16, w % 64 / 16);
+            0.75 * (f32::from(STQ1[pattern(group)] >> (2 * lane) & 3) - 1.0)
+        })
+        .collect();
+    assert_eq!(weights(43, 256, &b), wanted);
+}
+
 /// Two random blocks of every type: `type block weights`, the last two in hexadecimal bytes.
 #[test]
 fn blocks_equal_those_of_ggmls_own_reader() {
@@ -136,7 +161,8 @@ fn blocks_equal_those_of_ggmls_own_reader() {
         seen.push(kind);
     }
     seen.dedup();
-    assert_eq!(seen, LAYOUTS.iter().map(|l| l.id).collect::<Vec<_>>());
+    // That reader has no STQ1_0.
+    assert_eq!(seen, LAYOUTS.iter().map(|l| l.id).filter(|id| *id != 43).collect::<Vec<_>>());
 }
 
 #[test]

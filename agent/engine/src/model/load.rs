@@ -140,6 +140,7 @@ impl Stage {
         if part.layers.start > part.layers.end || part.layers.end > config.layers {
             return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
         }
+        weights.check(&config)?;
         let packing = Packing { precision: options.precision, kernel: options.kernel, pool: &pool, ready };
         let loader = Loader { weights, config: &config, packing };
         let layers = part.layers.clone().map(|i| loader.layer(i)).collect::<Result<_, _>>()?;

@@ -8,8 +8,10 @@ mod architecture;
 mod config;
 mod forward;
 mod load;
+mod nested;
 mod profile;
 mod sequence;
+mod shuffled;
 mod weights;
 mod workspace;
 

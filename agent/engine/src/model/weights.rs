@@ -3,16 +3,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use kernels::{Format, Kernel, Matrix, PackError, Pool};
+use kernels::{Format, Kernel, Matrix, PackError, Pool, Source};
 use profiles::Role;
 use profiles::gguf::TensorType;
 
 use super::architecture::ARCHITECTURES;
 use super::config::{Config, Rope};
+use super::nested::Nested;
+use super::shuffled::{self, Shuffled};
 use crate::dequant::Rows;
 use crate::error::EngineError;
 use crate::gguf::File;
-use crate::precision::Precision;
+use crate::precision::{MAX_RANK, Precision};
 
 /// Shape of a llama whose weights do not matter; its head is its token table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,13 +109,24 @@ impl Weights<'_> {
         matches!(self, Self::File(file) if file.tensor(name).is_some())
     }
 
+    /// That the model's dimensions can be put in the order that its types want.
+    pub(super) fn check(&self, config: &Config) -> Result<(), EngineError> {
+        match self {
+            Self::File(file) if is_shuffled(file) && !config.head_dim.is_multiple_of(shuffled::RUN) => {
+                let (run, found) = (shuffled::RUN, config.head_dim);
+                Err(EngineError::Unsupported(format!("STQ1_0 with heads of {found}; multiples of {run} are run")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Rows of a matrix whose shape only its tensor says.
     pub(super) fn rows_of(&self, name: &str) -> Result<usize, EngineError> {
         match self {
             Self::Noise { shape, .. } => Ok(shape.wide),
             Self::File(file) => {
                 let rows = file.tensor(name).and_then(|t| t.tensor.shape.get(1)).and_then(|n| usize::try_from(*n).ok());
-                rows.ok_or_else(|| EngineError::tensor(name, "missing, or no matrix"))
+                rows.or_else(|| Nested::rows_of(file, class(name))).ok_or_else(|| EngineError::tensor(name, "missing, or no matrix"))
             }
         }
     }
@@ -128,17 +141,7 @@ impl Weights<'_> {
     ) -> Result<Matrix, EngineError> {
         let kernel = |format| how.kernel.unwrap_or_else(|| Kernel::best_for(format));
         let packed = match self {
-            Self::File(file) => {
-                let source = stored(file, name, &[cols, rows])?;
-                let format = how.precision.format(role, source.kind());
-                if let Some(ready) = how.ready.take(name, (rows, cols), format, how.precision.rank(role), how.kernel) {
-                    return Ok(ready);
-                }
-                match how.precision.rank(role) {
-                    0 => Matrix::pack(&source, format, kernel(format), how.pool),
-                    rank => Matrix::corrected(&source, format, rank, FIT_SEED, kernel(format), how.pool),
-                }
-            }
+            Self::File(file) => return packed(file, name, (rows, cols), role, how),
             Self::Noise { seed, .. } => {
                 let half = TensorType::of(1).ok_or_else(|| EngineError::tensor(name, "half precision is no type"))?;
                 let format = how.precision.format(role, half);
@@ -160,10 +163,94 @@ impl Weights<'_> {
 
     pub(super) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
         match self {
-            Self::File(file) => Ok(stored(file, name, &[len])?.to_vec()),
+            Self::File(file) => {
+                let v = stored(file, name, &[len])?.to_vec();
+                Ok(if is_shuffled(file) { shuffled::vector(name, &v) } else { v })
+            }
             Self::Noise { .. } => Ok(vec![1.0; len]),
         }
     }
+}
+
+/// Name of a matrix without `.weight`: that of its planes and its correction.
+fn class(name: &str) -> &str {
+    name.strip_suffix(".weight").unwrap_or(name)
+}
+
+/// Number of the type whose files have the kernels' order of columns made at load.
+const STQ1_0: u32 = 43;
+
+/// True where Sherry's type is among the layers' matrices: then all of the model moves.
+fn is_shuffled(file: &File) -> bool {
+    file.header().tensors.iter().any(|t| t.kind.id == STQ1_0)
+}
+
+/// A matrix of a file, in the format that the precision gives it.
+fn packed(
+    file: &File,
+    name: &str,
+    shape @ (rows, cols): (usize, usize),
+    role: Role,
+    how: &Packing<'_>,
+) -> Result<Matrix, EngineError> {
+    let class = class(name);
+    if Nested::rows_of(file, class).is_some() {
+        let eight = TensorType::of(24).ok_or_else(|| EngineError::tensor(name, "eight bits are no type"))?;
+        let format = how.precision.format(role, eight);
+        // Formats without codes of their own are made of all eight bits.
+        let nested = Nested::new(file, class, shape, format.code_bits().unwrap_or(8))?;
+        let nested = nested.ok_or_else(|| EngineError::tensor(name, "is not in the file"))?;
+        return pack(&nested, name, format, how.precision.rank(role), how);
+    }
+    let source = stored(file, name, &[cols, rows])?;
+    let format = how.precision.format(role, source.kind());
+    if is_shuffled(file) {
+        if !(rows.is_multiple_of(shuffled::RUN) && cols.is_multiple_of(shuffled::RUN)) {
+            let why = format!("{rows} x {cols} in a file with STQ1_0, of which rows and columns are multiples of {}", shuffled::RUN);
+            return Err(EngineError::tensor(name, why));
+        }
+        return pack(&Shuffled::new(&source, name), name, format, how.precision.rank(role), how);
+    }
+    let trained = format!("{class}.low_up");
+    // A correction that was trained belongs to its own backbone, and takes the place of one that would be fitted.
+    if file.tensor(&trained).is_some() {
+        return corrected(file, name, &source, format, how);
+    }
+    pack(&source, name, format, how.precision.rank(role), how)
+}
+
+/// The source packed, with a fitted correction where `rank` is not zero.
+fn pack(source: &dyn Source, name: &str, format: Format, rank: usize, how: &Packing<'_>) -> Result<Matrix, EngineError> {
+    let kernel = how.kernel.unwrap_or_else(|| Kernel::best_for(format));
+    if let Some(ready) = how.ready.take(name, (source.rows(), source.cols()), format, rank, how.kernel) {
+        return Ok(ready);
+    }
+    let made = match rank {
+        0 => Matrix::pack(source, format, kernel, how.pool),
+        rank => Matrix::corrected(source, format, rank, FIT_SEED, kernel, how.pool),
+    };
+    made.map_err(|error| EngineError::Pack { name: name.into(), source: error })
+}
+
+/// A matrix with the correction of its file: `NAME.low_down` F16 `[cols, rank]`, `NAME.low_up` F16
+/// `[rank, rows]`, `NAME.low_gate` F32 `[1]`.
+fn corrected(file: &File, name: &str, source: &Rows<'_>, format: Format, how: &Packing<'_>) -> Result<Matrix, EngineError> {
+    let (class, rows, cols) = (class(name), source.rows(), source.cols());
+    let up = format!("{class}.low_up");
+    let rank = file.tensor(&up).and_then(|t| t.tensor.shape.first().copied()).and_then(|n| usize::try_from(n).ok());
+    let rank = rank.filter(|n| (1..=usize::from(MAX_RANK)).contains(n));
+    let rank = rank.ok_or_else(|| EngineError::tensor(&up, format!("a correction has a rank of 1 to {MAX_RANK}")))?;
+    if let Some(ready) = how.ready.take(name, (rows, cols), format, rank, how.kernel) {
+        return Ok(ready);
+    }
+    let half = |part: &str, shape: &[usize]| {
+        let name = format!("{class}.{part}");
+        pack(&stored(file, &name, shape)?, &name, Format::F16, 0, how)
+    };
+    let (down, up) = (half("low_down", &[cols, rank])?, half("low_up", &[rank, rows])?);
+    let gate = stored(file, &format!("{class}.low_gate"), &[1])?.to_vec()[0];
+    let base = pack(source, name, format, 0, how)?;
+    base.with_correction(down, up, gate).map_err(|e| EngineError::tensor(name, e.to_string()))
 }
 
 fn stored<'f>(file: &'f File, name: &str, wanted: &[usize]) -> Result<Rows<'f>, EngineError> {

@@ -1,0 +1,135 @@
+//! The models of `training/`: each is what its trainer says, on every kernel of this machine.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::eval::perplexity;
+use engine::model::{Chunk, Input, Want};
+use engine::{File, Options, Precision, Request, Stage, Tokenizer, Workspace, generate};
+use kernels::{Format, Kernel, Pool, Wait};
+
+/// Model, precision and label in the trainer's reference.
+const MODELS: [(&str, Precision, &str); 7] = [
+    ("full", Precision::Stored, "full"),
+    ("ternary", Precision::Stored, "ternary"),
+    ("sherry", Precision::Stored, "sherry"),
+    ("hybrid", Precision::Stored, "hybrid"),
+    ("nested", Precision::Stored, "nested.w8"),
+    ("nested", Precision::Format(Format::W4), "nested.w4"),
+    ("nested", Precision::Format(Format::W2), "nested.w2"),
+];
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../training/models").join(name)
+}
+
+fn open(name: &str) -> File {
+    File::open(&path(name)).expect("a committed file")
+}
+
+fn model(name: &str) -> File {
+    open(&format!("wattline-tiny-{name}.gguf"))
+}
+
+fn load(file: &File, precision: Precision, kernel: Option<Kernel>) -> Stage {
+    let options = Options { precision, kernel, ..Options::default() };
+    Stage::load(file, &options, Arc::new(Pool::new(1, Wait::Park))).expect("loaded")
+}
+
+/// Largest and mean difference from the trainer's logits, which are up to 15 from each other.
+///
+/// Both round activations to 8 bits at the same places by the same rule, but sum in another order: where a sum lies
+/// at an edge a code differs, and later layers with it. Full precision has no codes.
+fn tolerance(label: &str) -> (f32, f32) {
+    if label == "full" { (0.02, 0.003) } else { (0.5, 0.06) }
+}
+
+#[test]
+fn logits_are_the_trainers() {
+    let reference = open("reference.gguf");
+    let prompts = reference.header().texts(reference.bytes(), "reference.prompts").expect("texts").expect("prompts");
+    for (name, precision, label) in MODELS {
+        let file = model(name);
+        let (stage, tokenizer) = (load(&file, precision, None), Tokenizer::new(&file).expect("bytes"));
+        let (mut worst, mut sum, mut count) = (0.0f32, 0.0f64, 0u32);
+        for (i, prompt) in prompts.iter().enumerate() {
+            let tokens = tokenizer.encode_prompt(std::str::from_utf8(prompt).expect("ASCII")).expect("short");
+            assert_eq!(tokens, prompt.iter().map(|b| u32::from(*b)).collect::<Vec<_>>(), "a token is a byte");
+            let mut sequence = stage.sequence(16).expect("16 bits");
+            let chunk = Chunk { sequence: &mut sequence, input: Input::Tokens(&tokens), want: Want::All };
+            let logits = stage.forward(&mut [chunk], &mut Workspace::new()).expect("run");
+            let wanted = reference.tensor(&format!("{label}.{i}")).expect("a reference").bytes;
+            let last = &logits[logits.len() - wanted.len() / 4..];
+            for (found, wanted) in last.iter().zip(wanted.as_chunks().0) {
+                let difference = (found - f32::from_le_bytes(*wanted)).abs();
+                worst = worst.max(difference);
+                sum += f64::from(difference);
+                count += 1;
+            }
+        }
+        let mean = sum / f64::from(count);
+        println!("{label}: largest difference {worst:.4}, mean {mean:.5}");
+        let (most, most_mean) = tolerance(label);
+        assert!(worst < most && mean < f64::from(most_mean), "{label}: largest difference {worst}, mean {mean}");
+    }
+}
+
+/// The format of most matrices is the trained one: nothing is quantised again.
+#[test]
+fn each_runs_in_the_format_it_was_trained_for() {
+    for (name, precision, format, rank) in [
+        ("full", Precision::Stored, Format::F16, 0),
+        ("ternary", Precision::Stored, Format::Ternary, 0),
+        ("sherry", Precision::Stored, Format::Sherry, 0),
+        ("hybrid", Precision::Stored, Format::Ternary, 16),
+        ("nested", Precision::Stored, Format::W8, 0),
+        ("nested", Precision::Format(Format::W4), Format::W4, 0),
+        ("nested", Precision::Format(Format::W2), Format::W2, 0),
+    ] {
+        let stage = load(&model(name), precision, None);
+        for (class, m) in stage.matrices() {
+            let wanted = if class == "token_embd" && format != Format::F16 { Format::W8 } else { format };
+            assert_eq!(m.format(), wanted, "{name} {class}");
+            let corrected = matches!(class, "attn_v" | "attn_output");
+            assert_eq!(m.rank(), if corrected { rank } else { 0 }, "{name} {class}");
+            assert!(m.is_row_scaled() == matches!(m.format(), Format::Ternary | Format::Sherry), "{name} {class}");
+        }
+    }
+}
+
+#[test]
+fn greedy_text_is_the_same_on_every_kernel() {
+    for (name, precision, label) in MODELS {
+        let file = model(name);
+        let tokenizer = Tokenizer::new(&file).expect("bytes");
+        let prompt = tokenizer.encode_prompt("The people of the United States").expect("short");
+        let mut texts = Vec::new();
+        for kernel in Kernel::ALL.into_iter().filter(|k| k.is_available()) {
+            let stage = load(&file, precision, Some(kernel));
+            let request = Request::greedy(&prompt, 32);
+            let made = generate(&stage, &tokenizer, &request, &mut |_| ControlFlow::Continue(())).expect("made");
+            texts.push((kernel, made.answers[0].text.clone()));
+        }
+        println!("{label}: {:?}", texts[0].1);
+        assert!(texts[0].1.len() >= 24, "{label} says {:?}", texts[0].1);
+        assert!(texts.iter().all(|(_, t)| *t == texts[0].1), "{label}: {texts:?}");
+    }
+}
+
+/// The first windows of the held-out text; the trainer's figure for all 128 stands in `results.json`.
+#[test]
+fn every_model_has_learned_and_fewer_bits_never_help_much() {
+    let text = std::fs::read_to_string(path("validation.txt")).expect("ASCII");
+    let nll = |(name, precision, _): (&str, Precision, &str)| {
+        let file = model(name);
+        let tokenizer = Tokenizer::new(&file).expect("bytes");
+        perplexity(&load(&file, precision, None), &tokenizer, &text, 512, Some(4), 16).expect("scored").mean_nll
+    };
+    let found = MODELS.map(nll);
+    for ((_, _, label), nll) in MODELS.iter().zip(found) {
+        println!("{label}: {nll:.4} nats a byte");
+        // Guessing bytes by their frequency alone costs about 3.
+        assert!(nll < 1.2 && nll > found[0] - 0.01, "{label}: {nll}, full precision {}", found[0]);
+    }
+}
