@@ -84,10 +84,16 @@ fn wanted<'p>(layout: &'p Layout, settings: &'p Settings) -> Result<Vec<Wanted<'
                     return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
                 }
                 if service.scaling.method != "single" {
-                    return Err(failed(format!("{}: {} of several samples is not run yet", service.name, service.scaling.method)));
+                    return Err(failed(format!(
+                        "{}: {} of several samples is not run yet",
+                        service.name, service.scaling.method
+                    )));
                 }
                 let model = settings.models.get(&service.model).ok_or_else(|| {
-                    Fault::Unavailable(format!("no file of model {}: name one under `models:` in the configuration", service.model))
+                    Fault::Unavailable(format!(
+                        "no file of model {}: name one under `models:` in the configuration",
+                        service.model
+                    ))
                 })?;
                 all.push(Wanted { service, replica, index, model });
             }
