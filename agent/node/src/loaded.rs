@@ -9,7 +9,7 @@ use fleet::agent::Fault;
 use kernels::Pool;
 use protocol::{Name, PlanRef, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What reads and writes a model's texts.
@@ -118,7 +118,7 @@ pub(crate) fn verify(layout: &Layout, settings: &Settings) -> Result<(), Fault> 
     Ok(())
 }
 
-fn open(path: &PathBuf) -> Result<File, Fault> {
+fn open(path: &Path) -> Result<File, Fault> {
     File::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))
 }
 
