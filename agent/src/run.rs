@@ -22,16 +22,17 @@ pub(crate) struct Run {
 
 pub(crate) fn run(args: &Run) -> Outcome {
     let settings = read(&args.config)?;
-    let endpoint = |text: &String| {
-        text.parse::<Endpoint>().map_err(|e| Failure::help(e, "write `listen:` and `connect:` as HOST:PORT"))
-    };
+    let endpoint =
+        |text: &String| text.parse::<Endpoint>().map_err(|e| Failure::help(e, "write `listen:` and `connect:` as HOST:PORT"));
     let listen = settings.listen.as_ref().map(endpoint).transpose()?;
     let connect = settings.connect.iter().map(endpoint).collect::<Result<_, _>>()?;
     let lost = |e: BusError| Failure::remote(format!("error: {e}\n  help: another process may hold the address of `listen:`"));
     let bus = Zenoh::open(&Place { listen, connect }).map_err(lost)?;
     let (told, ended) = std::sync::mpsc::channel();
     // Fails only when a handler is there already, and there is none.
-    let _ = ctrlc::set_handler(move || drop(told.send(())));
+    let _ = ctrlc::set_handler(move || {
+        let _ = told.send(());
+    });
     let name = settings.agent.to_string();
     let node = Node::start(settings, Arc::new(bus)).map_err(failure)?;
     let http = node.http().to_string();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zenoh::key_expr::KeyExpr;
-use zenoh::query::{ConsolidationMode, Queryable, QueryTarget};
+use zenoh::query::{ConsolidationMode, QueryTarget, Queryable};
 use zenoh::{Session, Wait as _};
 
 /// Before the key, so that no request for a served key asks for what is kept on it.

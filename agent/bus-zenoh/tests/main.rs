@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use bus_zenoh::{Place, Zenoh};
+use protocol::Name;
 use protocol::bus::{Bus, Keep, Qos, testing};
 use protocol::key::{Key, Pattern, Topic};
-use protocol::Name;
 use std::net::TcpListener;
 use std::sync::mpsc::channel;
 use std::time::Duration;

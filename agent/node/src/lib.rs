@@ -24,13 +24,13 @@ mod traffic;
 pub use error::NodeError;
 pub use settings::{Limits, Settings};
 
+use fleet::Rules;
 use fleet::agent::{Agent, Event, Identity, read_plan};
 use fleet::enrol::{Roster, read_key};
 use fleet::store::disk::Disk;
-use fleet::Rules;
+use protocol::Topic;
 use protocol::bus::{Bus, Held, Life, Message};
 use protocol::key::{Key, Pattern};
-use protocol::Topic;
 use shared::Shared;
 use shell::{Input, Shell};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -28,7 +28,10 @@ impl StepError {
 enum After {
     /// Nothing: here tokens are drawn.
     Draw(Draw),
-    Hop { to: Name, hop: Hop },
+    Hop {
+        to: Name,
+        hop: Hop,
+    },
 }
 
 /// A stage with its part of a request's KV cache.
@@ -41,7 +44,13 @@ pub(crate) struct Link<'s> {
 
 impl<'s> Link<'s> {
     /// Opens this stage's part of a request and everything behind it.
-    pub(crate) fn open(shared: &Shared, plan: PlanId, stage: &'s LoadedStage, draw: &Draw, within_ms: u32) -> Result<Self, StepError> {
+    pub(crate) fn open(
+        shared: &Shared,
+        plan: PlanId,
+        stage: &'s LoadedStage,
+        draw: &Draw,
+        within_ms: u32,
+    ) -> Result<Self, StepError> {
         let sequence = stage.stage.sequence(stage.kv_bits)?;
         let after = match &stage.next {
             None => After::Draw(draw.clone()),
@@ -59,11 +68,6 @@ impl<'s> Link<'s> {
             }
         };
         Ok(Self { stage, sequence, work: Workspace::new(), after })
-    }
-
-    /// Positions that are in the cache.
-    pub(crate) fn len(&self) -> usize {
-        self.sequence.len()
     }
 
     /// Puts tokens or states through; a token comes back where one is wanted after the last row.

@@ -9,7 +9,7 @@ use fleet::agent::Fault;
 use kernels::Pool;
 use protocol::{Name, PlanRef, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What reads and writes a model's texts.
@@ -84,10 +84,16 @@ fn wanted<'p>(layout: &'p Layout, settings: &'p Settings) -> Result<Vec<Wanted<'
                     return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
                 }
                 if service.scaling.method != "single" {
-                    return Err(failed(format!("{}: {} of several samples is not run yet", service.name, service.scaling.method)));
+                    return Err(failed(format!(
+                        "{}: {} of several samples is not run yet",
+                        service.name, service.scaling.method
+                    )));
                 }
                 let model = settings.models.get(&service.model).ok_or_else(|| {
-                    Fault::Unavailable(format!("no file of model {}: name one under `models:` in the configuration", service.model))
+                    Fault::Unavailable(format!(
+                        "no file of model {}: name one under `models:` in the configuration",
+                        service.model
+                    ))
                 })?;
                 all.push(Wanted { service, replica, index, model });
             }
@@ -112,7 +118,7 @@ pub(crate) fn verify(layout: &Layout, settings: &Settings) -> Result<(), Fault> 
     Ok(())
 }
 
-fn open(path: &PathBuf) -> Result<File, Fault> {
+fn open(path: &Path) -> Result<File, Fault> {
     File::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))
 }
 

@@ -1,17 +1,17 @@
 //! What the threads of a node share.
 
+use crate::clock;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
 use crate::shell::Input;
 use crate::traffic::Traffic;
-use crate::clock;
 use fleet::enrol::Roster;
 use kernels::Pool;
 use protocol::bus::Bus;
 use protocol::message::{Head, Listener};
-use protocol::{Key, Keyring, Name, PlanId, Signer, SignedPlan};
+use protocol::{Key, Keyring, Name, PlanId, SignedPlan, Signer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;

@@ -3,9 +3,9 @@
 use crate::clock;
 use crate::loaded;
 use crate::shared::Shared;
+use fleet::Layout;
 use fleet::agent::{Action, Agent, Event, Fault, Job, Whom};
 use fleet::store::disk::Disk;
-use fleet::Layout;
 use protocol::bus::{Keep, Qos};
 use protocol::command::{Command, Request};
 use protocol::key::{Key, Pattern};
@@ -91,9 +91,9 @@ impl Shell {
         let key = Key::new(&shared.fleet, Topic::Status, &shared.me);
         let Ok(body) = serde_json::to_vec(&status) else { return };
         let sealed = message::seal(&shared.head(&key), &body, &shared.signer);
-        let said = sealed.map_err(|e| e.to_string()).and_then(|bytes| {
-            shared.bus.publish(&key, &bytes, Qos::Assured, Keep::Last).map_err(|e| e.to_string())
-        });
+        let said = sealed
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| shared.bus.publish(&key, &bytes, Qos::Assured, Keep::Last).map_err(|e| e.to_string()));
         // The next one is said soon.
         if let Err(why) = said {
             shared.metrics.note(why);
@@ -165,7 +165,9 @@ pub(crate) fn answer(shared: &Shared, body: &[u8]) -> Result<Vec<u8>, String> {
         return Err("the command has expired".into());
     }
     match command.what {
-        Request::Envelope { id } => shared.plan(id).map(|p| p.bytes.clone()).ok_or_else(|| format!("no plan {id:?} is held here")),
+        Request::Envelope { id } => {
+            shared.plan(id).map(|p| p.bytes.clone()).ok_or_else(|| format!("no plan {id:?} is held here"))
+        }
         Request::Status | Request::LookAgain => Err("this agent answers for envelopes; statuses are published".into()),
     }
 }

@@ -18,7 +18,8 @@ fn one() -> (World, SocketAddr) {
 }
 
 fn hello(rest: Value) -> Value {
-    let mut body = json!({ "model": "chat", "messages": [{ "role": "user", "content": "hello" }], "temperature": 0, "max_tokens": 12 });
+    let mut body =
+        json!({ "model": "chat", "messages": [{ "role": "user", "content": "hello" }], "temperature": 0, "max_tokens": 12 });
     body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     body
 }
@@ -30,11 +31,18 @@ fn a_stream_says_what_a_whole_answer_says() {
     assert_eq!(whole.status, 200, "{}", whole.body);
     assert!(whole.head.contains("x-wattline-plan: 1:"), "{}", whole.head);
     let value = whole.json();
-    assert_eq!((value["object"].as_str(), value["choices"][0]["message"]["role"].as_str()), (Some("chat.completion"), Some("assistant")));
+    assert_eq!(
+        (value["object"].as_str(), value["choices"][0]["message"]["role"].as_str()),
+        (Some("chat.completion"), Some("assistant"))
+    );
     let text = value["choices"][0]["message"]["content"].as_str().unwrap();
     let usage = &value["usage"];
-    assert_eq!(usage["total_tokens"].as_u64().unwrap(), usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap());
-    let streamed = post(a, "/v1/chat/completions", &hello(json!({ "stream": true, "stream_options": { "include_usage": true } })));
+    assert_eq!(
+        usage["total_tokens"].as_u64().unwrap(),
+        usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap()
+    );
+    let streamed =
+        post(a, "/v1/chat/completions", &hello(json!({ "stream": true, "stream_options": { "include_usage": true } })));
     assert!(streamed.head.contains("text/event-stream") && streamed.body.ends_with("data: [DONE]\n\n"), "{}", streamed.head);
     let events = streamed.events();
     let deltas: String = events.iter().filter_map(|e| e["choices"][0]["delta"]["content"].as_str()).collect();
@@ -85,9 +93,11 @@ fn errors_have_the_form_of_the_api() {
         assert!(error["message"].is_string() && error["type"].is_string(), "{error}");
         assert!(error.to_string().contains(says), "{error} should say {says}");
     }
-    for (method, path, body, status) in
-        [("POST", "/v1/completions", &b"{"[..], 400), ("POST", "/v1/completions", b"\xff\xfe", 400), ("GET", "/v1/completions", b"", 405)]
-    {
+    for (method, path, body, status) in [
+        ("POST", "/v1/completions", &b"{"[..], 400),
+        ("POST", "/v1/completions", b"\xff\xfe", 400),
+        ("GET", "/v1/completions", b"", 405),
+    ] {
         let answer = ask(a, method, path, "", body);
         assert_eq!(answer.status, status, "{}", answer.body);
         assert!(answer.json()["error"]["message"].is_string());
@@ -101,7 +111,14 @@ fn a_full_queue_says_when_to_come_again() {
     let a = world.start("a");
     world.apply(&plan(&["a"], &[ALL], 16), a);
     let body = json!({ "model": "chat", "prompt": "the", "temperature": 0, "max_tokens": 480 });
-    let asked: Vec<_> = (0..8).map(|_| std::thread::spawn({ let body = body.clone(); move || post(a, "/v1/completions", &body) })).collect();
+    let asked: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn({
+                let body = body.clone();
+                move || post(a, "/v1/completions", &body)
+            })
+        })
+        .collect();
     let answers: Vec<_> = asked.into_iter().map(|t| t.join().unwrap()).collect();
     let of = |status: u16| answers.iter().filter(|x| x.status == status).count();
     assert_eq!(of(200) + of(429), 8, "each is answered or refused");

@@ -92,7 +92,10 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
             Err(e) => return Err(e.to_string()),
         };
         if (head.kind, head.session, head.sequence, head.cols as usize) != (Kind::States, session, heard, cols) {
-            return Err(format!("{:?} {} of {} numbers where states {heard} of {cols} were expected", head.kind, head.sequence, head.cols));
+            return Err(format!(
+                "{:?} {} of {} numbers where states {heard} of {cols} were expected",
+                head.kind, head.sequence, head.cols
+            ));
         }
         heard += 1;
         if !shared.serves(loaded.plan.id) {

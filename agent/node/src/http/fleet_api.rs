@@ -22,7 +22,8 @@ pub(crate) async fn statuses(State(serving): State<Arc<Serving>>, headers: Heade
     let all = serving.shared.peers.all();
     let said: Vec<_> = all.iter().map(|h| json!(String::from_utf8_lossy(&h.sealed))).collect();
     let shared = &serving.shared;
-    Ok(Json(json!({ "fleet": shared.fleet, "agent": shared.me, "statuses": said, "notes": shared.metrics.notes() })).into_response())
+    Ok(Json(json!({ "fleet": shared.fleet, "agent": shared.me, "statuses": said, "notes": shared.metrics.notes() }))
+        .into_response())
 }
 
 /// Takes a signed plan and publishes it to the devices that it names.

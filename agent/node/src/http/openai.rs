@@ -85,7 +85,8 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn read(body: &[u8]) -> Result<Self, Refused> {
-        let request: Self = serde_json::from_slice(body).map_err(|e| Refused::body(format!("the request is not of the API's form: {e}")))?;
+        let request: Self =
+            serde_json::from_slice(body).map_err(|e| Refused::body(format!("the request is not of the API's form: {e}")))?;
         request.supported()?;
         Ok(request)
     }
@@ -180,7 +181,9 @@ impl Turn {
             None => String::new(),
             Some(Content::Text(text)) => text.clone(),
             Some(Content::Parts(parts)) => match parts.iter().find(|p| p.kind != "text") {
-                Some(part) => return Err(Refused::field("messages", format!("a part of type `{}`; only text is read", part.kind))),
+                Some(part) => {
+                    return Err(Refused::field("messages", format!("a part of type `{}`; only text is read", part.kind)));
+                }
                 None => parts.iter().filter_map(|p| p.text.as_deref()).collect(),
             },
         };

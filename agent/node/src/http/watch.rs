@@ -20,7 +20,8 @@ pub(crate) async fn health() -> &'static str {
 pub(crate) async fn ready(State(serving): State<Arc<Serving>>) -> Response {
     let status = serving.shared.peers.status(&serving.shared.me);
     let phase = status.as_ref().map_or(Phase::Idle, |s| s.phase);
-    let serves = matches!(phase, Phase::Serving | Phase::Draining | Phase::RolledBack) && status.is_some_and(|s| s.active.is_some());
+    let serves =
+        matches!(phase, Phase::Serving | Phase::Draining | Phase::RolledBack) && status.is_some_and(|s| s.active.is_some());
     let code = if serves { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, format!("{}\n", word(phase))).into_response()
 }
@@ -44,7 +45,11 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     let mut gauge = |name: &str, what: &str, value: f64| {
         let _ = writeln!(out, "# HELP {name} {what}\n# TYPE {name} gauge\n{name} {value}");
     };
-    gauge("wattline_plan_generation", "Generation of the plan that requests go to.", shared.traffic.plan().map_or(0.0, |p| p.generation as f64));
+    gauge(
+        "wattline_plan_generation",
+        "Generation of the plan that requests go to.",
+        shared.traffic.plan().map_or(0.0, |p| p.generation as f64),
+    );
     gauge("wattline_running", "Requests that run.", shared.traffic.running() as f64);
     gauge("wattline_waiting", "Requests that wait for their turn.", serving.waiting() as f64);
     let share = shared.peers.status(&shared.me).map_or(0.0, |s| s.share);
@@ -56,7 +61,11 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
             let _ = writeln!(out, "{name}{labels} {value}");
         }
     };
-    counter("wattline_refused_total", "Requests refused because the queue was full.", vec![(String::new(), shared.metrics.refused() as f64)]);
+    counter(
+        "wattline_refused_total",
+        "Requests refused because the queue was full.",
+        vec![(String::new(), shared.metrics.refused() as f64)],
+    );
     let of = |pick: fn(&crate::metrics::Counts) -> f64| {
         let line = |((service, replica), c): &((protocol::Name, u32), crate::metrics::Counts)| {
             (format!("{{service=\"{service}\",replica=\"{replica}\"}}"), pick(c))

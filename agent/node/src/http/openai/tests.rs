@@ -20,7 +20,8 @@ fn what_is_not_supported_is_named() {
         assert_eq!(refused.value()["error"]["param"], field);
         assert_eq!(refused.into_response().status(), StatusCode::BAD_REQUEST);
     }
-    let plain = r#","n":1,"logprobs":false,"tools":[],"response_format":{"type":"text"},"presence_penalty":0,"user":"u","unknown":{}"#;
+    let plain =
+        r#","n":1,"logprobs":false,"tools":[],"response_format":{"type":"text"},"presence_penalty":0,"user":"u","unknown":{}"#;
     assert!(read(plain).is_ok());
 }
 
@@ -42,11 +43,17 @@ fn numbers_have_ranges() {
 
 #[test]
 fn texts_are_read_in_each_form() {
-    let r = read(r#","messages":[{"role":"developer","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}],"stop":"x""#);
+    let r = read(
+        r#","messages":[{"role":"developer","content":"a"},{"role":"user","content":[{"type":"text","text":"b"},{"type":"text","text":"c"}]}],"stop":"x""#,
+    );
     let r = r.expect("form");
     assert_eq!(r.messages().expect("two"), [Message::new("system", "a"), Message::new("user", "bc")]);
     assert_eq!(r.stop().expect("one"), ["x"]);
-    for bad in [r#","messages":[]"#, r#","messages":[{"role":"tool","content":"x"}]"#, r#","messages":[{"role":"user","content":[{"type":"image_url"}]}]"#] {
+    for bad in [
+        r#","messages":[]"#,
+        r#","messages":[{"role":"tool","content":"x"}]"#,
+        r#","messages":[{"role":"user","content":[{"type":"image_url"}]}]"#,
+    ] {
         assert!(read(bad).expect("form").messages().is_err(), "{bad}");
     }
     assert_eq!(read(r#","prompt":["p"]"#).expect("form").prompt().expect("one"), "p");
