@@ -158,9 +158,9 @@ pub(super) fn stage(
     })
 }
 
-/// Arithmetic of a block at the full clock: one row at the rate of single tokens, the others at the prompt's, attention at
+/// Arithmetic of a block at a clock: one row at the rate of single tokens, the others at the prompt's, attention at
 /// its own, and the elements that come out.
-fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles::Processor) -> f64 {
+fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles::Processor, f: f64) -> f64 {
     let prompt = kernel.peak.value.get() * kernel.efficiency.value.get();
     let single = kernel.vector.as_ref().map_or(prompt, |v| v.value.get());
     let attending = processor.attention.as_ref().map_or(prompt, |v| v.value.get());
@@ -170,7 +170,7 @@ fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles:
     let alone = if work.rows > 0.0 { a_row } else { 0.0 };
     let slower = alone * (1.0 / single - 1.0 / prompt) + work.attention * (1.0 / attending - 1.0 / prompt);
     let first = if kernel.sample.is_some() { work.ops - work.following } else { work.ops };
-    first / prompt + slower + work.elements * element
+    first / (prompt * f) + (slower + work.elements * element) / f
 }
 
 /// One block in one pass, under the mode's cap at every instant: the arithmetic clock falls until the
@@ -192,12 +192,11 @@ fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Optio
         memory_s += miss * work.weights / storage.bandwidth.value.get();
         storage_j += miss * work.weights * storage.joules_per_byte.value.get();
     }
-    let unclocked = arithmetic_s(work, kernel, processor);
     let behind = kernel.sample.as_ref().map_or(0.0, |rate| work.following / rate.value.get());
     let launches = work.launches * processor.launch.value.get();
     let at = |share: f64| {
         let f = compute * clock * share;
-        let (arithmetic, following) = (unclocked / f, behind / f);
+        let (arithmetic, following) = (arithmetic_s(work, kernel, processor, f), behind / f);
         Spent {
             time: roofline::time_s(arithmetic, memory_s, processor.overlap.value) + following + launches,
             arithmetic: arithmetic + following,

@@ -96,16 +96,17 @@ impl Rates {
         self.sample.map_or(0.0, |rate| work.following_ops / rate)
     }
 
-    /// Seconds of a block's arithmetic at the full clock, what follows the first sequence not counted. Its first row finds the weights packed, which the rate with
-    /// one token holds; the others find them unpacked.
+    /// Seconds of a block's arithmetic at a clock, what follows the first sequence not counted. Its first row finds the
+    /// weights packed, which the rate with one token holds; the others find them unpacked.
     #[must_use]
-    pub fn arithmetic_s(&self, work: &Work) -> f64 {
+    pub fn arithmetic_s(&self, work: &Work, clock: f64) -> f64 {
         let products = work.ops - work.attention_ops;
         let first = if work.rows > 0.0 { products / work.rows.max(1.0) } else { 0.0 };
         let beside =
             first * (1.0 / self.vector - 1.0 / self.peak) + work.attention_ops * (1.0 / self.attention - 1.0 / self.peak);
         let ops = if self.sample.is_some() { work.ops - work.following_ops } else { work.ops };
-        (ops / self.peak + beside).max(0.0) + work.elements * self.element_s
+        // A profile without these rates rounds as `ops / (peak clock)` does.
+        (ops / (self.peak * clock) + beside / clock).max(0.0) + work.elements * self.element_s / clock
     }
 }
 
@@ -166,7 +167,7 @@ pub fn run(work: &Work, rates: &Rates, miss: f64) -> Option<(Spent, f64)> {
     }
     let at = |share: f64| {
         let clock = rates.clock * share;
-        let alu_s = rates.arithmetic_s(work) / clock;
+        let alu_s = rates.arithmetic_s(work, clock);
         let following_s = rates.following_s(work) / clock;
         let time_s = roofline::time_s(alu_s, memory_s, rates.overlap) + following_s + work.launches * rates.launch_s;
         let alu_s = alu_s + following_s;
@@ -230,8 +231,8 @@ mod tests {
         let r = Rates { vector: 25e9, attention: 50e9, element_s: 1e-9, ..rates(f64::INFINITY) };
         // 1e9 operations a row at 100 GOPS: the first takes 40 ms; attention's 1e9 20 ms; 1e6 elements 1 ms.
         let w = Work { ops: 4e9, attention_ops: 1e9, rows: 3.0, elements: 1e6, ..Work::default() };
-        assert!((r.arithmetic_s(&w) - (0.04 + 0.02 + 0.02 + 0.001)).abs() < 1e-12);
-        assert!((r.arithmetic_s(&Work { rows: 1.0, ..w }) - (3e9 / 25e9 + 0.021)).abs() < 1e-12);
+        assert!((r.arithmetic_s(&w, 1.0) - (0.04 + 0.02 + 0.02 + 0.001)).abs() < 1e-12);
+        assert!((r.arithmetic_s(&Work { rows: 1.0, ..w }, 1.0) - (3e9 / 25e9 + 0.021)).abs() < 1e-12);
     }
 
     #[test]
