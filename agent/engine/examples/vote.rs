@@ -30,7 +30,7 @@ fn main() -> Result<(), EngineError> {
         let (_, prompt) = problem_prompt(&tokenizer, template.as_ref(), prompting, &problem.question)?;
         let sampling = Sampling::at(0.7, 1);
         let request = Request { samples, parallel: samples, sampling, stop: &stop, ..Request::greedy(&prompt, tokens) };
-        let solved = solve(&stage, &tokenizer, &request, &problem, true)?;
+        let solved = solve(&stage, &tokenizer, &request, &problem, Some(engine::generate::Pace::Together))?;
         let usage = solved.voted.generation.usage;
         println!(
             "wanted {}, majority {:?} of {:?}, {} of {samples} counted, {} tokens, {:.1} cpu-s",

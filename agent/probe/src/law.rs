@@ -260,7 +260,8 @@ mod tests {
         r.reading = Some(Reading { by_threads: Vec::new(), by_set: sets.into() });
         let small = Part { format: "w4".into(), weights: 1e6 * 8.0 / 4.5, bytes: 1e6, edges: 0.0, head: false };
         let both = [1e6, 1e12].map(|set| r.token(&small, set).expect("all there"));
-        assert!((both[0] - 1e6 / 4e10).abs() < 1e-9 && (both[1] - 1e-4).abs() < 1e-9, "{both:?}");
+        // Arithmetic, 18 us, hides behind either.
+        assert!((both[0] / 25e-6 - 1.0).abs() < 1e-3 && (both[1] / 1e-4 - 1.0).abs() < 1e-3, "{both:?}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn rate(v: f64) -> Rate {
 
 pub(crate) fn example() -> Record {
     let product = |format: &str, bits: f64, vector: f64, matrix: f64| {
-        let bytes = 64 << 20;
+        let bytes = 512 << 20;
         let reading_s = bytes as f64 / 20e9;
         let alu_s = 2.0 * bytes as f64 * 8.0 / bits / vector;
         Product {

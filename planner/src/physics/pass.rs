@@ -33,9 +33,9 @@ pub struct Rates {
     pub pass_overhead_s: f64,
     /// Exponent of the roofline.
     pub overlap: f64,
-    /// Operations per second with one token, and of attention, at the full clock.
-    pub vector: f64,
-    pub attention: f64,
+    /// Operations per second with one token, and of attention, at the full clock; `None`: as `peak`, whatever it is fitted to.
+    pub vector: Option<f64>,
+    pub attention: Option<f64>,
     /// Operations per second of further sequences of a decoding pass, where they hide behind no reading.
     pub sample: Option<f64>,
     /// Time of an element of a block's output for a token beyond the first.
@@ -62,8 +62,8 @@ impl Rates {
         let peak = kernel.peak.value.get() * kernel.efficiency.value.get();
         let rates = Self {
             peak,
-            vector: kernel.vector.as_ref().map_or(peak, |r| r.value.get()),
-            attention: processor.attention.as_ref().map_or(peak, |r| r.value.get()),
+            vector: kernel.vector.as_ref().map(|r| r.value.get()),
+            attention: processor.attention.as_ref().map(|r| r.value.get()),
             sample: kernel.sample.as_ref().map(|r| r.value.get()),
             element_s: processor.element.as_ref().map_or(0.0, |t| t.value.get()),
             bandwidth: processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory,
@@ -102,8 +102,8 @@ impl Rates {
     pub fn arithmetic_s(&self, work: &Work, clock: f64) -> f64 {
         let products = work.ops - work.attention_ops;
         let first = if work.rows > 0.0 { products / work.rows.max(1.0) } else { 0.0 };
-        let beside =
-            first * (1.0 / self.vector - 1.0 / self.peak) + work.attention_ops * (1.0 / self.attention - 1.0 / self.peak);
+        let slower = |rate: Option<f64>| rate.map_or(0.0, |r| 1.0 / r - 1.0 / self.peak);
+        let beside = first * slower(self.vector) + work.attention_ops * slower(self.attention);
         let ops = if self.sample.is_some() { work.ops - work.following_ops } else { work.ops };
         // A profile without these rates rounds as `ops / (peak clock)` does.
         (ops / (self.peak * clock) + beside / clock).max(0.0) + work.elements * self.element_s / clock
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_first_token_attention_and_elements_have_their_own_rates() {
-        let r = Rates { vector: 25e9, attention: 50e9, element_s: 1e-9, ..rates(f64::INFINITY) };
+        let r = Rates { vector: Some(25e9), attention: Some(50e9), element_s: 1e-9, ..rates(f64::INFINITY) };
         // 1e9 operations a row at 100 GOPS: the first takes 40 ms; attention's 1e9 20 ms; 1e6 elements 1 ms.
         let w = Work { ops: 4e9, attention_ops: 1e9, rows: 3.0, elements: 1e6, ..Work::default() };
         assert!((r.arithmetic_s(&w, 1.0) - (0.04 + 0.02 + 0.02 + 0.001)).abs() < 1e-12);

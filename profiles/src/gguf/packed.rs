@@ -91,8 +91,6 @@ const fn code_bits(format: WeightFormat) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::float_cmp, reason = "bits of a layout are exact")]
-
     use super::*;
 
     fn bits(name: &str, cols: u64) -> Option<[f64; 9]> {
