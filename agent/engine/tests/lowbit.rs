@@ -40,9 +40,11 @@ fn load(file: &File, precision: Precision, kernel: Option<Kernel>) -> Stage {
 /// Largest and mean difference from the trainer's logits, which are up to 15 from each other.
 ///
 /// Both round activations to 8 bits at the same places by the same rule, but sum in another order: where a sum lies
-/// at an edge a code differs, and later layers with it. Full precision has no codes.
+/// at an edge a code differs, and later layers with it. That goes both ways: over 128 windows the mean loss of every
+/// model is the trainer's within 0.0002 nats (docs/low-bit-models.md). Full precision has no codes. Bounds are a little
+/// above what was measured: 0.0002 and 0.00006, and 0.28 and 0.086 (Sherry, whose token table is rounded again).
 fn tolerance(label: &str) -> (f32, f32) {
-    if label == "full" { (0.02, 0.003) } else { (0.5, 0.06) }
+    if label == "full" { (0.002, 0.0005) } else { (0.5, 0.12) }
 }
 
 #[test]
@@ -98,22 +100,33 @@ fn each_runs_in_the_format_it_was_trained_for() {
     }
 }
 
+/// Rows with one scale are integers from end to end, and half precision has no codes that could flip: the same text.
+/// Nested weights have a scale for 32 columns, whose sums each kernel adds in its own order: the same logits within
+/// the flips of a few codes, and mostly but not always the same text.
 #[test]
-fn greedy_text_is_the_same_on_every_kernel() {
+fn every_kernel_says_the_same() {
     for (name, precision, label) in MODELS {
         let file = model(name);
         let tokenizer = Tokenizer::new(&file).expect("bytes");
         let prompt = tokenizer.encode_prompt("The people of the United States").expect("short");
-        let mut texts = Vec::new();
+        let (mut texts, mut logits) = (Vec::new(), Vec::new());
         for kernel in Kernel::ALL.into_iter().filter(|k| k.is_available()) {
             let stage = load(&file, precision, Some(kernel));
+            let mut sequence = stage.sequence(16).expect("16 bits");
+            logits.push(stage.prefill(&mut sequence, &prompt, &mut Workspace::new()).expect("run"));
             let request = Request::greedy(&prompt, 32);
             let made = generate(&stage, &tokenizer, &request, &mut |_| ControlFlow::Continue(())).expect("made");
             texts.push((kernel, made.answers[0].text.clone()));
         }
-        println!("{label}: {:?}", texts[0].1);
-        assert!(texts[0].1.len() >= 24, "{label} says {:?}", texts[0].1);
-        assert!(texts.iter().all(|(_, t)| *t == texts[0].1), "{label}: {texts:?}");
+        println!("{label}: {texts:?}");
+        assert!(texts.iter().all(|(_, t)| t.len() >= 24), "{label}: {texts:?}");
+        let nested = name == "nested";
+        assert!(nested || texts.iter().all(|(_, t)| *t == texts[0].1), "{label}: {texts:?}");
+        let bound = if nested { 0.3 } else { 0.001 };
+        for (other, (kernel, _)) in logits.iter().zip(&texts) {
+            let worst = other.iter().zip(&logits[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < bound, "{label}: {kernel} is {worst} from the scalar kernel");
+        }
     }
 }
 

@@ -24,13 +24,13 @@ pub(super) fn vector(name: &str, v: &[f32]) -> Vec<f32> {
 /// True for matrices whose rows another matrix's columns read, by the last part of their names. Queries and keys meet
 /// each other only, and their rotation goes by place.
 fn rows_move(name: &str) -> bool {
-    let part = name.rsplitn(3, '.').nth(1).unwrap_or_default();
+    let part = name.rsplit('.').nth(1).unwrap_or_default();
     ["attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"].contains(&part)
 }
 
 /// True for vectors that scale moved dimensions: the norms, values' biases.
 fn moves(name: &str) -> bool {
-    let part = name.rsplitn(3, '.').nth(1).unwrap_or_default();
+    let part = name.rsplit('.').nth(1).unwrap_or_default();
     ["attn_norm", "ffn_norm", "output_norm", "post_attention_norm", "post_ffw_norm", "attn_v"].contains(&part)
 }
 

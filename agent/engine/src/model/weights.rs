@@ -126,7 +126,8 @@ impl Weights<'_> {
             Self::Noise { shape, .. } => Ok(shape.wide),
             Self::File(file) => {
                 let rows = file.tensor(name).and_then(|t| t.tensor.shape.get(1)).and_then(|n| usize::try_from(*n).ok());
-                rows.or_else(|| Nested::rows_of(file, class(name))).ok_or_else(|| EngineError::tensor(name, "missing, or no matrix"))
+                rows.or_else(|| Nested::rows_of(file, class(name)))
+                    .ok_or_else(|| EngineError::tensor(name, "missing, or no matrix"))
             }
         }
     }
@@ -206,7 +207,8 @@ fn packed(
     let format = how.precision.format(role, source.kind());
     if is_shuffled(file) {
         if !(rows.is_multiple_of(shuffled::RUN) && cols.is_multiple_of(shuffled::RUN)) {
-            let why = format!("{rows} x {cols} in a file with STQ1_0, of which rows and columns are multiples of {}", shuffled::RUN);
+            let why =
+                format!("{rows} x {cols} in a file with STQ1_0, of which rows and columns are multiples of {}", shuffled::RUN);
             return Err(EngineError::tensor(name, why));
         }
         return pack(&Shuffled::new(&source, name), name, format, how.precision.rank(role), how);
