@@ -118,7 +118,7 @@ impl Bus for Zenoh {
         let handler = Arc::new(handler);
         let answer = move |query: Query| {
             let handler = Arc::clone(&handler);
-            std::thread::spawn(move || reply(&query, &*handler));
+            std::thread::spawn(move || reply(&query, &handler));
         };
         let declared = self.session()?.declare_queryable(expression(pattern.as_str())?).callback(answer);
         declared.wait().map(Held::new).map_err(failed("serving"))

