@@ -1,10 +1,11 @@
 //! Plans by hand, for tests: here and in other crates.
 
-use profiles::{Precision, Quality, WeightFormat};
-use protocol::{
-    Certificate, DeviceExpectation, Digest, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA,
-    ServiceExpectation, Sources, Totals,
-};
+use profiles::{Precision, WeightFormat};
+use protocol::testing::{device, sources, totals};
+use protocol::{Certificate, Digest, Plan, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation};
+
+/// No machine of a test throttles, °C.
+const COOL_C: f64 = 1_000.0;
 
 /// A stage: device, first block, one past the last, weights.
 pub type Part = (&'static str, u32, u32, WeightFormat);
@@ -47,48 +48,11 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         scenario: Digest::of(b"none").to_string(),
         planner: "test".into(),
         seed: 1,
-        devices: devices.iter().map(|d| device(d)).collect(),
+        devices: devices.iter().map(|d| device(d, COOL_C)).collect(),
         services: vec![service],
         totals: totals(),
         certificate: certificate(),
-        sources: Sources { worst: Quality::Assumed, measured: 0, fitted: 0, datasheet: 0, assumed: 1, assumptions: Vec::new() },
-    }
-}
-
-fn device(name: &str) -> PlannedDevice {
-    PlannedDevice {
-        name: name.into(),
-        profile: "any".into(),
-        site: "here".into(),
-        awake: true,
-        mode: None,
-        expected: DeviceExpectation {
-            power_w: 1.0,
-            dynamic_w: 0.5,
-            leakage_w: 0.1,
-            temperature_c: 50.0,
-            throttle_c: 1_000.0,
-            phi: 1.0,
-            pools: Vec::new(),
-            processors: Vec::new(),
-        },
-    }
-}
-
-fn totals() -> Totals {
-    Totals {
-        power_w: 1.0,
-        energy_per_request_j: 1.0,
-        mean_latency_s: 1.0,
-        accuracy: None,
-        answering_power_w: 1.0,
-        ipw: None,
-        ipw_fleet: None,
-        answers_per_kj: None,
-        latency_score: 0.0,
-        underutilisation: 0.0,
-        throttled_devices: 0,
-        targets: Vec::new(),
+        sources: sources(),
     }
 }
 

@@ -20,6 +20,8 @@ pub mod schema;
 pub mod sign;
 pub mod status;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use envelope::{Order, SignedPlan, Terms};
 pub use id::{Digest, Name, PlanId, PlanRef};

@@ -1,9 +1,9 @@
 //! Plans of simulated fleets: real ones, signed, with pipelines drawn over the devices.
 
-use profiles::{Precision, Quality, WeightFormat};
+use profiles::{Precision, WeightFormat};
+use protocol::testing::{device, sources, totals};
 use protocol::{
-    Certificate, DeviceExpectation, Digest, Name, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica,
-    SCHEMA, ServiceExpectation, Sources, Totals,
+    Certificate, Digest, Name, Plan, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation,
 };
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -33,7 +33,7 @@ pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshir
         scenario: Digest::of(b"scenario").to_string(),
         planner: "sim".into(),
         seed: content,
-        devices: devices.iter().map(device).collect(),
+        devices: devices.iter().map(|d| device(d.as_str(), THROTTLE_C)).collect(),
         services: services.collect(),
         totals: totals(),
         certificate: Certificate {
@@ -44,7 +44,7 @@ pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshir
             gap: 0.0,
             status: "optimal".into(),
         },
-        sources: Sources { worst: Quality::Assumed, measured: 0, fitted: 0, datasheet: 0, assumed: 1, assumptions: Vec::new() },
+        sources: sources(),
     }
 }
 
@@ -74,43 +74,6 @@ fn service(name: &str, replicas: Vec<Replica>) -> PlannedService {
         rate_hz: 1.0,
         replicas,
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
-        targets: Vec::new(),
-    }
-}
-
-fn device(name: &Name) -> PlannedDevice {
-    PlannedDevice {
-        name: name.to_string(),
-        profile: "p".into(),
-        site: "s".into(),
-        awake: true,
-        mode: None,
-        expected: DeviceExpectation {
-            power_w: 1.0,
-            dynamic_w: 0.5,
-            leakage_w: 0.1,
-            temperature_c: 50.0,
-            throttle_c: THROTTLE_C,
-            phi: 1.0,
-            pools: Vec::new(),
-            processors: Vec::new(),
-        },
-    }
-}
-
-fn totals() -> Totals {
-    Totals {
-        power_w: 1.0,
-        energy_per_request_j: 1.0,
-        mean_latency_s: 1.0,
-        accuracy: None,
-        answering_power_w: 1.0,
-        ipw: None,
-        ipw_fleet: None,
-        answers_per_kj: None,
-        latency_score: 0.0,
-        underutilisation: 0.0,
-        throttled_devices: 0,
         targets: Vec::new(),
     }
 }

@@ -58,6 +58,24 @@ pub(super) enum Detail {
     Layers,
 }
 
+/// Terms of the rows that all ways of a service share.
+struct Shared {
+    one: Vec<(usize, f64)>,
+    stages: Vec<(usize, f64)>,
+    /// Most stages of any way.
+    most: u32,
+    seconds: Vec<(usize, f64)>,
+    /// By class.
+    touch: Vec<Vec<(usize, f64)>>,
+}
+
+impl Shared {
+    fn new(awake: &[usize]) -> Self {
+        let touch = awake.iter().map(|&z| vec![(z, -1.0)]).collect();
+        Self { one: Vec::new(), stages: Vec::new(), most: 0, seconds: Vec::new(), touch }
+    }
+}
+
 impl Program {
     /// States the program of a goal.
     pub(super) fn new(even: &Even, goal: &Goal, detail: Detail) -> Program {
@@ -102,15 +120,13 @@ impl Program {
         capacity: &mut [[Vec<(usize, f64)>; LIMITS]],
     ) {
         let second = goal.latency * stream.per_s;
-        let (mut one, mut stages, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
-        let mut touch: Vec<Vec<(usize, f64)>> = awake.iter().map(|&z| vec![(z, -1.0)]).collect();
-        let mut most = 0;
+        let mut shared = Shared::new(awake);
         for way in stream.ways.clone() {
             let w = &even.ways[way];
-            most = most.max(w.stages);
+            shared.most = shared.most.max(w.stages);
             let y = self.variable(goal.inaccuracy * w.inaccuracy, 1.0);
             self.whole.push(y);
-            one.push((y, 1.0));
+            shared.one.push((y, 1.0));
             let mut layers = vec![(y, -f64::from(w.layers))];
             for (c, class) in even.classes.iter().enumerate() {
                 let cell = even.cell(way, c);
@@ -127,22 +143,28 @@ impl Program {
                     self.row(f64::NEG_INFINITY, 0.0, vec![(k, 1.0), (y, -fit * copies)]);
                 }
                 layers.push((k, 1.0));
-                stages.push((k, 1.0 / fit));
-                seconds.push((k, cell.layer_s + cell.stage_s / fit));
-                touch[c].push((k, 1.0 / fit));
+                shared.stages.push((k, 1.0 / fit));
+                shared.seconds.push((k, cell.layer_s + cell.stage_s / fit));
+                shared.touch[c].push((k, 1.0 / fit));
                 for (i, terms) in capacity[c].iter_mut().enumerate() {
                     terms.push((k, cell.layer[i] + cell.stage[i] / fit));
                 }
             }
             self.row(0.0, 0.0, layers);
         }
-        self.row(1.0, 1.0, one);
-        self.row(f64::NEG_INFINITY, f64::from(most), stages);
-        if stream.cap_s.is_finite() {
-            seconds.iter_mut().for_each(|t| t.1 /= stream.cap_s);
-            self.row(f64::NEG_INFINITY, 1.0, seconds);
+        self.close(shared, stream.cap_s);
+    }
+
+    /// The rows that all ways of a service share: one is taken, no more stages than it allows, its seconds within
+    /// its limit, and stages on devices that are awake alone.
+    fn close(&mut self, mut shared: Shared, cap_s: f64) {
+        self.row(1.0, 1.0, shared.one);
+        self.row(f64::NEG_INFINITY, f64::from(shared.most), shared.stages);
+        if cap_s.is_finite() {
+            shared.seconds.iter_mut().for_each(|t| t.1 /= cap_s);
+            self.row(f64::NEG_INFINITY, 1.0, shared.seconds);
         }
-        for terms in touch.into_iter().filter(|t| t.len() > 1) {
+        for terms in shared.touch.into_iter().filter(|t| t.len() > 1) {
             self.row(f64::NEG_INFINITY, 0.0, terms);
         }
     }
@@ -162,16 +184,14 @@ impl Program {
         capacity: &mut [[Vec<(usize, f64)>; LIMITS]],
     ) {
         let second = goal.latency * stream.per_s;
-        let (mut one, mut stages, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
-        let mut touch: Vec<Vec<(usize, f64)>> = awake.iter().map(|&z| vec![(z, -1.0)]).collect();
-        let mut most = 0;
+        let mut shared = Shared::new(awake);
         for way in stream.ways.clone() {
             let w = &even.ways[way];
-            most = most.max(w.stages);
+            shared.most = shared.most.max(w.stages);
             let y = self.variable(goal.inaccuracy * w.inaccuracy, 1.0);
             self.whole.push(y);
             self.ways.push((way, y));
-            one.push((y, 1.0));
+            shared.one.push((y, 1.0));
             let mut layers = vec![(y, -f64::from(w.layers))];
             let mut held = vec![(y, 0.0)];
             let largest = (0..even.classes.len()).map(|c| even.cell(way, c).fit).max().unwrap_or(0);
@@ -192,9 +212,9 @@ impl Program {
                 self.row(f64::NEG_INFINITY, 0.0, vec![(u, 1.0), (y, -copies)]);
                 layers.push((k, 1.0));
                 held.push((u, 1.0));
-                stages.push((u, 1.0));
-                seconds.extend([(k, cell.layer_s), (u, cell.stage_s)]);
-                touch[c].push((u, 1.0));
+                shared.stages.push((u, 1.0));
+                shared.seconds.extend([(k, cell.layer_s), (u, cell.stage_s)]);
+                shared.touch[c].push((u, 1.0));
                 for (i, terms) in capacity[c].iter_mut().enumerate() {
                     terms.extend([(k, cell.layer[i]), (u, cell.stage[i])]);
                 }
@@ -205,15 +225,7 @@ impl Program {
             held[0].1 = -f64::from(few);
             self.row(0.0, f64::INFINITY, held);
         }
-        self.row(1.0, 1.0, one);
-        self.row(f64::NEG_INFINITY, f64::from(most), stages);
-        if stream.cap_s.is_finite() {
-            seconds.iter_mut().for_each(|t| t.1 /= stream.cap_s);
-            self.row(f64::NEG_INFINITY, 1.0, seconds);
-        }
-        for terms in touch.into_iter().filter(|t| t.len() > 1) {
-            self.row(f64::NEG_INFINITY, 0.0, terms);
-        }
+        self.close(shared, stream.cap_s);
     }
 
     pub(super) fn upper(&self, variable: usize) -> f64 {
