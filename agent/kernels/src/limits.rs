@@ -44,11 +44,6 @@ fn thread_time() -> Option<Duration> {
     None
 }
 
-/// Median of some durations; zero for none.
-pub(crate) fn median(times: Vec<Duration>) -> Duration {
-    quantile(times, 1, 2)
-}
-
 /// The duration that `part / whole` of the others do not exceed; zero for none.
 fn quantile(mut times: Vec<Duration>, part: usize, whole: usize) -> Duration {
     times.sort();
@@ -94,6 +89,27 @@ pub struct Sheet(Buffer);
 
 /// What one sample of [`Sheet::rates`] reads at least, bytes: some milliseconds of memory, more of a cache.
 const SAMPLE: usize = 32 << 20;
+/// Passes over a working set that are compared with as many before them, and the share that they must save to go on.
+const SETTLING: (usize, f64) = (8, 0.02);
+/// Most passes, and most bytes, that settling takes.
+const SETTLED: (usize, usize) = (32, 4 << 30);
+
+/// Runs `pass` over a working set of `bytes` until it gets no faster. A last-level cache that adapts its replacement takes
+/// many passes to keep what is read round and round: 4 to 6 of a set that fits it, 20 and more of one that is
+/// little larger (measured, `docs/probe.md`). A model reads its weights that often in seconds.
+pub fn settle(bytes: usize, mut pass: impl FnMut() -> Duration) {
+    let most = SETTLED.0.min(SETTLED.1 / bytes.max(1)).max(1);
+    let (group, saves) = SETTLING;
+    let mut before = Duration::MAX;
+    for first in (0..most).step_by(group) {
+        let best = (first..most.min(first + group)).map(|_| pass()).min().unwrap_or_default();
+        if best.as_secs_f64() > before.as_secs_f64() * (1.0 - saves) {
+            return;
+        }
+        before = best;
+    }
+}
+
 /// What [`read`] takes at once with the widest registers.
 const GRAIN: usize = 512;
 
@@ -113,7 +129,7 @@ impl Sheet {
     }
 
     /// Bytes per second, sample by sample, that the pool's threads together read from the first `set` bytes, each
-    /// from its own part, round and round after one round that does not count. Nothing for a set that is larger than
+    /// from its own part, round and round once that gets no faster ([`settle`]). Nothing for a set that is larger than
     /// the sheet, or too small to share.
     pub fn rates(&self, pool: &Pool, set: usize, samples: usize) -> Vec<f64> {
         let part = set / pool.threads() / GRAIN * GRAIN;
@@ -133,9 +149,7 @@ impl Sheet {
                 });
             })
         };
-        (0..windows).for_each(|w| {
-            once(w, 1);
-        });
+        settle(set, || (0..windows).map(|w| once(w, 1)).sum());
         let rate = |i: usize| {
             let took = once(i % windows, loops).as_secs_f64();
             (took > 0.0).then(|| (window * loops * pool.threads()) as f64 / took)
@@ -291,6 +305,29 @@ mod tests {
             assert!(sheet.rates(&pool, (1 << 20) + 512, 1).is_empty(), "more than there is");
             assert!(sheet.rates(&pool, 511, 1).is_empty(), "less than a grain");
         }
+    }
+
+    #[test]
+    fn settling_ends_when_passes_get_no_faster() {
+        let mut passes = 0_u32;
+        settle(1 << 20, || {
+            passes += 1;
+            // Faster by a tenth every eight passes, to pass 16: the third eight see it, the fourth see no more.
+            Duration::from_millis(1000 - 100 * u64::from((passes - 1) / 8).min(2))
+        });
+        assert_eq!(passes, 32);
+        let mut passes = 0;
+        settle(1 << 20, || {
+            passes += 1;
+            Duration::from_millis(5)
+        });
+        assert_eq!(passes, 16, "as fast in the second eight");
+        let mut passes = 0;
+        settle(2 << 30, || {
+            passes += 1;
+            Duration::from_millis(5)
+        });
+        assert_eq!(passes, 2, "no more than four gibibytes");
     }
 
     #[test]

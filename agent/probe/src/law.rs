@@ -15,6 +15,7 @@
 
 use crate::measure::products::{Product, Resident, TOKENS};
 use crate::record::Record;
+use crate::runs::along;
 
 /// Matrices of one format in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,11 +151,14 @@ impl Record {
     /// s of one token's products with a part of a working set of `set` bytes.
     fn token(&self, part: &Part, set: f64) -> Option<f64> {
         let product = self.product(&part.format)?;
-        let near = self.own(product, product.near);
-        let far = self.own(product, product.far).or_else(|| Some(near? * self.farther()?));
-        let own = match (near, far) {
-            (Some(near), Some(far)) => near + self.place(set)? * (far - near),
-            (one, other) => one.or(other).unwrap_or(1.0),
+        let curve = self.own_curve(product);
+        let own = match curve.as_slice() {
+            [(_, near)] if product.far.is_empty() => match self.beyond(set) {
+                // In cache a format has its own factor; in memory all wait for the same bytes.
+                Some((memory, factor)) => near + memory * (factor - near),
+                None => *near,
+            },
+            _ => along(&curve, set).unwrap_or(1.0),
         };
         Some(self.one_token(product, part.weights, part.bytes, set)? * own)
     }
@@ -166,26 +170,39 @@ impl Record {
         Some(roofline(2.0 * weights / product.vector.fast, memory_s, overlap.exponent))
     }
 
-    /// What products of one token with a working set took over that roofline. `None`: it was not made.
-    fn own(&self, product: &Product, set: Option<Resident>) -> Option<f64> {
-        let set = set?;
+    /// What products of one token with a working set took over that roofline.
+    fn own(&self, product: &Product, set: Resident) -> Option<f64> {
         let bytes = set.bytes as f64;
         Some(bytes / set.rate.median / self.one_token(product, bytes * 8.0 / product.bits_per_weight, bytes, bytes)?)
     }
 
-    /// The far set's factor over the near one's, the median of the formats that have both.
-    fn farther(&self) -> Option<f64> {
-        let both = |p: &Product| Some(self.own(p, p.far)? / self.own(p, p.near)?);
-        crate::runs::median(&self.products.iter().filter_map(both).collect::<Vec<_>>())
+    /// The factors of a format's measured working sets, by their bytes, ascending.
+    fn own_curve(&self, product: &Product) -> Vec<(f64, f64)> {
+        let sets = product.near.iter().chain(&product.far);
+        sets.filter_map(|set| Some((set.bytes as f64, self.own(product, *set)?))).collect()
     }
 
-    /// Where a working set lies between the near and the far ones, 0..1, over the logarithm of its bytes.
-    fn place(&self, set: f64) -> Option<f64> {
-        let sets = |pick: fn(&Product) -> Option<Resident>| self.products.iter().filter_map(pick).map(|r| (r.bytes as f64).ln());
-        let (near, far) = (sets(|p| p.near).fold(0.0, f64::max), sets(|p| p.far).fold(0.0, f64::max));
-        Some(if far > near { ((set.ln() - near) / (far - near)).clamp(0.0, 1.0) } else { 0.0 })
+    /// How far a working set is from the near one to the farthest, 0..1, and its factor: medians of the formats that were
+    /// measured with both.
+    fn beyond(&self, set: f64) -> Option<(f64, f64)> {
+        let curves: Vec<Vec<(f64, f64)>> = self
+            .products
+            .iter()
+            .filter(|p| p.near.is_some() && !p.far.is_empty())
+            .map(|p| self.own_curve(p))
+            .filter(|c| c.len() > 1)
+            .collect();
+        let median = |of: &dyn Fn(&[(f64, f64)]) -> Option<f64>| {
+            crate::runs::median(&curves.iter().filter_map(|c| of(c)).collect::<Vec<_>>())
+        };
+        let (near, far, here) = (median(&|c| Some(c.first()?.1))?, median(&|c| Some(c.last()?.1))?, median(&|c| along(c, set))?);
+        let memory = if (far / near - 1.0).abs() > SAME { ((here - near) / (far - near)).clamp(0.0, 1.0) } else { 1.0 };
+        Some((memory, here))
     }
 }
+
+/// Factors that differ by less are of the same memory.
+const SAME: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +223,7 @@ mod tests {
             bits_per_weight: 4.5,
             vector: rate(2e11),
             call_s: 1e-6,
-            far: None,
+            far: Vec::new(),
             near: None,
             matrix: rate(4e11),
             edge_s: 1e-11,
@@ -268,14 +285,22 @@ mod tests {
     fn working_sets_speak_for_their_format() {
         let mut r = record();
         r.products[0].near = Some(Resident { rate: rate(5e9), bytes: 1 << 24 });
-        r.products[0].far = Some(Resident { rate: rate(8e9), bytes: 1 << 26 });
+        r.products[0].far = [(26, 6e9), (28, 8e9)].map(|(log2, v)| Resident { rate: rate(v), bytes: 1 << log2 }).into();
         let part = Part { format: "w4".into(), weights: 1e6 * 8.0 / 4.5, bytes: 1e6, edges: 0.0, head: false };
         let at = |set: f64| 1e6 / r.token(&part, set).expect("all there");
-        for (set, expected) in [(1e6, 5e9), (16777216.0, 5e9), (67108864.0, 8e9), (1e9, 8e9)] {
+        for (set, expected) in [(1e6, 5e9), (16777216.0, 5e9), (67108864.0, 6e9), (268435456.0, 8e9), (1e9, 8e9)] {
             assert!((at(set) / expected - 1.0).abs() < 1e-6, "{set}");
         }
         let middle = at(33554432.0);
-        assert!(middle > 5e9 && middle < 8e9, "{middle}");
+        assert!(middle > 5e9 && middle < 6e9, "{middle}");
+        // A format that has the near set alone has its own rate there, and waits for as many bytes as the others beyond.
+        let mut other = r.products[0].clone();
+        (other.format, other.near, other.far) = ("w5".into(), Some(Resident { rate: rate(4e9), bytes: 1 << 24 }), Vec::new());
+        r.products.push(other);
+        let part = Part { format: "w5".into(), ..part };
+        let at = |set: f64| 1e6 / r.token(&part, set).expect("all there");
+        assert!((at(1e6) / 4e9 - 1.0).abs() < 1e-6 && (at(268435456.0) / 8e9 - 1.0).abs() < 1e-6);
+        assert!(at(67108864.0) > 4e9 && at(67108864.0) < 6e9);
     }
 
     #[test]

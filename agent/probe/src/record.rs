@@ -40,14 +40,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Products of one token against the rates of arithmetic and of reading as much, for a fit of the roofline: both
+    /// Products of one token against the rates of arithmetic and of reading as much, for a fit of the roofline: all
     /// working sets of every format. `arithmetic` gives the operations a second of a format's arithmetic alone.
     #[must_use]
     pub fn points(&self, arithmetic: fn(&Product) -> f64) -> Vec<Point> {
         let Some(reading) = &self.reading else { return Vec::new() };
-        let both = self.products.iter().flat_map(|p| [(p, p.near), (p, p.far)]);
-        let point = |(p, set): (&Product, Option<Resident>)| {
-            let set = set?;
+        let all = self.products.iter().flat_map(|p| p.near.iter().chain(&p.far).map(move |set| (p, *set)));
+        let point = |(p, set): (&Product, Resident)| {
             let bytes = set.bytes as f64;
             Some(Point {
                 arithmetic_s: 2.0 * bytes * 8.0 / p.bits_per_weight / arithmetic(p),
@@ -55,7 +54,7 @@ impl Record {
                 took_s: bytes / set.rate.median,
             })
         };
-        both.filter_map(point).collect()
+        all.filter_map(point).collect()
     }
 
     /// Fits the overlap to what was measured.

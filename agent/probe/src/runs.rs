@@ -81,6 +81,15 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     Some(sorted[((q * sorted.len() as f64).ceil() as usize).saturating_sub(1).min(last)])
 }
 
+/// The value of a curve at `bytes`: straight lines over their logarithm, and beyond its ends the nearest.
+pub(crate) fn along(curve: &[(f64, f64)], bytes: f64) -> Option<f64> {
+    let upper = curve.iter().find(|(at, _)| *at >= bytes).or(curve.last())?;
+    let lower = curve.iter().rev().find(|(at, _)| *at < bytes).unwrap_or(upper);
+    let (low, high) = (lower.0.ln(), upper.0.ln());
+    let part = if high > low { ((bytes.ln() - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
+    Some(lower.1 + part * (upper.1 - lower.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use crate::fit::Unfit;
 use crate::heat::Heat;
-use crate::measure::products::Resident;
+use crate::measure::products::{Product, Resident};
 use crate::measure::storage::Way;
 use crate::record::Record;
 use crate::runs::Rate;
@@ -128,7 +128,7 @@ fn products(r: &Record, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "products; of one token with weights in two working sets, medians, as shares of reading as much\n  {:<11} {:>6} {:>14} {:>18} {:>18} {:>12} {:>9} {:>8}  kernel",
+        "products; of one token with weights in the nearest and farthest working set, medians, as shares of reading as much\n  {:<11} {:>6} {:>14} {:>18} {:>18} {:>12} {:>9} {:>8}  kernel",
         "format", "bits", "in cache Gop/s", "near GB/s", "far GB/s", "prompt Gop/s", "of peak", "edge ns"
     );
     for p in &r.products {
@@ -148,7 +148,7 @@ fn products(r: &Record, out: &mut String) {
             p.bits_per_weight,
             significant(p.vector.fast * 1e-9),
             resident(p.near),
-            resident(p.far),
+            resident(p.far.last().copied()),
             significant(p.matrix.fast * 1e-9),
             // Floats have another peak.
             share(peak.filter(|_| p.format != "f16").map(|x| p.matrix.fast / x)),
@@ -156,10 +156,17 @@ fn products(r: &Record, out: &mut String) {
             p.kernel
         );
     }
+    let beyond = |p: &Product| {
+        let sets = p.far.iter().map(|s| format!("{} GB/s of {} MiB", significant(s.rate.median * 1e-9), s.bytes >> 20));
+        (p.far.len() > 1).then(|| format!("  {:<11} {}", p.format, sets.collect::<Vec<_>>().join(", ")))
+    };
+    for line in r.products.iter().filter_map(beyond) {
+        let _ = writeln!(out, "{line}");
+    }
     if let Some(o) = &r.overlap {
         let _ = writeln!(
             out,
-            "  roofline of both: exponent {:.2}, {:.0} % of reading; median error {:.1} % of {} products",
+            "  roofline of all sets: exponent {:.2}, {:.0} % of reading; median error {:.1} % of {} products",
             o.exponent,
             o.share * 100.0,
             o.residual * 100.0,

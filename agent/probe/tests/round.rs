@@ -30,7 +30,7 @@ pub(crate) fn example() -> Record {
             bits_per_weight: bits,
             vector: rate(vector),
             call_s: 2e-6,
-            far: Some(Resident { rate: rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }),
+            far: vec![Resident { rate: rate(bytes as f64 / (reading_s.powi(3) + alu_s.powi(3)).cbrt()), bytes }],
             near: None,
             matrix: rate(matrix),
             edge_s: 1e-12,

@@ -1,14 +1,15 @@
 //! Products of the engine's own kernels, format by format: one token with weights in cache (arithmetic decides),
 //! one token with weights in memory (reading decides, in part), many tokens (prefill).
 //!
-//! One token is measured at two working sets beyond the cores' own caches: [`NEAR`], which a shared cache may keep, and
-//! with some formats one that no cache keeps. Between the two lie the weights of small models at few bits.
+//! One token is measured at working sets beyond the cores' own caches: [`NEAR`], which a shared cache may keep, and
+//! with some formats the growing ones of [`BEYOND`], where a shared cache keeps less and less. Small models lie among them.
 
 use super::trial::Trial;
 use crate::runs::Rate;
 use kernels::{Format, Kernel, Matrix, Pool, Scratch, limits, matmul};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Columns of the trial matrices, and rows of the small and the large one: 0.5 and 2.1 million weights, which the
 /// second-level cache holds at 8 bits and fewer.
@@ -24,9 +25,15 @@ const TINIES: usize = 8;
 pub const NEAR: usize = 16 << 20;
 /// Passes over the near set in one sample: a millisecond or two.
 const NEAR_PASSES: usize = 2;
+/// Samples of each set, when it is measured.
+const SAMPLES: usize = 2;
+/// The far set is read in one round of so many, in as many more samples.
+const SELDOM: usize = 4;
 /// Bytes of a matrix of the far one.
 const WIDE: usize = 2 << 20;
-/// Formats that are measured with weights in memory, where all of them wait for the same bytes: packing more takes longer than
+/// Sets beyond, bytes; each is the beginning of the next.
+pub const BEYOND: [usize; 5] = [48 << 20, 96 << 20, 144 << 20, 192 << 20, 384 << 20];
+/// Formats that are measured with them, where all of them wait for the same bytes: packing more takes longer than
 /// a quick probe has.
 const FAR: [Format; 3] = [Format::F16, Format::W8, Format::W4];
 /// Tokens of a matrix product: what the engine's prefill takes at once.
@@ -43,8 +50,9 @@ pub struct Product {
     pub vector: Rate,
     /// s of a call that does nothing but quantise its token and meet its threads.
     pub call_s: f64,
-    /// One token, more weights than a cache keeps; absent where the set was not made.
-    pub far: Option<Resident>,
+    /// One token, weights as large as [`BEYOND`], ascending; empty where they were not made.
+    #[serde(default)]
+    pub far: Vec<Resident>,
     /// The same with [`NEAR`] bytes of weights.
     pub near: Option<Resident>,
     /// Operations a second of a product with [`TOKENS`] tokens.
@@ -72,17 +80,21 @@ pub struct Trials {
     small: Matrix,
     large: Matrix,
     tiny: Matrix,
-    /// Far, near.
-    sets: [Vec<Matrix>; 2],
+    near: Vec<Matrix>,
+    far: Vec<Matrix>,
+    /// Matrices of the far set that a working set is made of.
+    beyond: Vec<usize>,
     x: Vec<f32>,
     y: Vec<f32>,
     scratch: Scratch,
     /// s of one small and one large call, in pairs.
     calls: Vec<(f64, f64)>,
-    /// s of a round over each set.
-    resident: [Vec<f64>; 2],
+    /// s of a round over the near set, and over each beyond.
+    near_s: Vec<f64>,
+    far_s: Vec<Vec<f64>>,
     matrix: Vec<f64>,
     tinies: Vec<f64>,
+    rounds: usize,
 }
 
 impl std::fmt::Debug for Trials {
@@ -92,7 +104,7 @@ impl std::fmt::Debug for Trials {
 }
 
 impl Trials {
-    /// With a far set of weights of `bytes` bytes where the format is one of those, and a near one; 0 for none.
+    /// With sets beyond of `bytes` bytes at most where the format is one of those, and a near one; 0 for none.
     ///
     /// `None` where the machine has no kernel for the format.
     #[must_use]
@@ -102,11 +114,18 @@ impl Trials {
         let (small, large, tiny) = (pack((SMALL, COLS))?, pack((LARGE, COLS))?, pack(TINY)?);
         let row = (large.bytes() / LARGE).max(1);
         let wide = (WIDE.div_ceil(row).next_multiple_of(SMALL), COLS);
-        let far = if FAR.contains(&format) { bytes } else { 0 };
-        let sets = [(wide, far), (MODEL, bytes.min(NEAR))].map(|(shape, bytes)| -> Vec<Matrix> {
+        let beyond = if FAR.contains(&format) { bytes } else { 0 };
+        let [near, far] = [(MODEL, bytes.min(NEAR)), (wide, beyond)].map(|(shape, bytes)| -> Vec<Matrix> {
             let each = (large.bytes() as f64 * (shape.0 * shape.1) as f64 / (LARGE * COLS) as f64) as usize;
             (0..bytes / each.max(1)).map_while(|_| pack(shape)).collect()
         });
+        let each = far.first().map_or(usize::MAX, Matrix::bytes);
+        // What rounding to whole matrices takes away is no reason to leave the largest out.
+        let mut beyond: Vec<usize> = BEYOND.iter().filter(|b| **b <= beyond).map(|b| (b / each).min(far.len())).collect();
+        if beyond.is_empty() && !far.is_empty() {
+            beyond.push(far.len());
+        }
+        let far_s = vec![Vec::new(); beyond.len()];
         let x = (0..TOKENS * COLS).map(|i| (i % 17) as f32 - 8.0).collect();
         let y = vec![0.0; TOKENS * LARGE];
         let scratch = Scratch::new();
@@ -117,25 +136,30 @@ impl Trials {
             small,
             large,
             tiny,
-            sets,
+            near,
+            far,
+            beyond,
             x,
             y,
             scratch,
             calls: Vec::new(),
-            resident: Default::default(),
+            near_s: Vec::new(),
+            far_s,
             matrix: Vec::new(),
             tinies: Vec::new(),
+            rounds: 0,
         })
     }
 
     /// s of `times` products of `tokens` tokens with the matrices, one after the other.
     fn seconds(&mut self, which: Which, tokens: usize, times: usize) -> f64 {
-        let Self { pool, small, large, tiny, sets, x, y, scratch, .. } = self;
+        let Self { pool, small, large, tiny, near, far, x, y, scratch, .. } = self;
         let list: Vec<&Matrix> = match which {
             Which::Small => vec![&*small],
             Which::Large => vec![&*large],
             Which::Tiny => vec![&*tiny],
-            Which::Set(i) => sets[i].iter().collect(),
+            Which::Near => near.iter().collect(),
+            Which::Far(count) => far[..count].iter().collect(),
         };
         let took = limits::time(pool, || {
             for _ in 0..times {
@@ -155,16 +179,20 @@ impl Trials {
             let large = self.seconds(Which::Large, 1, 20) / 20.0;
             self.calls.push((small, large));
         }
-        for i in 0..self.sets.len() {
-            let bytes: usize = self.sets[i].iter().map(Matrix::bytes).sum();
-            if bytes > 0 {
-                // Round and round, as a model reads its weights token by token: what a cache keeps of them counts.
-                let passes = if bytes > NEAR { 1 } else { NEAR_PASSES };
-                self.seconds(Which::Set(i), 1, passes);
-                for _ in 0..2 {
-                    let seconds = self.seconds(Which::Set(i), 1, passes) / passes as f64;
-                    self.resident[i].push(seconds);
-                }
+        // Round and round, as a model reads its weights token by token: what a cache keeps of them counts.
+        if !self.near.is_empty() {
+            self.settle(Which::Near, bytes(&self.near));
+            for _ in 0..SAMPLES {
+                let seconds = self.seconds(Which::Near, 1, NEAR_PASSES) / NEAR_PASSES as f64;
+                self.near_s.push(seconds);
+            }
+        }
+        let seldom = self.rounds.is_multiple_of(SELDOM);
+        for (i, count) in self.beyond.clone().into_iter().enumerate().filter(|_| seldom) {
+            self.settle(Which::Far(count), bytes(&self.far[..count]));
+            for _ in 0..SAMPLES * SELDOM {
+                let seconds = self.seconds(Which::Far(count), 1, 1);
+                self.far_s[i].push(seconds);
             }
         }
         self.seconds(Which::Small, TOKENS, 1);
@@ -174,6 +202,11 @@ impl Trials {
             let seconds = self.seconds(Which::Tiny, TOKENS, TINIES);
             self.tinies.push(TINIES as f64 / seconds);
         }
+        self.rounds += 1;
+    }
+
+    fn settle(&mut self, which: Which, bytes: usize) {
+        limits::settle(bytes, || Duration::from_secs_f64(self.seconds(which, 1, 1)));
     }
 
     /// One product of a prompt, as a load: bytes of weights read, and operations.
@@ -192,11 +225,11 @@ impl Trials {
         // The fastest calls of both sizes: a straight line through them, at no rows.
         let small = 1.0 / Rate::of(&small)?.fast;
         let call_s = (small - 2.0 * (SMALL * COLS) as f64 / vector.fast).max(0.0);
-        let resident = |i: usize| {
-            let bytes: usize = self.sets[i].iter().map(Matrix::bytes).sum();
+        let resident = |set: &[Matrix], took: &[f64]| {
+            let bytes = bytes(set);
             // Calls are counted by themselves; they are never most of the time.
-            let calls_s = call_s * self.sets[i].len() as f64;
-            let rates: Vec<f64> = self.resident[i].iter().map(|s| bytes as f64 / (s - calls_s).max(0.5 * s)).collect();
+            let calls_s = call_s * set.len() as f64;
+            let rates: Vec<f64> = took.iter().map(|s| bytes as f64 / (s - calls_s).max(0.5 * s)).collect();
             Some(Resident { rate: Rate::of(&rates)?, bytes })
         };
         let matrix = Rate::of(&self.matrix)?;
@@ -210,8 +243,8 @@ impl Trials {
             bits_per_weight: self.large.bits_per_weight(),
             vector,
             call_s,
-            far: resident(0),
-            near: resident(1),
+            far: self.beyond.iter().zip(&self.far_s).filter_map(|(n, took)| resident(&self.far[..*n], took)).collect(),
+            near: resident(&self.near, &self.near_s),
             matrix: matrix.times(large_s / (large_s - edges_s)),
             edge_s,
         })
@@ -232,7 +265,12 @@ enum Which {
     Small,
     Large,
     Tiny,
-    Set(usize),
+    Near,
+    Far(usize),
+}
+
+fn bytes(set: &[Matrix]) -> usize {
+    set.iter().map(Matrix::bytes).sum()
 }
 
 #[cfg(test)]
@@ -249,8 +287,8 @@ mod tests {
         let p = trials.done().expect("two rounds");
         assert!((p.bits_per_weight - 4.5).abs() < 0.6, "{p:?}");
         assert!(p.vector.fast > 1e7 && p.matrix.fast > 1e7 && p.call_s < 0.1, "{p:?}");
-        for set in [p.far, p.near] {
-            let set = set.expect("six mebibytes");
+        assert_eq!(p.far.len(), 1, "less than the smallest set beyond is taken whole");
+        for set in [p.far[0], p.near.expect("six mebibytes")] {
             assert!(set.bytes > 3 << 20 && set.bytes <= 6 << 20 && set.rate.fast > 1e6, "{set:?}");
         }
     }
@@ -267,6 +305,6 @@ mod tests {
         let mut trials = Trials::new(Format::Sherry, Arc::new(Pool::new(1, Wait::Park)), 0).expect("runs");
         trials.round();
         let p = trials.done().expect("a round");
-        assert_eq!((p.far, p.near), (None, None));
+        assert_eq!((p.far, p.near), (Vec::new(), None));
     }
 }

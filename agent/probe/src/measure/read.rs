@@ -1,6 +1,6 @@
 //! Read bandwidth by threads and by working set: where the curve steps down, a cache ends.
 
-use crate::runs::Rate;
+use crate::runs::{Rate, along};
 use kernels::limits::Sheet;
 use kernels::{Pool, Wait};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,10 @@ use std::sync::Arc;
 const SMALLEST: usize = 16 << 10;
 /// Samples of one set in one round.
 const SAMPLES: usize = 4;
+/// From this set on, bytes, sets half as large again lie between the doubled ones: here last-level caches end.
+const FINER: usize = 32 << 20;
+/// Sets of this size and more are read in one round of so many, in as many more samples: they take long to settle.
+const SELDOM: usize = 4;
 
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,15 +43,11 @@ impl Reading {
         self.by_set.last().map(|s| s.rate)
     }
 
-    /// B/s of a working set of so many bytes that is read round and round: medians, straight lines between the
-    /// measured sets over the logarithm of their size; beyond them, the nearest.
+    /// B/s of a working set of so many bytes that is read round and round: medians of the measured sets and lines between.
     #[must_use]
     pub fn at(&self, bytes: f64) -> Option<f64> {
-        let upper = self.by_set.iter().find(|s| s.bytes as f64 >= bytes).or(self.by_set.last())?;
-        let lower = self.by_set.iter().rev().find(|s| (s.bytes as f64) < bytes).unwrap_or(upper);
-        let (low, high) = ((lower.bytes as f64).ln(), (upper.bytes as f64).ln());
-        let part = if high > low { ((bytes.ln() - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
-        Some(lower.rate.median + part * (upper.rate.median - lower.rate.median))
+        let curve: Vec<(f64, f64)> = self.by_set.iter().map(|s| (s.bytes as f64, s.rate.median)).collect();
+        along(&curve, bytes)
     }
 }
 
@@ -60,6 +60,7 @@ pub struct Reader {
     by_threads: Vec<Vec<f64>>,
     sets: Vec<usize>,
     by_set: Vec<Vec<f64>>,
+    rounds: usize,
 }
 
 impl Reader {
@@ -72,19 +73,29 @@ impl Reader {
         let counts = (0..).map(|i| 1_usize << i).take_while(|n| *n < all);
         let others: Vec<Pool> = counts.map(|n| Pool::new(n, Wait::default())).collect();
         let doubled = (0..).map(|i| SMALLEST << i).take_while(|s| *s < largest);
-        let sets: Vec<usize> = doubled.chain([largest]).collect();
-        Some(Self { by_threads: vec![Vec::new(); others.len()], by_set: vec![Vec::new(); sets.len()], sheet, pool, others, sets })
+        let finer = doubled.flat_map(|s| [Some(s), (s >= FINER).then_some(s / 2 * 3)]).flatten().filter(|s| *s < largest);
+        let sets: Vec<usize> = finer.chain([largest]).collect();
+        let (by_threads, by_set) = (vec![Vec::new(); others.len()], vec![Vec::new(); sets.len()]);
+        Some(Self { by_threads, by_set, sheet, pool, others, sets, rounds: 0 })
     }
 
     /// One round over all.
     pub fn round(&mut self) {
         for (pool, rates) in self.others.iter().zip(&mut self.by_threads) {
-            rates.extend(self.sheet.rates(pool, self.sheet.bytes(), 2 * SAMPLES));
+            if !self.rounds.is_multiple_of(SELDOM) {
+                break;
+            }
+            rates.extend(self.sheet.rates(pool, self.sheet.bytes(), SAMPLES * SELDOM));
         }
         for (set, rates) in self.sets.iter().zip(&mut self.by_set) {
-            let samples = if *set == self.sheet.bytes() { 2 * SAMPLES } else { SAMPLES };
+            let large = *set >= FINER;
+            if large && !self.rounds.is_multiple_of(SELDOM) {
+                continue;
+            }
+            let samples = if large { SAMPLES * SELDOM } else { SAMPLES };
             rates.extend(self.sheet.rates(&self.pool, *set, samples));
         }
+        self.rounds += 1;
     }
 
     /// What the rounds say.
