@@ -69,14 +69,12 @@ struct Plan {
     scaling: Scaling,
     /// Stored codes are kept.
     exact: Option<Affine>,
-    /// They are not, but eight bits follow their steps.
-    steps: Option<Affine>,
     /// What is added to them, so that the code of zero is this format's.
     shift: u8,
 }
 
 fn plan(source: &dyn Source, format: Format, affine: Option<Affine>, pool: &Pool) -> Result<Plan, PackError> {
-    let quantised = |scaling| Ok(Plan { scaling, exact: None, steps: None, shift: 0 });
+    let quantised = |scaling| Ok(Plan { scaling, exact: None, shift: 0 });
     match (format, affine) {
         (Format::F16, _) => quantised(Scaling::Half),
         (Format::W8A8 | Format::Ternary167 | Format::Sherry, _) => quantised(Scaling::Row),
@@ -85,22 +83,22 @@ fn plan(source: &dyn Source, format: Format, affine: Option<Affine>, pool: &Pool
             if !seen.ternary || !seen.symmetric || seen.uniform {
                 return quantised(Scaling::Row);
             }
-            Ok(Plan { scaling: Scaling::Block { group: stored.block, affine: false }, exact: Some(stored), steps: None, shift: 0 })
+            Ok(Plan { scaling: Scaling::Block { group: stored.block, affine: false }, exact: Some(stored), shift: 0 })
         }
         (Format::Ternary, _) => quantised(Scaling::Row),
         (_, Some(stored)) if format.code_bits().is_some_and(|bits| bits >= stored.bits) => {
             let zero = 1_u16 << (stored.bits - 1);
             let seen = survey(source, stored, zero, pool)?;
-            // Fewer bits than there is room for are kept all the same: other codes could only lose. Not so for 8 bits,
-            // where keeping a minimum would take more room and scales that follow the stored steps lose next to nothing.
+            // Fewer bits than there is room for are kept all the same: other codes could only lose. Symmetric ones of 8 bits
+            // take half a bit less than codes of 4 with a minimum, but cost 0.2 % of perplexity (docs/engine.md). Not
+            // kept are scales for 16 weights, and two bits, whose three values eight hold exactly.
             let wider = format.code_bits() != Some(stored.bits);
-            if wider && format == Format::W8 && !(seen.symmetric && stored.block == BLOCK) {
-                let steps = (stored.block == BLOCK).then_some(stored);
-                return Ok(Plan { scaling: Scaling::Block { group: BLOCK, affine: false }, exact: None, steps, shift: 0 });
+            if wider && format == Format::W8 && (stored.block != BLOCK || (stored.bits == 2 && !seen.symmetric)) {
+                return quantised(Scaling::Block { group: BLOCK, affine: false });
             }
             let shift = if seen.symmetric { (1_u16 << format.zero_log2()) - zero } else { 0 };
             let scaling = Scaling::Block { group: stored.block, affine: !seen.symmetric };
-            Ok(Plan { scaling, exact: Some(stored), steps: None, shift: shift as u8 })
+            Ok(Plan { scaling, exact: Some(stored), shift: shift as u8 })
         }
         _ => quantised(Scaling::Block { group: format.group(), affine: false }),
     }
@@ -192,7 +190,7 @@ impl Tiles {
 fn fill(source: &dyn Source, format: Format, plan: &Plan, tiles: &Tiles, range: Range<usize>) -> Result<(), (usize, PackError)> {
     let layout = &tiles.layout;
     let mut weights = vec![0.0; layout.cols];
-    let mut stored = plan.exact.or(plan.steps).map(|a| Stored::new(layout.cols, a.block));
+    let mut stored = plan.exact.map(|a| Stored::new(layout.cols, a.block));
     let mut codes = Codes::default();
     for t in range {
         // SAFETY: this thread alone has the tiles of `range`.
@@ -200,11 +198,6 @@ fn fill(source: &dyn Source, format: Format, plan: &Plan, tiles: &Tiles, range: 
         for r in 0..layout.lanes.min(layout.rows - t * layout.lanes) {
             let row = t * layout.lanes + r;
             match &mut stored {
-                Some(stored) if plan.steps.is_some() => {
-                    source.affine_row(row, &mut stored.codes, &mut stored.scales, &mut stored.mins);
-                    source.row(row, &mut weights);
-                    quantize::row_on_steps(row, &weights, &stored.scales, layout.padded(), &mut codes).map_err(|e| (row, e))?;
-                }
                 Some(stored) => {
                     source.affine_row(row, &mut stored.codes, &mut stored.scales, &mut stored.mins);
                     exact(row, stored, plan.shift, format, layout, &mut codes).map_err(|e| (row, e))?;

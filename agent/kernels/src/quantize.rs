@@ -4,7 +4,7 @@ mod blocks;
 mod rows;
 
 use crate::{Format, PackError};
-use blocks::{on_steps, symmetric};
+use blocks::symmetric;
 use half::f16;
 use rows::{row_int8, sherry, ternary};
 
@@ -32,21 +32,6 @@ pub(crate) fn finite(row: usize, weights: &[f32]) -> Result<(), PackError> {
 pub(crate) fn half(row: usize, value: f32) -> Result<f16, PackError> {
     let h = f16::from_f32(value);
     if h.is_finite() { Ok(h) } else { Err(PackError::Range { row, value }) }
-}
-
-/// [`row`] in eight bits of weights that are stored in blocks of 32, `steps[block]` apart.
-pub(crate) fn row_on_steps(row: usize, w: &[f32], steps: &[f32], padded: usize, out: &mut Codes) -> Result<(), PackError> {
-    finite(row, w)?;
-    finite(row, steps)?;
-    out.codes.clear();
-    out.codes.resize(padded, 1 << Format::W8.zero_log2());
-    out.scales.clear();
-    out.mins.clear();
-    on_steps(row, w, steps, &mut out.codes, &mut out.scales)?;
-    let groups = padded / Format::W8.group();
-    out.scales.resize(groups, f16::ZERO);
-    out.mins.resize(groups, f16::ZERO);
-    Ok(())
 }
 
 /// Quantises one row of f32 into `out`, whose codes have the padded length.

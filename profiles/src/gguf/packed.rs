@@ -8,7 +8,7 @@
 //! | format | quantised anew | codes of a file kept |
 //! | --- | --- | --- |
 //! | `w16` | 16 | |
-//! | `w8` | 8.5 | |
+//! | `w8` | 8.5 | 9 where blocks of 32 of more than two bits have a minimum; scales for 16 weights are not kept |
 //! | `w6` | 6.5 | 7 where blocks have a minimum, or scales for 16 weights |
 //! | `w5` | 5.5 | 6 likewise |
 //! | `w4` | 4.5 | 5 likewise |
@@ -61,8 +61,8 @@ pub fn packed_bits(format: WeightFormat, kind: &TensorType, cols: u64) -> Option
         (WeightFormat::Ternary, _) => (2.0, 64, true),
         (format, stored) => {
             let bits = code_bits(format);
-            // Codes with no more bits than there is room for are kept, but at 8 bits only its own kind.
-            let kept = stored.filter(|c| c.bits <= bits && (bits < 8 || c.bits == 8));
+            // Codes with no more bits than there is room for are kept, but at 8 bits neither scales for 16 weights nor two bits.
+            let kept = stored.filter(|c| c.bits <= bits && (bits < 8 || (c.run == 32 && c.bits > 2)));
             let anew = if bits <= 3 { 16 } else { 32 };
             (kept.map_or(blocks(bits, anew, false), |c| blocks(bits, c.run, c.minimum)), 64, false)
         }
@@ -104,7 +104,7 @@ mod tests {
         let row = 32.0 / 1024.0;
         assert_eq!(bits("F16", 1024), Some([16.0, 8.5, 6.5, 5.5, 4.5, 4.0, 3.0, 2.0 + row, 1.25 + row]));
         assert_eq!(bits("Q4_0", 1024), Some([16.0, 8.5, 6.5, 5.5, 4.5, 4.0, 3.0, 2.0 + row, 1.25 + row]));
-        assert_eq!(bits("Q4_1", 1024), Some([16.0, 8.5, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0 + row, 1.25 + row]));
+        assert_eq!(bits("Q4_1", 1024), Some([16.0, 9.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0 + row, 1.25 + row]));
         assert_eq!(bits("Q6_K", 1024), Some([16.0, 8.5, 7.0, 5.5, 4.5, 4.0, 3.0, 2.0 + row, 1.25 + row]));
         assert_eq!(bits("Q2_K", 1024), Some([16.0, 8.5, 8.0, 7.0, 6.0, 5.0, 4.0, 2.0 + row, 1.25 + row]));
         assert_eq!(bits("TQ2_0", 1024), Some([16.0, 8.5, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0 + row, 1.25 + row]));

@@ -134,51 +134,6 @@ pub(super) fn symmetric(
     Ok(())
 }
 
-/// Finest grids that a step of stored codes is divided into for eight bits: of symmetric codes of 4 bits 16 or 17 divisions
-/// fill the range.
-const DIVISIONS: f32 = 127.0;
-
-/// Eight bits for weights that are `step` apart within a block, stored with fewer bits and a minimum: of the scales that
-/// divide the step evenly the one with the least error, unless the whole range has less. On such a grid all weights
-/// are off by the same, and mostly by little: of normal weights in 4 bits an eighth of the squared error is left.
-pub(super) fn on_steps(row: usize, w: &[f32], steps: &[f32], out: &mut [u8], scales: &mut Vec<f16>) -> Result<(), PackError> {
-    const ZERO: f32 = 128.0;
-    for ((w, codes_of_it), step) in w.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).zip(steps) {
-        let peak = w.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        let mut best = half(row, peak / (ZERO - 1.0))?;
-        let mut least = error(w, best.to_f32());
-        let finest = (step.abs() * (ZERO - 1.0) / peak).floor().min(DIVISIONS);
-        // Below half of the finest the same grids come again, coarser.
-        let mut division = (finest / 2.0).ceil().max(1.0);
-        while division <= finest {
-            let scale = half(row, step.abs() / division)?;
-            let off = error(w, scale.to_f32());
-            if off < least {
-                (best, least) = (scale, off);
-            }
-            division += 1.0;
-        }
-        codes(w, inverse(best.to_f32()), ZERO, codes_of_it);
-        scales.push(best);
-    }
-    Ok(())
-}
-
-versions! {
-/// Σ (w − scale · code)² for the nearest codes of eight bits.
-fn error(w: &[f32], scale: f32) -> f32 {
-    let inverse = inverse(scale);
-    let mut parts = [0.0_f32; 16];
-    for w in w.chunks(16) {
-        for (part, w) in parts.iter_mut().zip(w) {
-            let off = w - scale * nearest(w * inverse, -128.0, 127.0);
-            *part += off * off;
-        }
-    }
-    parts.iter().sum()
-}
-}
-
 /// Weight `i` of every block, zeros where there is none.
 fn turned<const N: usize>(w: &[f32]) -> [Lanes; N] {
     let mut out = [[0.0; TOGETHER]; N];
