@@ -4,6 +4,7 @@
 //! What the catalogue has fitted to measurements is left where it is, so that nothing measured on a device can
 //! reach its zero-shot prediction.
 
+use super::cores;
 use super::shape::{self, Shape};
 use super::table::Row;
 use super::words;
@@ -108,6 +109,12 @@ fn load(shape: &Shape, bits: f64, pass: Pass) -> Load {
     load
 }
 
+/// Columns that ggml's Metal kernels multiply for so many tokens: above eight they take tiles of 32, and 16 take as long as
+/// 32 (ggml-org/llama.cpp pull request 27441). Products of experts have kernels of their own.
+fn padded(tokens: f64) -> f64 {
+    if tokens > 8.0 { (tokens / 32.0).ceil() * 32.0 } else { tokens }
+}
+
 /// Device and power mode of an id: the catalogue's own, or with the id of a mode behind it.
 fn device_of(id: &str) -> Option<(&'static DeviceProfile, usize)> {
     let catalogue = Catalogue::builtin();
@@ -208,7 +215,12 @@ pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -
     let before = if row.phase == "prefill" { 0.0 } else { row.prompt_tokens.unwrap_or(0.0) };
     let prompt = row.prompt_tokens.filter(|p| *p > 0.0).unwrap_or(PROMPT);
     let step = Pass { tokens: 1.0, context: before + depth + answer / 2.0, batch };
-    let decode = load(&shape, bits, step);
+    let engine = words::engine(&row.engine);
+    let mut decode = load(&shape, bits, step);
+    let dense = shape.active > 0.7 * shape.parameters;
+    if dense && kind == ProcessorKind::Gpu && words::metal(&device.id, &engine) {
+        decode.matrix_ops *= padded(batch) / batch;
+    }
     let prefill = load(&shape, bits, Pass { tokens: prompt, context: depth, batch });
     let caps = || {
         device
@@ -235,7 +247,7 @@ pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -
         peak_8: integer,
         clock: clock_of(device, mode, &processor.id),
         cap_w: device.modes[mode].cap.as_ref().map(|c| c.value.get()).or_else(caps),
-        engine: words::engine(&row.engine),
+        engine,
         build: row.engine.to_lowercase(),
         source: row.source.clone(),
         state: row.power_mode.to_lowercase(),
@@ -247,7 +259,8 @@ pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -
         active: shape.active,
         layers: shape.layers,
         devices,
-        threads: row.threads.filter(|t| *t > 0.0 && kind == ProcessorKind::Cpu),
+        threads: (kind == ProcessorKind::Cpu)
+            .then(|| row.threads.filter(|t| *t > 0.0).unwrap_or_else(|| cores::taken(&device.id))),
         batch,
         prompt,
         answer,

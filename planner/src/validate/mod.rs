@@ -18,6 +18,7 @@
 
 mod against;
 pub(crate) mod case;
+mod cores;
 mod kinds;
 mod known;
 mod laws;

@@ -38,6 +38,11 @@ pub(super) fn backend(text: &str) -> &'static str {
     ["vulkan", "opencl", "metal", "cuda"].into_iter().find(|b| lower.contains(b)).unwrap_or("")
 }
 
+/// Whether an engine runs ggml's Metal kernels on the GPU of a catalogue's device.
+pub(super) fn metal(device: &str, engine: &str) -> bool {
+    device.starts_with("apple-") && matches!(engine, "llama.cpp" | "ollama" | "llamafile")
+}
+
 /// Group of weight formats whose kernels are alike.
 pub(super) fn quantisation(text: &str, bits: f64) -> &'static str {
     let lower = text.to_lowercase();
@@ -159,6 +164,7 @@ mod tests {
         assert_eq!(engine("SomeEngine 3"), "someengine");
         assert_eq!(quantisation("Q4_K_M", 4.84), "4k");
         assert_eq!(quantisation("Q2_0 ternary", 2.1), "ternary");
+        assert!(metal("apple-m2-ultra", "llama.cpp") && !metal("gb10-spark", "llama.cpp") && !metal("apple-m1", "mlx"));
         assert_eq!(scope("GPU rail (tegrastats)"), "rail");
         assert!((depth("context depth 8192 tokens; flash attention on") - 8192.0).abs() < 1e-9);
         assert!(depth("no number").abs() < 1e-9);
