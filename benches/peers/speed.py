@@ -4,7 +4,7 @@
     python3 benches/peers/speed.py [-t 1] [-p 512] [-n 128] [-r 5] MODEL.gguf [MODEL.gguf=PRECISION ...]
 
 Each round runs the peer, then the agent, once each; the table has the medians over the rounds, their ranges, the ratio
-of the medians, and the agent's share of the read rate and integer peak that it measured beside. `=PRECISION`
+of the medians, the agent's share of the read rate and integer peak that it measured beside, and what was aimed at. `=PRECISION`
 requantises at load (our `w4` beside a Q4_0 file, say); without it the agent computes with the file's own codes.
 
 Peer: `llama-bench` from --llama-bench, $LLAMA_BENCH or the path, else the package `xllamacpp`, whose wheel is
@@ -22,6 +22,28 @@ import statistics
 import subprocess
 import sys
 import urllib.request
+
+
+# What was aimed at (docs/engine.md): of a file whose name has the first word, in a phase, at least this ratio to the peer, and
+# this share of the read rate or the integer peak.
+AIMS = [
+    ("smollm2", "decode", 1.5, None),
+    ("q8_0", "decode", None, 0.90),
+    ("q4_", "decode", 1.3, 0.85),
+    ("q4_", "prompt", None, 0.55),
+    ("tq2_0", "prompt", None, 0.65),
+]
+
+
+def verdict(name, phase, ratio, share):
+    """The aims of a line, each met or missed."""
+    word = next((a[0] for a in AIMS if a[0] in name.lower()), None)
+    told = []
+    for _, _, least_ratio, least_share in [a for a in AIMS if a[:2] == (word, phase)]:
+        for found, least, text in [(ratio, least_ratio, f"≥ {least_ratio} ×"), (share, least_share, f"≥ {least_share or 0:.0%}")]:
+            if least is not None and found is not None:
+                told.append(f"{text} {'met' if found >= least else 'missed'}")
+    return ", ".join(told) or "–"
 
 
 class LlamaBench:
@@ -88,9 +110,9 @@ def span(values):
     return f"{middle:.4g} ({min(values):.4g}–{max(values):.4g})", middle
 
 
-def percent(values):
+def middle(values):
     known = [v for v in values if v is not None]
-    return f"{100 * statistics.median(known):.0f} %" if known else "unknown"
+    return statistics.median(known) if known else None
 
 
 def main():
@@ -117,13 +139,13 @@ def main():
             rate = "prefill_tok_s" if index == 0 else "decode_tok_s"
             their_text, their_rate = span([t[index] for t in theirs])
             our_text, our_rate = span([o[rate] for o in ours])
-            lines.append(
-                f"| {os.path.basename(model)} | {precision} | {phase} | {their_text} | {our_text} "
-                f"| {our_rate / their_rate:.2f} | {percent([o[share] for o in ours])} |"
-            )
+            name, ratio, limit = os.path.basename(model), our_rate / their_rate, middle([o[share] for o in ours])
+            of_limit = "unknown" if limit is None else f"{limit:.0%}"
+            aims = verdict(name, phase, ratio, limit) if precision == "stored" else "–"
+            lines.append(f"| {name} | {precision} | {phase} | {their_text} | {our_text} | {ratio:.2f} | {of_limit} | {aims} |")
     print(f"Peer: {other.name}; {args.threads} thread(s), {args.prompt} prompt and {args.new} new tokens, {args.rounds} rounds.\n")
-    print("| file | ours | phase | llama.cpp, tok/s | Wattline, tok/s | ratio | of the limit |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| file | ours | phase | llama.cpp, tok/s | Wattline, tok/s | ratio | of the limit | aim |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     print("\n".join(lines))
 
 

@@ -41,7 +41,7 @@ fn every_width_agrees_with_f64() {
     let pool = Pool::new(3, Wait::default());
     for kernel in Kernel::available() {
         let mut r = Random(31);
-        for _ in 0..cases(60).min(5_000) {
+        for _ in 0..cases(60) {
             let (kv_heads, group, dim) = (1 + r.below(3), 1 + r.below(6), [1, 8, 20, 32, 64, 80, 128][r.below(7)]);
             let len = [1, 5, 16, 33, 100, 513, 1100][r.below(7)];
             let width = kv_heads * dim;
