@@ -28,7 +28,7 @@ cargo xtask TASK
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   yardstick     the planner's target table: every instance in the folder named, and more of its generator's
-  curves        scaling curves and ablation, measured anew, with plots: docs/scaling.md
+  curves        scaling curves and ablation, measured anew, with plots: docs/scaling.md, docs/ablation.md
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
 ";

@@ -103,21 +103,21 @@ fn row(folder: &Folder, file: &Path, verdict: &mut Verdict) -> Result<String, St
     let area = front.scored.as_ref().map_or_else(|| front.number("hypervolume"), |s| s.hypervolume);
     if let Some(t) = target {
         verdict.check(t.power_met(watts), format!("{name}: {watts:.3} W for {:.3} W", t.power_w));
-        verdict.check(area > t.hypervolume, format!("{name}: hypervolume {area:.4} for {:.4}", t.hypervolume));
+        verdict.check(area > t.hypervolume, format!("{name}: hypervolume {area:.5} for {:.5}", t.hypervolume));
     }
     if let Some(most) = targets::gap(devices) {
         verdict.check(gap < most, format!("{name}: gap {:.2} % for {:.0} %", 100.0 * gap, 100.0 * most));
     }
     let wanted = |text: Option<String>| text.map_or_else(String::new, |t| format!(" ({t})"));
     Ok(format!(
-        "| {name} | {devices}, {} | {watts:.3}{} | {:.3} | {:.2} %{} | {:.2} | {area:.4}{} | {} | {:.2} | {} |",
+        "| {name} | {devices}, {} | {watts:.3}{} | {:.3} | {:.2} %{} | {:.2} | {area:.5}{} | {} | {:.2} | {} |",
         field(&power.summary, "services"),
         wanted(target.map(|t| t.power_text())),
         power.number("bound_w"),
         100.0 * gap,
         wanted(targets::gap(devices).map(|g| format!("< {:.0} %", 100.0 * g))),
         power.seconds,
-        wanted(target.map(|t| format!("> {:.4}", t.hypervolume))),
+        wanted(target.map(|t| format!("> {:.5}", t.hypervolume))),
         field(&front.summary, "plans"),
         front.seconds,
         match (&power.scored, &front.scored) {

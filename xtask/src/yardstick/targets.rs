@@ -11,10 +11,10 @@ pub(super) struct Target {
 }
 
 const TARGETS: [Target; 4] = [
-    Target { name: "n4", power_w: 51.8663, proved: true, hypervolume: 0.2064 },
-    Target { name: "n16", power_w: 78.0642, proved: true, hypervolume: 0.4146 },
-    Target { name: "n64", power_w: 341.41, proved: false, hypervolume: 0.4361 },
-    Target { name: "n256", power_w: 1487.79, proved: false, hypervolume: 0.3942 },
+    Target { name: "n4", power_w: 51.8663, proved: true, hypervolume: 0.20638 },
+    Target { name: "n16", power_w: 78.0642, proved: true, hypervolume: 0.41457 },
+    Target { name: "n64", power_w: 341.41, proved: false, hypervolume: 0.43613 },
+    Target { name: "n256", power_w: 1487.79, proved: false, hypervolume: 0.39417 },
 ];
 
 impl Target {

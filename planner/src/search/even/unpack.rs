@@ -18,7 +18,7 @@ struct Stage {
 pub(super) fn posts(even: &Even, program: &Program, x: &[f64]) -> Option<Vec<Post>> {
     let mut posts = vec![Post::NONE; even.streams.len()];
     let mut stages: Vec<Stage> = Vec::new();
-    for &(way, y) in program.ways.iter().filter(|(_, y)| x[*y] > 0.5) {
+    for &(way, _) in program.ways.iter().filter(|(_, y)| x[*y] > 0.5) {
         let stream = even.streams.iter().position(|s| s.ways.contains(&way))?;
         posts[stream].way = way as u32;
         for seat in program.seats.iter().filter(|s| s.way == way) {
