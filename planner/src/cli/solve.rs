@@ -5,8 +5,10 @@ use super::exit::Failure;
 use super::watch::{Terminal, interrupted};
 use super::{files, watch};
 use crate::compose::compose;
-use crate::physics::{self, Model};
+use crate::physics::Model;
+use crate::replan::{self, Replan, Terms};
 use crate::search::{self, Effort, Solution, Status};
+use crate::{explain, survive};
 use profiles::Catalogue;
 use protocol::{Certificate, Plan};
 use scenarios::{Goal, Scenario};
@@ -46,6 +48,8 @@ pub(crate) struct Solved {
     pub(crate) solution: Solution,
     /// `None`: nothing feasible was found.
     pub(crate) plan: Option<Plan>,
+    /// With a running plan: what moves.
+    pub(crate) replan: Option<Replan>,
 }
 
 impl Solved {
@@ -56,27 +60,49 @@ impl Solved {
 }
 
 /// Builds, searches, composes.
-pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, show: watch::Show) -> Solved {
+pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<(&Plan, Terms)>, show: watch::Show) -> Solved {
     watch::catch_interrupt();
-    let model = physics::build(scenario);
+    let model = survive::build(scenario);
     let terminal = Terminal::new(show, unit(scenario.objective.goal));
-    let (solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
+    let running = parent.and_then(|(plan, _)| explain::assignment_of(scenario, &model, plan));
+    let (mut solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
         let found = search::ratio::solve(&model.table, effort, &terminal);
         (found.solution, Some((found.value, found.bound)))
     } else {
-        (search::solve(&model.table, effort, &terminal), None)
+        (search::improve(&model.table, running.as_slice(), effort, &terminal), None)
     };
     terminal.done();
+    // A ratio is no sum of the services': there the plan found is taken as it is.
+    let moved = parent.zip(running).filter(|_| ratio.is_none()).and_then(|((_, terms), running)| {
+        let (wanted, _) = solution.best.as_ref()?;
+        Some(replan::replan(scenario, &model, &running, wanted, &terms))
+    });
+    if let Some(r) = &moved {
+        settle(&mut solution, r);
+    }
     let plan = solution.best.as_ref().map(|(assignment, evaluation)| {
         let (value, bound) = ratio.unwrap_or((evaluation.objective, solution.bound));
         let certificate = certificate(scenario, &solution, value, bound);
         let mut plan = compose(scenario, &model, assignment, certificate, effort.seed);
-        if let Some(parent) = parent {
+        if let Some((parent, _)) = parent {
             plan = crate::compose::succeed(plan, parent);
         }
         plan
     });
-    Solved { model, solution, plan }
+    Solved { model, solution, plan, replan: moved }
+}
+
+/// The mix in place of the best plan: what does not pay is not moved, and the gap says what that leaves.
+fn settle(solution: &mut Solution, r: &Replan) {
+    let value = r.evaluation.objective;
+    let best = (r.assignment.clone(), r.evaluation.clone());
+    if !solution.front.contains(&best) {
+        solution.front.insert(0, best.clone());
+    }
+    solution.best = Some(best);
+    if solution.status == Status::Optimal && value - solution.bound > 1e-6 * value.abs() {
+        solution.status = Status::Gap;
+    }
 }
 
 /// Names the objective as a user reads it. Where fleet power breaks ties, bound and value contain that small term.

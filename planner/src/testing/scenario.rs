@@ -74,6 +74,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         accuracy: Some(Floor { benchmark: said("gsm8k".into(), 14), at_least: said(Ratio(0.5), 15) }),
         scaling: Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new() },
         replicas: (1, 1),
+        survives_loss: false,
         max_stages: 3,
         pins: Vec::new(),
         forbidden: Vec::new(),

@@ -7,8 +7,10 @@
 
 mod advice;
 mod chain;
+mod decompose;
 mod fleet;
 mod insert;
+mod priced;
 mod program;
 mod staircase;
 mod sweep;
@@ -23,6 +25,7 @@ use super::{Effort, Progress, Solution, Stats, Status, Watch};
 use crate::table::{Assignment, Table, evaluate};
 use advice::{Advice, Guide};
 use chain::Walk;
+use decompose::Decomposition;
 use fleet::{Goal, Post};
 use program::Program;
 use rayon::prelude::*;
@@ -43,6 +46,8 @@ const BATCH: u32 = 64;
 
 /// Share of the seats that each idea of which devices to wake gets, before the best goes on with the rest.
 const RACE: f64 = 0.1;
+/// Services up to which whole sets of stages are columns.
+const DECOMPOSED: usize = 200;
 /// Share of the pivots that go into advice at most.
 const ADVICE: u64 = 3;
 /// Factor on the first temperature of what goes on from a race.
@@ -224,13 +229,27 @@ fn prove(
     watch: &dyn Watch,
 ) -> (f64, Option<Vec<Post>>) {
     let work = effort.pivots - effort.pivots / ADVICE;
-    let Some(program) = stages else {
-        tree.grow(work, Until::Closed, watch);
-        return (tree.bound(), None);
+    let mut proof = (f64::NEG_INFINITY, None);
+    if let Some(program) = stages {
+        let mut full = Tree::new(program);
+        full.grow(work / 2, Until::Closed, watch);
+        proof = (full.bound(), full.whole().and_then(|x| unpack::posts(even, program, x)));
+        if full.closed() {
+            return proof;
+        }
+    }
+    let bound = match tree.leaf().map(|l| l.prices.clone()) {
+        Some(prices) if even.streams.len() <= DECOMPOSED => {
+            let work = if stages.is_some() { work - work / 2 } else { work };
+            let mut decomposition = Decomposition::new(even, goal(even));
+            decomposition.bound(tree.parts(), &prices, work, watch).min(tree.settled())
+        }
+        _ => {
+            tree.grow(work, Until::Closed, watch);
+            f64::NEG_INFINITY
+        }
     };
-    let mut full = Tree::new(program);
-    full.grow(work, Until::Closed, watch);
-    (full.bound().max(tree.bound()), full.whole().and_then(|x| unpack::posts(even, program, x)))
+    (proof.0.max(tree.bound()).max(bound), proof.1)
 }
 
 /// Puts both together.
