@@ -8,6 +8,7 @@ use crate::compose::compose;
 use crate::physics::Model;
 use crate::replan::{self, Replan, Terms};
 use crate::search::{self, Effort, Solution, Status};
+use crate::table::Assignment;
 use crate::{explain, survive};
 use profiles::Catalogue;
 use protocol::{Certificate, Plan};
@@ -64,20 +65,25 @@ pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<(&Plan,
     watch::catch_interrupt();
     let model = survive::build(scenario);
     let terminal = Terminal::new(show, unit(scenario.objective.goal));
-    let running = parent.and_then(|(plan, _)| explain::assignment_of(scenario, &model, plan));
+    let running = parent.map(|(plan, _)| explain::running_of(scenario, &model, plan));
+    let running = running.filter(|r| r.services.iter().any(Option::is_some));
+    let starts: Vec<Assignment> = running.iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect();
     let (mut solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
         let found = search::ratio::solve(&model.table, effort, &terminal);
         (found.solution, Some((found.value, found.bound)))
     } else {
-        (search::improve(&model.table, running.as_slice(), effort, &terminal), None)
+        (search::improve(&model.table, &starts, effort, &terminal), None)
     };
     terminal.done();
-    // A ratio is no sum of the services': there the plan found is taken as it is.
-    let moved = parent.zip(running).filter(|_| ratio.is_none()).and_then(|((_, terms), running)| {
+    let moved = parent.zip(running).and_then(|((_, terms), running)| {
         let (wanted, _) = solution.best.as_ref()?;
-        Some(replan::replan(scenario, &model, &running, wanted, &terms))
+        // A ratio is no sum of the services': there the plan found is taken as it is, its moves priced.
+        Some(match ratio {
+            None => replan::replan(scenario, &model, &running, wanted, &terms),
+            Some(_) => replan::every(scenario, &model, &running, wanted),
+        })
     });
-    if let Some(r) = &moved {
+    if let Some(r) = moved.as_ref().filter(|_| ratio.is_none()) {
         settle(&mut solution, r);
     }
     let plan = solution.best.as_ref().map(|(assignment, evaluation)| {

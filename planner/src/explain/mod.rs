@@ -18,7 +18,7 @@ mod split;
 mod tests;
 mod why_not;
 
-pub use given::assignment_of;
+pub use given::{assignment_of, running_of};
 pub use prices::{Constraint, ShadowPrice};
 pub use split::{DeviceWatts, Energy, Milliseconds};
 pub use why_not::{Finding, WhyNot, WhyNotError, why_not};

@@ -27,7 +27,9 @@ pub struct Constraint {
 }
 
 /// What a looser demand is worth. The step is that of the cheapest way of one service that it would admit;
-/// the saving is the whole plan's, solved again with the demand so much looser.
+/// the saving is the whole plan's, solved again with the demand so much looser and all else as it is: memory
+/// kept for waiting requests, and the latency that scores are relative to, follow a deadline only when the
+/// scenario is changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShadowPrice {
     /// How much looser, relative to the limit.

@@ -3,16 +3,20 @@
 //! A service that goes elsewhere brings its weights there: bytes over the device's best link, seconds in
 //! which it is not served as planned, joules. What is already on a device for the same model and precision
 //! is not sent again. Between the running plan and the one that search found, each service may stay or go;
-//! the mix is chosen whose objective, with the joules spread over a horizon, is least. A gain below the
-//! hysteresis changes nothing, so that plans do not flutter.
+//! the mix is chosen whose objective, with the joules spread over a horizon, is least. The same is tried with
+//! the running plan mended by greedy rules ([`repair`]): after a device is lost that is often all that need
+//! move. A gain below the hysteresis changes nothing, so that plans do not flutter.
 
+mod repair;
 #[cfg(test)]
 mod tests;
+
+pub use repair::repair;
 
 use scenarios::Scenario;
 
 use crate::physics::{Model, work};
-use crate::table::{Assignment, Deployment, Evaluation, evaluate};
+use crate::table::{Assignment, Deployment, Evaluation, Table, evaluate};
 
 /// What a change must pay for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,71 +61,117 @@ pub struct Replan {
 /// Services up to which every mix of stay and go is tried.
 const ALL_MIXES: usize = 12;
 
-/// Chooses what moves. `wanted` must keep all limits; `running` need not.
+/// Chooses what moves. `wanted` must keep all limits; `running` need not, and may leave services unserved.
 #[must_use]
 pub fn replan(scenario: &Scenario, model: &Model, running: &Assignment, wanted: &Assignment, terms: &Terms) -> Replan {
-    let table = &model.table;
-    let cost = |e: &Evaluation| if e.feasible() { e.objective } else { f64::INFINITY };
-    let now = evaluate(table, running);
-    let differ: Vec<usize> = (0..wanted.services.len()).filter(|&s| running.services.get(s) != wanted.services.get(s)).collect();
-    let prices: Vec<Move> = differ.iter().map(|&s| price(scenario, model, running, wanted, s)).collect();
-    let per_joule = table.weights.power / terms.horizon_s.max(1.0);
-    let mix = |goes: &[bool]| {
-        let mut a = running.clone();
-        let mut joules = 0.0;
-        for ((&s, m), _) in differ.iter().zip(&prices).zip(goes).filter(|(_, go)| **go) {
-            a.services[s].clone_from(&wanted.services[s]);
-            joules += m.joules;
+    let stay = cost(&evaluate(&model.table, running));
+    let mended = if stay.is_finite() { None } else { repair(&model.table, running) };
+    let mut mixes = Mixes::new(scenario, model, running, wanted, terms);
+    let mut best = mixes.best();
+    if let Some(mended) = &mended {
+        let others = Mixes::new(scenario, model, running, mended, terms);
+        let other = others.best();
+        if other.better(&best) {
+            (mixes, best) = (others, other);
         }
-        let e = evaluate(table, &a);
-        (cost(&e) + per_joule * joules, a, e)
-    };
-    let mut goes = best_mix(differ.len(), &|goes| mix(goes).0);
-    let stay = cost(&now);
-    let (total, ..) = mix(&goes);
-    if stay.is_finite() && stay - total < terms.hysteresis * stay.abs() {
-        goes.fill(false);
     }
-    let (_, assignment, evaluation) = mix(&goes);
-    let moves = prices.into_iter().zip(&goes).filter(|(_, go)| **go).map(|(m, _)| m).collect();
+    if stay.is_finite() && stay - best.total < terms.hysteresis * stay.abs() {
+        best.goes.fill(false);
+    }
+    let (_, assignment, evaluation) = mixes.mix(&best.goes);
+    let moves = mixes.prices.into_iter().zip(&best.goes).filter(|(_, go)| **go).map(|(m, _)| m).collect();
     Replan { assignment, evaluation, moves, running: stay }
 }
 
-/// The cheapest mix; among equals the one that moves fewest.
-fn best_mix(n: usize, cost: &dyn Fn(&[bool]) -> f64) -> Vec<bool> {
-    let moved = |goes: &[bool]| goes.iter().filter(|g| **g).count();
-    let better = |a: (f64, usize), b: (f64, usize)| a.0 < b.0 - 1e-12 * b.0.abs().min(1e300) || a.0 <= b.0 && a.1 < b.1;
-    if n <= ALL_MIXES {
-        let all = (0..1u32 << n).map(|bits| (0..n).map(|i| bits >> i & 1 == 1).collect::<Vec<bool>>());
-        let mut best: Option<((f64, usize), Vec<bool>)> = None;
-        for goes in all {
-            let key = (cost(&goes), moved(&goes));
-            if best.as_ref().is_none_or(|(k, _)| better(key, *k)) {
-                best = Some((key, goes));
-            }
-        }
-        return best.map_or_else(Vec::new, |(_, goes)| goes);
+/// All that differs moves, whatever it costs.
+#[must_use]
+pub fn every(scenario: &Scenario, model: &Model, running: &Assignment, wanted: &Assignment) -> Replan {
+    let mixes = Mixes::new(scenario, model, running, wanted, &Terms::default());
+    let (_, assignment, evaluation) = mixes.mix(&vec![true; mixes.prices.len()]);
+    Replan { assignment, evaluation, moves: mixes.prices, running: cost(&evaluate(&model.table, running)) }
+}
+
+/// The objective; infinite where limits are broken or a service is not served.
+fn cost(e: &Evaluation) -> f64 {
+    if e.feasible() { e.objective } else { f64::INFINITY }
+}
+
+/// Mixes of two assignments, service by service.
+struct Mixes<'a> {
+    table: &'a Table,
+    running: &'a Assignment,
+    wanted: &'a Assignment,
+    /// The price of each service that they have in different places.
+    prices: Vec<Move>,
+    /// Objective of a joule.
+    per_joule: f64,
+}
+
+/// A mix, by what goes of [`Mixes::prices`].
+#[derive(Clone, Debug)]
+struct Mix {
+    total: f64,
+    goes: Vec<bool>,
+}
+
+impl Mix {
+    /// Cheaper, or as cheap and moving fewer.
+    fn better(&self, other: &Mix) -> bool {
+        let moved = |m: &Mix| m.goes.iter().filter(|g| **g).count();
+        self.total < other.total - 1e-12 * other.total.abs().min(1e300)
+            || self.total <= other.total && moved(self) < moved(other)
     }
-    // From both ends, one service at a time while that helps.
-    let descend = |mut goes: Vec<bool>| {
-        let mut key = (cost(&goes), moved(&goes));
-        loop {
-            let mut step: Option<((f64, usize), usize)> = None;
-            for i in 0..n {
-                goes[i] = !goes[i];
-                let k = (cost(&goes), moved(&goes));
-                goes[i] = !goes[i];
-                if better(k, step.map_or(key, |s| s.0)) {
-                    step = Some((k, i));
-                }
-            }
-            let Some((k, i)) = step else { return (key, goes) };
-            goes[i] = !goes[i];
-            key = k;
+}
+
+impl<'a> Mixes<'a> {
+    fn new(scenario: &Scenario, model: &'a Model, running: &'a Assignment, wanted: &'a Assignment, terms: &Terms) -> Self {
+        let differ = (0..wanted.services.len()).filter(|&s| running.services.get(s) != wanted.services.get(s));
+        let prices = differ.map(|s| price(scenario, model, running, wanted, s)).collect();
+        let per_joule = model.table.weights.power / terms.horizon_s.max(1.0);
+        Mixes { table: &model.table, running, wanted, prices, per_joule }
+    }
+
+    /// Objective with the joules of the moves, and the plan.
+    fn mix(&self, goes: &[bool]) -> (f64, Assignment, Evaluation) {
+        let mut a = self.running.clone();
+        let mut joules = 0.0;
+        for (m, _) in self.prices.iter().zip(goes).filter(|(_, go)| **go) {
+            a.services[m.service].clone_from(&self.wanted.services[m.service]);
+            joules += m.joules;
         }
-    };
-    let (stay, go) = (descend(vec![false; n]), descend(vec![true; n]));
-    if better(go.0, stay.0) { go.1 } else { stay.1 }
+        let e = evaluate(self.table, &a);
+        (cost(&e) + self.per_joule * joules, a, e)
+    }
+
+    fn with(&self, goes: Vec<bool>) -> Mix {
+        Mix { total: self.mix(&goes).0, goes }
+    }
+
+    /// The cheapest mix; among equals the one that moves fewest.
+    fn best(&self) -> Mix {
+        let n = self.prices.len();
+        let least = |a: Mix, b: Mix| if b.better(&a) { b } else { a };
+        if n <= ALL_MIXES {
+            let all = (1..1u32 << n).map(|bits| self.with((0..n).map(|i| bits >> i & 1 == 1).collect()));
+            return all.fold(self.with(vec![false; n]), least);
+        }
+        least(self.descend(vec![false; n]), self.descend(vec![true; n]))
+    }
+
+    /// One service at a time while that helps.
+    fn descend(&self, goes: Vec<bool>) -> Mix {
+        let mut at = self.with(goes);
+        loop {
+            let flipped = |i: usize| {
+                let mut goes = at.goes.clone();
+                goes[i] = !goes[i];
+                self.with(goes)
+            };
+            let steps = (0..at.goes.len()).map(flipped).filter(|m| m.better(&at));
+            let Some(step) = steps.reduce(|a, b| if b.better(&a) { b } else { a }) else { return at };
+            at = step;
+        }
+    }
 }
 
 /// The price of moving service `s` to where `wanted` has it.

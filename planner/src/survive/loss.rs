@@ -28,8 +28,8 @@ pub enum LossError {
     /// What is left breaks limits.
     #[error("without `{device}`: {}", broken.join("; "))]
     Broken { device: String, broken: Vec<String> },
-    /// What is left cannot be stated: an option that the smaller fleet does not offer.
-    #[error("without `{device}` the option of `{service}` is not offered")]
+    /// What is left cannot be stated: an option or a mode that the smaller fleet does not offer.
+    #[error("without `{device}` the option of `{service}`, or a mode that it runs in, is not offered")]
     Option { device: String, service: String },
 }
 
@@ -74,7 +74,7 @@ pub fn after(scenario: &Scenario, model: &Model, assignment: &Assignment, device
     for &d in lost.iter().rev() {
         remove_device(&mut smaller, d);
     }
-    let shrunk = physics::build(&smaller);
+    let shrunk = physics::build_all(&smaller);
     let kept = left.iter().enumerate().filter_map(|(s, k)| k.as_ref().map(|k| (s, k)));
     let mut services = Vec::new();
     for (s, (new, (option, chains))) in kept.enumerate().map(|(n, (s, k))| (s, (n, k))) {
@@ -126,19 +126,22 @@ fn alike(a: &Label, b: &Label, replicas: u32) -> bool {
         && (a.resident_share - b.resident_share).abs() < 1e-12
 }
 
-/// The same processor in the same mode in the smaller fleet.
+/// The same processor in the same mode in the smaller fleet. Load levels between which waiting differs for
+/// no service that is left are stated once there, as the highest of them.
 fn place(model: &Model, shrunk: &Model, place: u32, lost: &[usize]) -> Option<u32> {
     let old = &model.table.places[place as usize];
     let label = &model.modes[old.mode as usize];
     let device = old.device as usize - lost.iter().filter(|&&l| l < old.device as usize).count();
     let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
-    (0..shrunk.table.places.len() as u32).find(|&p| {
+    let level = |p: u32| shrunk.modes[shrunk.table.places[p as usize].mode as usize].level;
+    let fits = |&p: &u32| {
         let new = &shrunk.table.places[p as usize];
         let own = &shrunk.modes[new.mode as usize];
         new.device as usize == device
             && new.processor == old.processor
             && own.mode == label.mode
             && near(own.clock, label.clock)
-            && near(own.level, label.level)
-    })
+            && own.level >= label.level - 1e-9
+    };
+    (0..shrunk.table.places.len() as u32).filter(fits).min_by(|&a, &b| level(a).total_cmp(&level(b)))
 }

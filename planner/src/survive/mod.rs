@@ -18,8 +18,10 @@ pub use loss::{LossError, Lost, after};
 
 use profiles::units::PerSecond;
 use scenarios::Scenario;
+use std::borrow::Cow;
 
 use crate::physics::{self, Model};
+use crate::table::Table;
 
 /// Replicas of a promised service.
 const COPIES: f64 = 2.0;
@@ -51,13 +53,35 @@ pub fn build(scenario: &Scenario) -> Model {
                 if *guest {
                     *at = None;
                 }
-                if let Some(costs) = at {
-                    costs.sum.iter_mut().chain(std::iter::once(&mut costs.per_stage)).for_each(|c| c.busy_s *= COPIES);
-                }
             }
         }
+        model.reserve[s] = COPIES;
     }
-    table.modes.iter_mut().for_each(|m| m.dynamic_cap_w /= COPIES);
-    table.segments.iter_mut().for_each(|g| g.capacity_bytes_s /= COPIES);
+    scale(table, &model.reserve, COPIES);
     model
+}
+
+/// The model as requests load it while nothing is lost: what a plan's numbers are made from.
+#[must_use]
+pub(crate) fn whole(model: &Model) -> Cow<'_, Model> {
+    if model.reserve.iter().all(|&r| r <= 1.0) {
+        return Cow::Borrowed(model);
+    }
+    let mut plain = model.clone();
+    let factors: Vec<f64> = model.reserve.iter().map(|r| 1.0 / r).collect();
+    scale(&mut plain.table, &factors, 1.0 / COPIES);
+    plain.reserve.fill(1.0);
+    Cow::Owned(plain)
+}
+
+/// Multiplies booked time by service, and divides what the table counts in sums over services. Factors are
+/// powers of two, so that there and back is nothing.
+fn scale(table: &mut Table, factors: &[f64], caps: f64) {
+    for (service, &factor) in table.services.iter_mut().zip(factors) {
+        for costs in service.options.iter_mut().flat_map(|o| &mut o.at).flatten() {
+            costs.sum.iter_mut().chain(std::iter::once(&mut costs.per_stage)).for_each(|c| c.busy_s *= factor);
+        }
+    }
+    table.modes.iter_mut().for_each(|m| m.dynamic_cap_w /= caps);
+    table.segments.iter_mut().for_each(|g| g.capacity_bytes_s /= caps);
 }

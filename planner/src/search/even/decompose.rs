@@ -77,6 +77,7 @@ impl<'e> Decomposition<'e> {
             let part = open.swap_remove(at);
             let answer = self.part(&part, &start, work, watch);
             let bound = answer.bound.max(part.bound);
+            if std::env::var_os("DBG").is_some() { eprintln!("part {:.4} -> {:.4} fixed {} of {classes}", part.bound, answer.bound, (0..classes).filter(|&c| part.least[c]==part.most[c]).count()); }
             let split = (0..classes)
                 .map(|c| (c, answer.awake[c], (answer.awake[c] - answer.awake[c].floor() - 0.5).abs()))
                 .filter(|&(c, z, off)| off < 0.5 - WHOLE && z > part.least[c] && z < part.most[c])
@@ -110,11 +111,12 @@ impl<'e> Decomposition<'e> {
                     (prices, value)
                 }
             };
-            if value - answer.bound <= CLOSE * value.abs() {
+            if value.is_finite() && value - answer.bound <= CLOSE * value.abs() {
                 break;
             }
             let mixed = if value.is_finite() { mix(&stable, &prices, SMOOTH) } else { prices.clone() };
             let (mut bound, mut news) = self.ask(part, &mixed);
+            if std::env::var_os("DBG").is_some() { eprintln!("  master {value:.4} lagrange {bound:.4} news {news} cols {} touch {} work {} {}", self.columns.len(), self.touch.len(), self.pivots, self.pricer.work); }
             if bound > answer.bound {
                 (answer.bound, stable) = (bound, mixed);
             }
