@@ -98,3 +98,104 @@ fn bytes_are_the_weights_that_are_new() {
     }
     assert!(seen >= 5, "{seen}");
 }
+
+fn plan_of(s: &Scenario, model: &Model, a: &Assignment) -> protocol::Plan {
+    let certificate =
+        protocol::Certificate { objective: "x".into(), unit: "W".into(), value: 1.0, bound: 0.0, gap: 1.0, status: "gap".into() };
+    crate::compose::compose(s, model, a, certificate, 1)
+}
+
+/// A device more: what runs is still a plan, and the next one costs no more but for the newcomer's sleep.
+#[test]
+fn a_device_more_never_hurts() {
+    let (mut seen, mut better) = (0, 0);
+    for seed in 0..120u64 {
+        let mut larger = scenario_of(seed, 3 + seed as usize % 3, 1 + seed as usize % 3);
+        larger.objective.goal = scenarios::Goal::Power;
+        let last = larger.devices.len() - 1;
+        let named = |v: &scenarios::Service| {
+            let lists = [&v.pins, &v.forbidden, &v.private_to];
+            v.origin == Some(last) || lists.iter().any(|l| l.iter().any(|d| d.value == last))
+        };
+        if !larger.devices[last].may_sleep || larger.services.iter().any(named) {
+            continue;
+        }
+        let mut smaller = larger.clone();
+        crate::whatif::remove_device(&mut smaller, last);
+        let before = physics::build(&smaller);
+        let Some((a, e)) = search::solve(&before.table, &effort(seed, 0.05), &Silent).best else { continue };
+        let model = physics::build(&larger);
+        let running = crate::explain::running_of(&larger, &model, &plan_of(&smaller, &before, &a));
+        let Some((wanted, _)) = search::improve(&model.table, std::slice::from_ref(&running), &effort(seed, 0.05), &Silent).best
+        else {
+            panic!("seed {seed}: no plan with a device more")
+        };
+        let next = replan(&larger, &model, &running, &wanted, &Terms::default());
+        let asleep_w = model.table.devices[last].sleep_w;
+        let (with, without) = (next.evaluation.objective - asleep_w, e.objective);
+        assert!(next.running.is_finite(), "seed {seed}: what runs is no plan any more");
+        assert!(with <= without + 1e-9 * without, "seed {seed}: {with} for {without}");
+        better += usize::from(with < without * 0.999);
+        seen += 1;
+    }
+    assert!(seen >= 30 && better >= 3, "{better} of {seen} gain");
+}
+
+/// Devices in another order: the same services move, for the same price, to the same objective.
+#[test]
+fn the_order_of_devices_does_not_matter() {
+    let (mut seen, mut moved) = (0, 0);
+    for (s, model, running, wanted) in pairs() {
+        let n = s.devices.len();
+        let order: Vec<usize> = (0..n).map(|i| (i + 1) % n).collect();
+        let other = crate::testing::reordered(&s, &order);
+        let turned = physics::build(&other);
+        let there = |a: &Assignment| crate::explain::assignment_of(&other, &turned, &plan_of(&s, &model, a)).expect("fits");
+        let terms = Terms { horizon_s: 86_400.0, hysteresis: 0.001 };
+        let here = replan(&s, &model, &running, &wanted, &terms);
+        let again = replan(&other, &turned, &there(&running), &there(&wanted), &terms);
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);
+        assert!(near(here.evaluation.objective, again.evaluation.objective) && near(here.running, again.running));
+        assert_eq!(here.moves.len(), again.moves.len());
+        for (a, b) in here.moves.iter().zip(&again.moves) {
+            assert!(a.service == b.service && near(a.bytes, b.bytes) && near(a.joules, b.joules) && near(a.seconds, b.seconds));
+        }
+        assert_eq!(there(&here.assignment), again.assignment);
+        moved += usize::from(!here.moves.is_empty());
+        seen += 1;
+    }
+    assert!(seen >= 30 && moved >= 5, "{moved} of {seen} move");
+}
+
+/// A lost device: who ran elsewhere stays, if nobody must make room.
+#[test]
+fn a_lost_device_moves_its_own_services_alone() {
+    let (mut seen, mut only) = (0, 0);
+    for (s, model, running, _) in pairs() {
+        let on = |a: &Assignment, i: usize, d: usize| {
+            let mut stages = a.services[i].iter().flat_map(|x| &x.chains).flat_map(|c| &c.stages);
+            stages.any(|st| model.table.places[st.place as usize].device as usize == d)
+        };
+        let plan = plan_of(&s, &model, &running);
+        for d in 0..s.devices.len() {
+            let named = |v: &scenarios::Service| v.origin == Some(d) || v.pins.iter().chain(&v.private_to).any(|x| x.value == d);
+            let idle = (0..s.services.len()).all(|i| !on(&running, i, d));
+            if idle || s.services.iter().any(named) || s.devices.iter().any(|o| o.host == Some(d)) {
+                continue;
+            }
+            let mut smaller = s.clone();
+            crate::whatif::remove_device(&mut smaller, d);
+            let left = physics::build(&smaller);
+            let still = crate::explain::running_of(&smaller, &left, &plan);
+            assert!((0..s.services.len()).all(|i| still.services[i].is_none() || !on(&running, i, d)));
+            let Some(mended) = repair(&left.table, &still) else { continue };
+            let e = evaluate(&left.table, &mended);
+            assert!(e.feasible() && e.objective.is_finite());
+            let next = replan(&smaller, &left, &still, &mended, &Terms::default());
+            assert!(next.running.is_infinite() && next.evaluation.feasible() && next.evaluation.objective.is_finite());
+            seen += 1;
+            only += usize::from(next.moves.iter().all(|m| still.services[m.service].is_none()));
+        }
+    }
+    assert!(seen >= 20 && only * 10 >= seen * 9, "{only} of {seen} move nothing else");
+}

@@ -32,8 +32,10 @@ const SHIFT: u16 = 4;
 const CALM: f64 = 0.2;
 /// Chance that places are chosen by what their capacities are worth in the relaxation.
 const PRICED: f64 = 0.25;
-/// Chance that who has been out for longest comes first.
+/// Chance that room is made for who is out, and that who has been out for longest comes first.
 const HARD: f64 = 0.5;
+/// Devices drawn until one could hold a stage.
+const PICKS: u32 = 8;
 /// Restarts of the greedy construction with those first that found no room.
 const TRIES: u32 = 20;
 
@@ -190,9 +192,10 @@ impl<'e> Walk<'e> {
         let owed = self.owed();
         let before = self.present();
         let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
-        let without = self.ruin();
+        let hard = self.rng.random_bool(HARD);
+        let without = if hard { self.make_room() } else { self.ruin() };
         self.sort();
-        if self.rng.random_bool(HARD) {
+        if hard {
             let missed = &self.missed;
             self.order.sort_by(|&a, &b| missed[usize::from(b)].cmp(&missed[usize::from(a)]));
         }
@@ -223,6 +226,29 @@ impl<'e> Walk<'e> {
         for (missed, post) in self.missed.iter_mut().zip(&self.fleet.posts) {
             *missed += u64::from(!post.served());
         }
+    }
+
+    /// Takes out services on devices that could hold who is out, as many devices as its stages may need.
+    fn make_room(&mut self) -> Without {
+        self.out.clear();
+        let n = self.fleet.posts.len();
+        let from = self.rng.random_range(0..n as u32) as usize;
+        let Some(j) = (from..n).chain(0..from).find(|&j| !self.fleet.posts[j].served()) else { return self.ruin() };
+        self.remove(j);
+        let even = self.fleet.even;
+        let ways = even.streams[j].ways.clone();
+        let way = ways.start + self.rng.random_range(0..ways.len() as u32) as usize;
+        let devices = self.rng.random_range(1..=even.ways[way].stages);
+        for _ in 0..devices {
+            for _ in 0..PICKS {
+                let d = self.pick_awake_or(0);
+                if even.cell(way, self.fleet.class(d)).fit > 0 {
+                    self.clear(d, MOST);
+                    break;
+                }
+            }
+        }
+        Without { priced: self.advice.prices.is_some() && self.rng.random_bool(PRICED), ..Without::default() }
     }
 
     /// What those who are out have missed.

@@ -5,10 +5,13 @@
 //! up to fractions of layers. Branching is on devices awake alone. The bound is Lagrange's at the prices of
 //! the master program, worked out by hand: any prices give one.
 
+use std::sync::Arc;
+
 use highs::{HighsModelStatus, RowProblem, Sense};
 
 use super::fleet::Goal;
 use super::priced::{Column, Pricer, Prices};
+use super::tree::{Leaf, Until};
 use super::view::{Even, LIMITS};
 use crate::search::program::quiet;
 use crate::search::{Progress, Watch};
@@ -20,16 +23,21 @@ pub(super) struct Part {
     pub bound: f64,
     pub least: Vec<f64>,
     pub most: Vec<f64>,
+    /// Good prices of the part that it was split from.
+    pub prices: Option<Arc<Prices>>,
 }
 
 /// What a part came to.
 struct Answer {
     bound: f64,
-    /// Devices awake in the master's solution.
+    /// Devices awake in the master's solution, and what capacities are worth there.
     awake: Vec<f64>,
+    prices: Prices,
+    /// Prices that the bound is from.
+    stable: Prices,
 }
 
-/// Column generation.
+/// Column generation under way.
 pub(super) struct Decomposition<'e> {
     even: &'e Even,
     goal: Goal,
@@ -38,93 +46,135 @@ pub(super) struct Decomposition<'e> {
     touch: Vec<(usize, usize)>,
     pricer: Pricer,
     pivots: u64,
+    /// Prices to begin a part with.
+    start: Prices,
+    open: Vec<Part>,
+    /// Parts that are whole keep their bounds.
+    settled: f64,
+    leaf: Option<Leaf>,
 }
 
-/// Multisets that cost as much as one row of a pivot.
-const CHEAP: u64 = 4;
+/// What a row of a pivot costs here against one of the plain program's, or a multiset: programs are built anew.
+const DEAR: u64 = 2;
 /// Nearer to a whole number than this is whole.
 const WHOLE: f64 = 1e-6;
 /// Rounds in one part.
 const ROUNDS: u32 = 40;
 /// Relative distance of master and bound at which a part is done.
-const CLOSE: f64 = 2e-5;
+const CLOSE: f64 = 1e-4;
 /// Of all that is summed up: the pricer tells kinks apart by a billionth.
 const ROUNDING: f64 = 1e-8;
 /// Share of the newest prices in those that are asked, so that they do not swing (Wentges 1997).
 const SMOOTH: f64 = 0.7;
 
 impl<'e> Decomposition<'e> {
-    pub(super) fn new(even: &'e Even, goal: Goal) -> Self {
-        Decomposition { even, goal, columns: Vec::new(), touch: Vec::new(), pricer: Pricer::default(), pivots: 0 }
+    /// Of parts that cover all plans; `prices` of capacities are to begin with, and nothing but a hint.
+    pub(super) fn new(even: &'e Even, goal: Goal, parts: Vec<Part>, prices: &[[f64; LIMITS]]) -> Self {
+        let touch = vec![0.0; even.streams.len() * even.classes.len()];
+        Decomposition {
+            even,
+            goal,
+            columns: Vec::new(),
+            touch: Vec::new(),
+            pricer: Pricer::default(),
+            pivots: 0,
+            start: Prices { capacity: prices.to_vec(), touch },
+            open: parts,
+            settled: f64::INFINITY,
+            leaf: None,
+        }
     }
 
-    fn work(&self) -> u64 {
-        self.pivots + self.pricer.work / CHEAP
+    /// Work done: pivots, each as costly as there are rows, and multisets looked at.
+    pub(super) fn work(&self) -> u64 {
+        self.pivots * DEAR + self.pricer.work
     }
 
-    /// The least bound over parts that cover all plans, after so much work; `start` are prices to begin with.
-    pub(super) fn bound(&mut self, parts: Vec<Part>, start: &[[f64; LIMITS]], work: u64, watch: &dyn Watch) -> f64 {
+    /// No plan within the parts costs less.
+    pub(super) fn bound(&self) -> f64 {
+        self.open.iter().map(|p| p.bound).fold(self.settled, f64::min)
+    }
+
+    /// The least relaxed plan so far with whole numbers of devices awake.
+    pub(super) fn leaf(&self) -> Option<&Leaf> {
+        self.leaf.as_ref()
+    }
+
+    /// Branches until so much work is done in all. Every better bound is told to `watch`.
+    pub(super) fn grow(&mut self, work: u64, until: Until, watch: &dyn Watch) {
         let classes = self.even.classes.len();
-        let start = Prices { capacity: start.to_vec(), touch: vec![0.0; self.even.streams.len() * classes] };
-        let mut open = parts;
-        let mut settled = f64::INFINITY;
-        let least = |open: &[Part], settled: f64| open.iter().map(|p| p.bound).fold(settled, f64::min);
         while self.work() < work && !watch.stop() {
-            let Some(at) = (0..open.len()).min_by(|&a, &b| open[a].bound.total_cmp(&open[b].bound)) else { break };
-            if open[at].bound >= settled {
+            let Some(at) = (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound)) else { break };
+            if self.open[at].bound >= self.settled {
                 break;
             }
-            let part = open.swap_remove(at);
-            let answer = self.part(&part, &start, work, watch);
+            let part = self.open.swap_remove(at);
+            let answer = self.part(&part, work, watch);
             let bound = answer.bound.max(part.bound);
-            if std::env::var_os("DBG").is_some() { eprintln!("part {:.4} -> {:.4} fixed {} of {classes}", part.bound, answer.bound, (0..classes).filter(|&c| part.least[c]==part.most[c]).count()); }
             let split = (0..classes)
                 .map(|c| (c, answer.awake[c], (answer.awake[c] - answer.awake[c].floor() - 0.5).abs()))
                 .filter(|&(c, z, off)| off < 0.5 - WHOLE && z > part.least[c] && z < part.most[c])
                 .min_by(|a, b| (a.2 - wake(self.even, a.0)).total_cmp(&(b.2 - wake(self.even, b.0))));
+            let done = split.is_none();
             match split {
                 Some((c, z, _)) => {
-                    let (mut low, mut high) = (Part { bound, ..part.clone() }, Part { bound, ..part });
+                    let prices = Some(Arc::new(answer.stable));
+                    let mut low = Part { bound, prices, ..part };
+                    let mut high = low.clone();
                     low.most[c] = z.floor();
                     high.least[c] = z.ceil();
-                    open.extend([low, high]);
+                    self.open.extend([low, high]);
                 }
                 // Whole, or out of work: it keeps its bound.
-                None => settled = settled.min(bound),
+                None => {
+                    self.settled = self.settled.min(bound);
+                    if self.leaf.as_ref().is_none_or(|l| bound < l.bound) {
+                        let awake = answer.awake.iter().map(|z| z.round()).collect();
+                        self.leaf = Some(Leaf { bound, awake, prices: answer.prices.capacity });
+                    }
+                }
             }
-            watch.progress(Progress { phase: "bound", best: f64::INFINITY, bound: least(&open, settled) });
+            watch.progress(Progress { phase: "bound", best: f64::INFINITY, bound: self.bound() });
+            if done && until == Until::Awake {
+                break;
+            }
         }
-        least(&open, settled)
+    }
+
+    /// What the columns so far cost with given numbers awake: no bound, but near one.
+    pub(super) fn with_awake(&mut self, awake: &[f64]) -> Option<Leaf> {
+        let part = Part { bound: f64::NEG_INFINITY, least: awake.to_vec(), most: awake.to_vec(), prices: None };
+        let (prices, value, _) = self.master(&part)?;
+        Some(Leaf { bound: value, awake: awake.to_vec(), prices: prices.capacity })
     }
 
     /// Column generation within a part.
-    fn part(&mut self, part: &Part, start: &Prices, work: u64, watch: &dyn Watch) -> Answer {
-        let mut answer = Answer { bound: f64::NEG_INFINITY, awake: part.most.clone() };
-        let mut stable = start.clone();
-        let mut ask = self.columns.is_empty().then(|| start.clone());
+    fn part(&mut self, part: &Part, work: u64, watch: &dyn Watch) -> Answer {
+        let stable = part.prices.as_deref().unwrap_or(&self.start).clone();
+        let mut ask = self.columns.is_empty().then(|| stable.clone());
+        let mut answer = Answer { bound: f64::NEG_INFINITY, awake: part.most.clone(), prices: stable.clone(), stable };
         for _ in 0..ROUNDS {
             let (prices, value) = match ask.take() {
                 Some(prices) => (prices, f64::INFINITY),
                 None => {
                     let Some((prices, value, awake)) = self.master(part) else { break };
-                    answer.awake = awake;
+                    (answer.awake, answer.prices) = (awake, prices.clone());
                     (prices, value)
                 }
             };
             if value.is_finite() && value - answer.bound <= CLOSE * value.abs() {
                 break;
             }
-            let mixed = if value.is_finite() { mix(&stable, &prices, SMOOTH) } else { prices.clone() };
+            let mixed = if value.is_finite() { mix(&answer.stable, &prices, SMOOTH) } else { prices.clone() };
             let (mut bound, mut news) = self.ask(part, &mixed);
-            if std::env::var_os("DBG").is_some() { eprintln!("  master {value:.4} lagrange {bound:.4} news {news} cols {} touch {} work {} {}", self.columns.len(), self.touch.len(), self.pivots, self.pricer.work); }
             if bound > answer.bound {
-                (answer.bound, stable) = (bound, mixed);
+                (answer.bound, answer.stable) = (bound, mixed);
             }
             if news == 0 && value.is_finite() {
                 // The smoothed prices misled: the master's own.
                 (bound, news) = self.ask(part, &prices);
                 if bound > answer.bound {
-                    (answer.bound, stable) = (bound, prices);
+                    (answer.bound, answer.stable) = (bound, prices);
                 }
                 if news == 0 {
                     break;

@@ -46,6 +46,8 @@ pub(super) struct Pricer {
     layers: f64,
     most: usize,
     cap_s: f64,
+    /// Price of a second in the last set that the deadline shaped.
+    second: f64,
     best: f64,
     found: Option<(usize, [f64; STAGES], [usize; STAGES])>,
     /// Multisets looked at.
@@ -59,7 +61,7 @@ impl Pricer {
         let second = goal.latency * stream.per_s;
         let classes = even.classes.len();
         let mut best: Option<(f64, usize, usize, [f64; STAGES], [usize; STAGES])> = None;
-        self.cap_s = stream.cap_s;
+        (self.cap_s, self.second) = (stream.cap_s, 0.0);
         for way in stream.ways.clone() {
             let w = &even.ways[way];
             let fixed = goal.inaccuracy * w.inaccuracy;
@@ -83,11 +85,13 @@ impl Pricer {
                     once_s: cell.stage_s,
                 });
             }
-            self.seats.sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.class.cmp(&b.class)));
+            self.seats.sort_unstable_by(|a, b| {
+                a.each.total_cmp(&b.each).then(a.each_s.total_cmp(&b.each_s)).then(a.class.cmp(&b.class))
+            });
             (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
             self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
             self.found = None;
-            self.dive(0, 0, 0.0, 0.0, 0.0);
+            self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
             if let Some((len, layers, classes)) = self.found {
                 best = Some((self.best + fixed, way, len, layers, classes));
             }
@@ -110,45 +114,58 @@ impl Pricer {
         (value, Some(column))
     }
 
-    /// Extends the multiset by seats from `from` on.
-    fn dive(&mut self, depth: usize, from: usize, once: f64, once_s: f64, room: f64) {
+    /// Extends the multiset by seats from `from` on. Seats rise in the price of a layer, so what is picked is full
+    /// where the deadline does not matter.
+    fn dive(&mut self, depth: usize, from: usize, so_far: Filled) {
         for i in from..self.seats.len() {
             let seat = self.seats[i];
-            let cheapest = if depth == 0 { seat.each } else { self.seats[self.picked[0]].each };
-            let with = once + seat.once;
-            if with + self.layers * cheapest >= self.best {
-                if depth == 0 && self.layers * seat.each >= self.best {
-                    break;
-                }
-                continue;
+            let least = so_far.cost + so_far.left * seat.each;
+            if least >= self.best {
+                break;
             }
-            if self.picked[..depth].iter().filter(|p| **p == i).count() >= seat.copies {
+            if least + seat.once >= self.best || self.picked[..depth].iter().filter(|p| **p == i).count() >= seat.copies {
                 continue;
             }
             self.work += 1;
             self.picked[depth] = i;
-            let seconds = once_s + seat.once_s;
-            if room + seat.fit >= self.layers && seconds <= self.cap_s && self.layers >= (depth + 1) as f64 {
-                self.settle(depth + 1, with, seconds);
+            let n = seat.fit.min(so_far.left);
+            let with = Filled {
+                cost: so_far.cost + seat.once + n * seat.each,
+                seconds: so_far.seconds + seat.once_s + n * seat.each_s,
+                once: so_far.once + seat.once,
+                once_s: so_far.once_s + seat.once_s,
+                left: so_far.left - n,
+            };
+            if with.once_s > self.cap_s || self.layers < (depth + 1) as f64 {
+                continue;
             }
-            if depth + 1 < self.most {
-                self.dive(depth + 1, i, with, seconds, room + seat.fit);
+            let whole = with.left <= 0.0;
+            if whole {
+                self.settle(depth + 1, &with);
+            }
+            // Another stage helps who still has layers to place, or is late.
+            if depth + 1 < self.most && (!whole || with.seconds > self.cap_s) {
+                self.dive(depth + 1, i, with);
             }
         }
     }
 
-    /// Fills the picked seats by a price of a second: cost, seconds of layers, layers.
+    /// Fills the picked seats by a price of a second: cost and seconds of layers, layers.
     fn fill(&self, len: usize, price: f64) -> (f64, f64, [f64; STAGES]) {
-        let mut order: [usize; STAGES] = std::array::from_fn(|i| i);
-        let key = |i: usize| {
+        let mut order: [(f64, f64, usize); STAGES] = [(0.0, 0.0, 0); STAGES];
+        for i in 0..len {
             let s = &self.seats[self.picked[i]];
-            s.each + price * s.each_s
-        };
-        let slow = |i: usize| self.seats[self.picked[i]].each_s;
-        order[..len]
-            .sort_unstable_by(|&a, &b| key(a).total_cmp(&key(b)).then(slow(a).total_cmp(&slow(b))).then(a.cmp(&b)));
+            let key = (s.each + price * s.each_s, s.each_s, i);
+            // Few enough to be sorted as they come.
+            let mut at = i;
+            while at > 0 && (key.0, key.1) < (order[at - 1].0, order[at - 1].1) {
+                order[at] = order[at - 1];
+                at -= 1;
+            }
+            order[at] = key;
+        }
         let (mut left, mut cost, mut seconds, mut layers) = (self.layers, 0.0, 0.0, [0.0; STAGES]);
-        for &i in &order[..len] {
+        for &(_, _, i) in &order[..len] {
             let s = &self.seats[self.picked[i]];
             let n = s.fit.min(left);
             layers[i] = n;
@@ -160,30 +177,41 @@ impl Pricer {
     }
 
     /// The least cost on the picked seats, where it is news.
-    fn settle(&mut self, len: usize, once: f64, once_s: f64) {
-        let free = self.cap_s - once_s;
-        let (cost, seconds, layers) = self.fill(len, 0.0);
-        if once + cost >= self.best {
+    fn settle(&mut self, len: usize, with: &Filled) {
+        if with.cost >= self.best {
             return;
         }
-        if seconds <= free {
+        let (once, free) = (with.once, self.cap_s - with.once_s);
+        if with.seconds <= self.cap_s {
+            let (cost, _, layers) = self.fill(len, 0.0);
             self.take(len, once + cost, layers);
             return;
         }
+        // At any price of a second the dual is below the optimum: that of the last set that was late is a good guess.
+        let (cost, seconds, _) = self.fill(len, self.second);
+        if once + cost + self.second * (seconds - free) >= self.best {
+            return;
+        }
+        // Even the fastest layers first are late.
+        if self.fill(len, f64::MAX.sqrt()).1 > free {
+            return;
+        }
+        let (cost, seconds, layers) = self.fill(len, 0.0);
         // Kinks of the dual; it is concave, so the best of them is its top.
-        let mut prices: Vec<f64> = Vec::with_capacity(len * len);
+        let (mut prices, mut count) = ([0.0; STAGES * STAGES], 0);
         for a in 0..len {
-            for b in 0..len {
+            for b in a + 1..len {
                 let (x, y) = (&self.seats[self.picked[a]], &self.seats[self.picked[b]]);
                 if x.each < y.each && x.each_s > y.each_s {
-                    prices.push((y.each - x.each) / (x.each_s - y.each_s));
+                    prices[count] = (y.each - x.each) / (x.each_s - y.each_s);
+                    count += 1;
                 }
             }
         }
-        prices.sort_unstable_by(f64::total_cmp);
+        prices[..count].sort_unstable_by(f64::total_cmp);
         // The last order that is late and the first that is not: between them is the optimum.
         let mut late = (cost, seconds, layers);
-        for price in prices {
+        for price in &prices[..count] {
             let next = self.fill(len, price * (1.0 + 1e-9) + 1e-300);
             if next.1 <= free {
                 let x = if late.1 > next.1 { (late.1 - free) / (late.1 - next.1) } else { 1.0 };
@@ -191,6 +219,7 @@ impl Pricer {
                 let layers = std::array::from_fn(|i| late.2[i] + x * (next.2[i] - late.2[i]));
                 if once + cost < self.best {
                     self.take(len, once + cost, layers);
+                    self.second = *price;
                 }
                 return;
             }
@@ -203,4 +232,15 @@ impl Pricer {
         let classes = std::array::from_fn(|i| if i < len { self.seats[self.picked[i]].class } else { 0 });
         self.found = Some((len, layers, classes));
     }
+}
+
+/// A multiset in the making, filled without regard to the deadline.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filled {
+    cost: f64,
+    seconds: f64,
+    once: f64,
+    once_s: f64,
+    /// Layers without a seat.
+    left: f64,
 }

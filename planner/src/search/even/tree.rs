@@ -92,6 +92,7 @@ impl<'p> Tree<'p> {
                 bound: node.bound,
                 least: whole.iter().map(|z| range(z).map_or(0.0, |r| r.lower)).collect(),
                 most: whole.iter().map(|z| range(z).map_or(self.program.upper(*z), |r| r.upper)).collect(),
+                prices: None,
             }
         };
         self.open.iter().map(part).collect()
