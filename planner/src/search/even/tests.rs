@@ -15,7 +15,7 @@ use super::view::{Even, LIMITS, WATTS};
 use super::{goal, solve};
 use crate::search::{Effort, Silent, Status, brute, driver};
 use crate::table::{Table, evaluate};
-use crate::testing::{Size, random_instance, random_table};
+use crate::testing::{Size, fleet_instance, random_instance, random_table};
 use crate::yardstick::problem;
 
 fn table(seed: u64, devices: usize, services: usize, layers: u32) -> Table {
@@ -235,12 +235,12 @@ fn no_deployment_is_cheaper_than_the_least() {
     assert!(near >= 50, "{near} deployments are near the least");
 }
 
-/// On one thread or two the decomposed bound is the same, and it is no worse than the plain program's.
+/// The decomposed bound is above the plain program's on most fleets, and never above a plan.
 #[test]
 fn the_decomposed_bound_is_sharper() {
     let (mut sharper, mut cases) = (0, 0);
-    for seed in 0..10 {
-        let table = table(seed, 12, 8, 20);
+    for seed in 0..5 {
+        let table = problem(&fleet_instance(seed, 32)).expect("a table").table;
         let even = Even::of(&table).expect("even");
         let goal = goal(&even);
         let program = Program::new(&even, &goal, Detail::Layers);
@@ -256,5 +256,5 @@ fn the_decomposed_bound_is_sharper() {
         sharper += usize::from(bound > tree.bound() + 1e-6);
         cases += 1;
     }
-    assert!(cases >= 5 && sharper * 2 >= cases, "{sharper} of {cases}");
+    assert!(cases >= 4 && sharper * 2 >= cases, "{sharper} of {cases}");
 }
