@@ -55,7 +55,8 @@ pub(crate) fn curves() -> Done {
 /// Where and when.
 fn machine() -> Result<String, String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
+    let name =
+        text.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(format!("{}, {name}, {cores} cores, profile dev.", output(&[], "date", &["-u", "+%F"])?))
 }

@@ -67,7 +67,8 @@ pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<(&Plan,
     let terminal = Terminal::new(show, unit(scenario.objective.goal));
     let running = parent.map(|(plan, _)| explain::running_of(scenario, &model, plan));
     let running = running.filter(|r| r.services.iter().any(Option::is_some));
-    let starts: Vec<Assignment> = running.iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect();
+    let starts: Vec<Assignment> =
+        running.iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect();
     let (mut solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
         let found = search::ratio::solve(&model.table, effort, &terminal);
         (found.solution, Some((found.value, found.bound)))

@@ -38,8 +38,7 @@ pub(super) fn of_service(
             Err(reason) => dropped.push(Dropped { service: index, what: way.what.clone(), reason }),
         }
     }
-    let survivors =
-        if parts.dominated { kept } else { prune(parts, service, ways, first, &kept, index, dropped) };
+    let survivors = if parts.dominated { kept } else { prune(parts, service, ways, first, &kept, index, dropped) };
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
     let mut choices = Vec::new();

@@ -118,8 +118,7 @@ impl Mix {
     /// Cheaper, or as cheap and moving fewer.
     fn better(&self, other: &Mix) -> bool {
         let moved = |m: &Mix| m.goes.iter().filter(|g| **g).count();
-        self.total < other.total - 1e-12 * other.total.abs().min(1e300)
-            || self.total <= other.total && moved(self) < moved(other)
+        self.total < other.total - 1e-12 * other.total.abs().min(1e300) || self.total <= other.total && moved(self) < moved(other)
     }
 }
 

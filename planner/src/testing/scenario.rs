@@ -3,7 +3,8 @@
 use profiles::units::{Bytes, BytesPerSecond, Celsius, JoulesPerByte, PerSecond, Ratio, Seconds};
 use profiles::{DeviceProfile, ModelProfile, Quality, WeightFormat};
 use scenarios::{
-    Arrivals, At, Deadline, Device, End, Floor, Goal, Limits, LinkRates, Method, Objective, Said, Scaling, Scenario, Service, Site,
+    Arrivals, At, Deadline, Device, End, Floor, Goal, Limits, LinkRates, Method, Objective, Said, Scaling, Scenario, Service,
+    Site,
 };
 
 use super::{board, card, precision, tiny_llm};

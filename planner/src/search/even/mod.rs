@@ -189,8 +189,7 @@ fn chase(walks: &mut [Walk<'_>], seats: u64, effort: &Effort, watch: &dyn Watch)
     while let Some(&i) = order.first().filter(|_| left > 0 && !watch.stop()) {
         let walk = &mut walks[i];
         let from = walk.work();
-        let cooling =
-            Cooling { work: from + slice.min(left), heat: 1.0, patience: 1, annealing: effort.parts.annealing };
+        let cooling = Cooling { work: from + slice.min(left), heat: 1.0, patience: 1, annealing: effort.parts.annealing };
         cool(walk, &cooling, watch, None, &|_| ());
         left = left.saturating_sub((walk.work() - from).max(1));
         if !out(walk) {

@@ -101,8 +101,7 @@ impl Pricer {
         for (n, class) in layers.iter().zip(&at).take(len) {
             let cell = even.cell(way, *class);
             let shares: [f64; LIMITS] = std::array::from_fn(|i| n * cell.layer[i] + cell.stage[i]);
-            column.cost += goal.power * (n * cell.layer[WATTS] + cell.stage[WATTS])
-                + second * (n * cell.layer_s + cell.stage_s);
+            column.cost += goal.power * (n * cell.layer[WATTS] + cell.stage[WATTS]) + second * (n * cell.layer_s + cell.stage_s);
             match column.uses.iter_mut().find(|u| u.0 == *class) {
                 Some(u) => {
                     u.1 += 1.0;

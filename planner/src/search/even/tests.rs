@@ -202,10 +202,10 @@ fn no_deployment_is_cheaper_than_the_least() {
             (0..20).for_each(|_| walk.step(5.0, None));
             for j in 0..streams {
                 let (least, column) = pricer.least(&even, &goal, &prices, &most, j);
-                let priced = |class: usize, shares: &[f64]| (0..LIMITS).map(|i| prices.capacity[class][i] * shares[i]).sum::<f64>();
+                let priced =
+                    |class: usize, shares: &[f64]| (0..LIMITS).map(|i| prices.capacity[class][i] * shares[i]).sum::<f64>();
                 let own = column.map_or(f64::INFINITY, |c| {
-                    c.cost
-                        + c.uses.iter().map(|u| priced(u.0, &u.2) + u.1 * prices.touch[j * classes + u.0]).sum::<f64>()
+                    c.cost + c.uses.iter().map(|u| priced(u.0, &u.2) + u.1 * prices.touch[j * classes + u.0]).sum::<f64>()
                 });
                 assert!(least == own || (least - own).abs() <= 1e-8 * own.abs(), "seed {seed}: {least} for {own}");
                 let post = walk.fleet.posts[j];
