@@ -38,6 +38,14 @@ struct Seat {
     once_s: f64,
 }
 
+/// Stages of one way: how many, their layers and classes.
+#[derive(Clone, Copy, Debug)]
+struct Set {
+    len: usize,
+    layers: [f64; STAGES],
+    classes: [usize; STAGES],
+}
+
 /// Buffers and the count of work.
 #[derive(Debug, Default)]
 pub(super) struct Pricer {
@@ -49,7 +57,7 @@ pub(super) struct Pricer {
     /// Price of a second in the last set that the deadline shaped.
     second: f64,
     best: f64,
-    found: Option<(usize, [f64; STAGES], [usize; STAGES])>,
+    found: Option<Set>,
     /// Multisets looked at.
     pub work: u64,
 }
@@ -60,22 +68,22 @@ impl Pricer {
         let stream = &even.streams[j];
         let second = goal.latency * stream.per_s;
         let classes = even.classes.len();
-        let mut best: Option<(f64, usize, usize, [f64; STAGES], [usize; STAGES])> = None;
+        let mut best: Option<(f64, usize, Set)> = None;
         (self.cap_s, self.second) = (stream.cap_s, 0.0);
         for way in stream.ways.clone() {
             let w = &even.ways[way];
             let fixed = goal.inaccuracy * w.inaccuracy;
             self.seats.clear();
-            for c in 0..classes {
+            for (c, most) in most.iter().enumerate() {
                 let cell = even.cell(way, c);
-                if cell.fit == 0 || most[c] < 0.5 {
+                if cell.fit == 0 || *most < 0.5 {
                     continue;
                 }
                 let worth = |s: &[f64; 4]| (0..LIMITS).map(|i| prices.capacity[c][i] * s[i]).sum::<f64>();
                 self.seats.push(Seat {
                     class: c,
                     fit: f64::from(cell.fit.min(w.layers)),
-                    copies: (most[c] + 0.5) as usize,
+                    copies: (most + 0.5) as usize,
                     each: goal.power * cell.layer[WATTS] + second * cell.layer_s + worth(&cell.layer),
                     once: goal.power * cell.stage[WATTS]
                         + second * cell.stage_s
@@ -92,13 +100,14 @@ impl Pricer {
             self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
             self.found = None;
             self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
-            if let Some((len, layers, classes)) = self.found {
-                best = Some((self.best + fixed, way, len, layers, classes));
+            if let Some(set) = self.found {
+                best = Some((self.best + fixed, way, set));
             }
         }
-        let Some((value, way, len, layers, at)) = best else { return (f64::INFINITY, None) };
-        let mut column = Column { stream: j, cost: goal.inaccuracy * even.ways[way].inaccuracy, uses: Vec::with_capacity(len) };
-        for (n, class) in layers.iter().zip(&at).take(len) {
+        let Some((value, way, set)) = best else { return (f64::INFINITY, None) };
+        let cost = goal.inaccuracy * even.ways[way].inaccuracy;
+        let mut column = Column { stream: j, cost, uses: Vec::with_capacity(set.len) };
+        for (n, class) in set.layers.iter().zip(&set.classes).take(set.len) {
             let cell = even.cell(way, *class);
             let shares: [f64; LIMITS] = std::array::from_fn(|i| n * cell.layer[i] + cell.stage[i]);
             column.cost += goal.power * (n * cell.layer[WATTS] + cell.stage[WATTS]) + second * (n * cell.layer_s + cell.stage_s);
@@ -229,7 +238,7 @@ impl Pricer {
     fn take(&mut self, len: usize, cost: f64, layers: [f64; STAGES]) {
         self.best = cost;
         let classes = std::array::from_fn(|i| if i < len { self.seats[self.picked[i]].class } else { 0 });
-        self.found = Some((len, layers, classes));
+        self.found = Some(Set { len, layers, classes });
     }
 }
 
