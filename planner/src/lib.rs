@@ -18,7 +18,9 @@ pub mod lint;
 pub mod literature;
 pub mod physics;
 pub mod present;
+pub mod replan;
 pub mod search;
+pub mod survive;
 pub mod table;
 #[doc(hidden)]
 pub mod testing;

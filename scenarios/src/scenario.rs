@@ -117,6 +117,8 @@ pub struct Service {
     pub scaling: Scaling,
     /// Replica counts to consider, inclusive.
     pub replicas: (u32, u32),
+    /// Served on when any one device is lost: two replicas, each with room for all requests.
+    pub survives_loss: bool,
     /// Most stages of a chain.
     pub max_stages: u32,
     /// Devices of which at least one stage must be on (pin), resolved.

@@ -48,8 +48,17 @@ pub(crate) fn curves() -> Done {
     println!("ablation: some minutes");
     let ablation = output(&[], &example("ablation"), &[])?;
     let head = "# What the parts of the search bring\n\nWritten by `cargo xtask curves`; do not edit. Each ingredient left out in \
-                turn; medians over 20 seeds. Counted work: the same on any machine.\n\n";
-    write("ablation.md", &format!("{head}{ablation}\n"))
+                turn; medians over 20 seeds. Counted work: the same on any machine.";
+    write("ablation.md", &format!("{head} {}\n\n{ablation}\n", machine()?))
+}
+
+/// Where and when.
+fn machine() -> Result<String, String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        text.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("{}, {name}, {cores} cores, profile dev.", output(&[], "date", &["-u", "+%F"])?))
 }
 
 /// The page and its plots.
@@ -67,7 +76,7 @@ fn draw(sites: &[Point], whole: &[Point]) -> Done {
         let plot = Plot { title, x: "devices", y: unit, series: vec![series("sites of 100", sites), series("one site", whole)] };
         write(name, &plot.svg())?;
     }
-    write("scaling.md", &page(sites, whole))
+    write("scaling.md", &page(sites, whole, &machine()?))
 }
 
 fn write(name: &str, text: &str) -> Done {
@@ -113,13 +122,14 @@ impl Point {
     }
 }
 
-fn page(sites: &[Point], whole: &[Point]) -> String {
+fn page(sites: &[Point], whole: &[Point], machine: &str) -> String {
     let mut text = String::from(
         "# How the search grows\n\n\
          Written by `cargo xtask curves`; do not edit. Fleets of `testing::fleet_instance`, least power. Seconds are processor \
-         seconds of one thread on the machine of the last run, memory is the process's peak; gaps are counted work, the same on \
-         any machine. A gap is to the proved bound of the same run.\n",
+         seconds of one thread, memory is the process's peak; gaps are counted work, the same on \
+         any machine. A gap is to the proved bound of the same run.\n\n",
     );
+    let _ = writeln!(text, "{machine}");
     let table = |text: &mut String, title: &str, points: &[Point]| {
         let _ = write!(
             text,

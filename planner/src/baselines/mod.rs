@@ -10,7 +10,7 @@ mod proportional;
 mod rule;
 
 use crate::compose::compose;
-use crate::physics::{self, Model};
+use crate::physics::Model;
 use crate::search::{self, Effort, Watch};
 use crate::table::evaluate;
 use profiles::WeightFormat;
@@ -127,7 +127,7 @@ fn ruled(
     place: Place,
 ) -> Baseline {
     let fixed = fixed(scenario, formats);
-    let model = physics::build(&fixed);
+    let model = crate::survive::build(&fixed);
     let board = rule::Board::new(&fixed, &model, formats);
     match place(&board) {
         Ok(assignment) => {
@@ -157,7 +157,7 @@ fn held(scenario: &Scenario, effort: &Effort, watch: &dyn Watch) -> Baseline {
     }
     let solved = |factors: &[f64]| {
         let patient = patient(&s, factors);
-        let model = physics::build(&patient);
+        let model = crate::survive::build(&patient);
         let best = search::solve(&model.table, &Effort { front: 0, ..effort.clone() }, watch).best;
         best.map(|(assignment, _)| priced(&patient, &model, &assignment))
     };

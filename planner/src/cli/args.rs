@@ -85,9 +85,15 @@ pub(crate) struct Optimize {
     /// Folder for plan.json and index.html [default: reports/<scenario>]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
-    /// The plan that this one replaces
+    /// The running plan that this one replaces: what moves is priced in bytes, seconds and joules
     #[arg(long)]
     pub(crate) parent: Option<PathBuf>,
+    /// Time over which a saving must pay for the joules of its moves, with --parent
+    #[arg(long, default_value = "24h", value_parser = horizon)]
+    pub(crate) horizon: f64,
+    /// Least gain for which anything moves, with --parent
+    #[arg(long, default_value = "0.5%", value_parser = share)]
+    pub(crate) hysteresis: f64,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
     /// No progress
@@ -271,6 +277,12 @@ fn plain_seconds(text: &str) -> Result<f64, String> {
         Ok(_) => seconds(&format!("{text}s")),
         Err(_) => seconds(text),
     }
+}
+
+/// `1h`, `30min`: any time from a second on.
+fn horizon(text: &str) -> Result<f64, String> {
+    let time: profiles::units::Seconds = text.parse().map_err(|e: profiles::units::UnitError| e.to_string())?;
+    if time.get() >= 1.0 && time.get().is_finite() { Ok(time.get()) } else { Err("write a time of at least 1 s".into()) }
 }
 
 /// `1%`: the sign is required.

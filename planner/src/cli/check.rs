@@ -3,7 +3,7 @@
 use super::args::{Check, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::{files, solve};
-use crate::{lint, physics};
+use crate::lint;
 
 pub(crate) fn run(args: &Check) -> Outcome {
     let scenario = solve::scenario(&args.scenario)?;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Check) -> Outcome {
 
 /// What was read, and how much there is to choose from.
 fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
-    let model = physics::build(scenario);
+    let model = crate::survive::build(scenario);
     let options: Vec<(&str, usize)> = model.table.services.iter().map(|s| (s.name.as_str(), s.options.len())).collect();
     match args.format {
         Format::Json => {

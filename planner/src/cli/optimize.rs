@@ -5,8 +5,9 @@ use super::exit::{Exit, Failure, Outcome};
 use super::solve::{Solved, effort, scenario, solve, table_unit, with_threads};
 use super::{files, infeasible, watch};
 use crate::baselines::{self, Baseline};
+use crate::replan::{Replan, Terms};
 use crate::search::{Effort, Silent};
-use crate::{explain, lint, present, whatif};
+use crate::{explain, lint, present, survive, whatif};
 use protocol::Plan;
 use scenarios::Scenario;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,20 @@ pub(crate) fn run(args: &Optimize) -> Outcome {
 
 fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path) -> Outcome {
     let effort = effort(&args.search);
-    let solved = solve(wanted, &effort, parent, args.show());
+    let terms = Terms { horizon_s: args.horizon, hysteresis: args.hysteresis };
+    let solved = solve(wanted, &effort, parent.map(|p| (p, terms)), args.show());
     let Some(plan) = &solved.plan else {
         return infeasible::report(wanted, &args.scenario, &solved.solution, args.format);
     };
     let verdict = lint::lint(wanted, plan);
     if verdict.fatal() {
         return Err(Failure::bug(format!("the linter refuses this plan\n{verdict}")));
+    }
+    for lost in 0..wanted.devices.len() {
+        survived(wanted, &solved, lost)?;
+    }
+    if parent.is_some() {
+        eprint!("{}", moves(wanted, solved.replan.as_ref()));
     }
     // Comparisons are extras: Ctrl-C ends the search for the plan, not the wait for the report.
     let little = Effort { front: 0, ..Effort::for_seconds((args.search.time / 40.0).min(0.5)) };
@@ -54,6 +62,28 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         }
     }
     Ok(exit(plan))
+}
+
+/// With promises to survive a loss: what is left without a device keeps them. The plan was made so; here it is tried.
+fn survived(wanted: &Scenario, solved: &Solved, device: usize) -> Result<(), Failure> {
+    let Some((assignment, _)) = solved.solution.best.as_ref().filter(|_| wanted.services.iter().any(|s| s.survives_loss)) else {
+        return Ok(());
+    };
+    survive::after(wanted, &solved.model, assignment, device).map(|_| ()).map_err(Failure::bug)
+}
+
+/// What moves, a line a service.
+fn moves(wanted: &Scenario, replan: Option<&Replan>) -> String {
+    let Some(r) = replan else { return "the running plan does not fit this scenario: all is planned anew\n".into() };
+    if r.moves.is_empty() {
+        return "nothing moves: the running plan is as good, or nearly\n".into();
+    }
+    let line = |m: &crate::replan::Move| {
+        let n = profiles::units::significant;
+        let name = &wanted.services[m.service].name;
+        format!("moves {name}: {} MB, {} s, {} J\n", n(m.bytes / 1e6), n(m.seconds), n(m.joules))
+    };
+    r.moves.iter().map(line).collect()
 }
 
 /// All files of a run, plan first: a report never stands beside a plan of another run for want of space.

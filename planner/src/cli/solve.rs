@@ -5,8 +5,11 @@ use super::exit::Failure;
 use super::watch::{Terminal, interrupted};
 use super::{files, watch};
 use crate::compose::compose;
-use crate::physics::{self, Model};
+use crate::physics::Model;
+use crate::replan::{self, Replan, Terms};
 use crate::search::{self, Effort, Solution, Status};
+use crate::table::Assignment;
+use crate::{explain, survive};
 use profiles::Catalogue;
 use protocol::{Certificate, Plan};
 use scenarios::{Goal, Scenario};
@@ -46,6 +49,8 @@ pub(crate) struct Solved {
     pub(crate) solution: Solution,
     /// `None`: nothing feasible was found.
     pub(crate) plan: Option<Plan>,
+    /// With a running plan: what moves.
+    pub(crate) replan: Option<Replan>,
 }
 
 impl Solved {
@@ -56,27 +61,55 @@ impl Solved {
 }
 
 /// Builds, searches, composes.
-pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<&Plan>, show: watch::Show) -> Solved {
+pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<(&Plan, Terms)>, show: watch::Show) -> Solved {
     watch::catch_interrupt();
-    let model = physics::build(scenario);
+    let model = survive::build(scenario);
     let terminal = Terminal::new(show, unit(scenario.objective.goal));
-    let (solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
+    let running = parent.map(|(plan, _)| explain::running_of(scenario, &model, plan));
+    let running = running.filter(|r| r.services.iter().any(Option::is_some));
+    let starts: Vec<Assignment> =
+        running.iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect();
+    let (mut solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
         let found = search::ratio::solve(&model.table, effort, &terminal);
         (found.solution, Some((found.value, found.bound)))
     } else {
-        (search::solve(&model.table, effort, &terminal), None)
+        (search::improve(&model.table, &starts, effort, &terminal), None)
     };
     terminal.done();
+    let moved = parent.zip(running).and_then(|((_, terms), running)| {
+        let (wanted, _) = solution.best.as_ref()?;
+        // A ratio is no sum of the services': there the plan found is taken as it is, its moves priced.
+        Some(match ratio {
+            None => replan::replan(scenario, &model, &running, wanted, &terms),
+            Some(_) => replan::every(scenario, &model, &running, wanted),
+        })
+    });
+    if let Some(r) = moved.as_ref().filter(|_| ratio.is_none()) {
+        settle(&mut solution, r);
+    }
     let plan = solution.best.as_ref().map(|(assignment, evaluation)| {
         let (value, bound) = ratio.unwrap_or((evaluation.objective, solution.bound));
         let certificate = certificate(scenario, &solution, value, bound);
         let mut plan = compose(scenario, &model, assignment, certificate, effort.seed);
-        if let Some(parent) = parent {
+        if let Some((parent, _)) = parent {
             plan = crate::compose::succeed(plan, parent);
         }
         plan
     });
-    Solved { model, solution, plan }
+    Solved { model, solution, plan, replan: moved }
+}
+
+/// The mix in place of the best plan: what does not pay is not moved, and the gap says what that leaves.
+fn settle(solution: &mut Solution, r: &Replan) {
+    let value = r.evaluation.objective;
+    let best = (r.assignment.clone(), r.evaluation.clone());
+    if !solution.front.contains(&best) {
+        solution.front.insert(0, best.clone());
+    }
+    solution.best = Some(best);
+    if solution.status == Status::Optimal && value - solution.bound > 1e-6 * value.abs() {
+        solution.status = Status::Gap;
+    }
 }
 
 /// Names the objective as a user reads it. Where fleet power breaks ties, bound and value contain that small term.

@@ -16,6 +16,7 @@ use protocol::{Certificate, Plan, SCHEMA, canonical};
 use scenarios::Scenario;
 
 use crate::physics::Model;
+use crate::survive;
 use crate::table::{Assignment, Evaluation, evaluate};
 
 /// Everything that the parts of a plan are made from.
@@ -30,6 +31,7 @@ pub(crate) struct Context<'a> {
 /// gives a plan whose targets have negative margins.
 #[must_use]
 pub fn compose(scenario: &Scenario, model: &Model, assignment: &Assignment, certificate: Certificate, seed: u64) -> Plan {
+    let model = &*survive::whole(model);
     let evaluation = evaluate(&model.table, assignment);
     let c = Context { scenario, model, assignment, evaluation };
     let devices = device::all(&c);

@@ -2,7 +2,6 @@
 
 use super::minimal::{Answer, Oracle};
 use super::{Conflict, find_with};
-use crate::physics;
 use crate::search::{self, Effort, Feasibility};
 use scenarios::Scenario;
 
@@ -27,7 +26,7 @@ impl Default for Proof {
 
 impl Oracle for Proof {
     fn ask(&mut self, scenario: &Scenario) -> Answer {
-        match search::feasible(&physics::build(scenario).table, &self.effort) {
+        match search::feasible(&crate::survive::build(scenario).table, &self.effort) {
             Feasibility::Yes(_) => Answer::Possible,
             Feasibility::No => Answer::Impossible,
             Feasibility::Unknown => Answer::Unknown,

@@ -10,18 +10,29 @@ use crate::table::{Assignment, Chain, Deployment, Stage};
 /// name, an option that was dropped, a load level that is not offered).
 #[must_use]
 pub fn assignment_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Option<Assignment> {
-    let modes: Option<Vec<Option<u32>>> = scenario
-        .devices
-        .iter()
-        .enumerate()
-        .map(|(d, device)| mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?))
-        .collect();
-    let modes = modes?;
+    let known = |d: &scenarios::Device| plan.devices.iter().any(|p| p.name == d.name);
+    let read = running_of(scenario, model, plan);
+    let whole = scenario.devices.iter().all(known) && read.services.iter().all(Option::is_some);
+    // A mode that is not offered counts even where nothing runs in it.
+    let modes = scenario.devices.iter().enumerate().all(|(d, device)| {
+        plan.devices.iter().find(|p| p.name == device.name).is_none_or(|p| mode(scenario, model, d, p).is_some())
+    });
+    (whole && modes).then_some(read)
+}
+
+/// What of a plan still fits the scenario, service by service: devices that the plan does not know sleep,
+/// a service whose devices, option or load level are gone is not served.
+#[must_use]
+pub fn running_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Assignment {
+    let set = |(d, device): (usize, &scenarios::Device)| {
+        mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?).flatten()
+    };
+    let modes: Vec<Option<u32>> = scenario.devices.iter().enumerate().map(set).collect();
     let services = scenario.services.iter().enumerate().map(|(s, wanted)| {
         let planned = plan.services.iter().find(|p| p.name == wanted.name)?;
-        Some(Some(deployment(scenario, model, s, planned, &modes)?))
+        deployment(scenario, model, s, planned, &modes)
     });
-    Some(Assignment { services: services.collect::<Option<Vec<_>>>()? })
+    Assignment { services: services.collect() }
 }
 
 /// The table's mode of a planned device: outer `None` where there is none such, inner where it sleeps.

@@ -6,8 +6,8 @@
 //!
 //! Alternatives are worked out on the cost table with all other services fixed: every option on every
 //! single place (pairs of places for two replicas), and every option on the split of the plan. That is
-//! the neighbourhood in which the report's "best", "cheapest" and "worth" are meant; a shadow price of
-//! this kind never promises more than a full re-solve with the looser demand would give.
+//! the neighbourhood in which the report's "best" and "cheapest" are meant. A shadow price takes its step
+//! from there; what it is worth is the whole plan solved again with the demand looser by that step.
 
 mod alternatives;
 mod given;
@@ -18,7 +18,7 @@ mod split;
 mod tests;
 mod why_not;
 
-pub use given::assignment_of;
+pub use given::{assignment_of, running_of};
 pub use prices::{Constraint, ShadowPrice};
 pub use split::{DeviceWatts, Energy, Milliseconds};
 pub use why_not::{Finding, WhyNot, WhyNotError, why_not};
@@ -94,7 +94,9 @@ pub struct DeviceWhy {
 pub fn explain(scenario: &Scenario, model: &Model, plan: &Plan, solution: &Solution) -> WhyReport {
     let found = solution.best.as_ref().map(|(a, _)| a.clone()).or_else(|| assignment_of(scenario, model, plan));
     let assignment = found.unwrap_or_else(|| Assignment { services: vec![None; model.table.services.len()] });
-    let case = Case::new(scenario, model, &assignment);
+    let mut case = Case::new(scenario, model, &assignment);
+    let value = case.evaluation.objective;
+    case.proved = value - solution.bound <= 1e-6 * value.abs();
     let all: Vec<Vec<Alternative>> = (0..assignment.services.len()).map(|s| alternatives::of_service(&case, s)).collect();
     WhyReport {
         unit: plan.certificate.unit.clone(),
@@ -125,6 +127,8 @@ pub(crate) struct Case<'a> {
     model: &'a Model,
     assignment: &'a Assignment,
     evaluation: Evaluation,
+    /// No assignment costs less, as the search proved.
+    proved: bool,
     /// Factor from the table's objective to the certificate's unit.
     scale: f64,
 }
@@ -134,7 +138,7 @@ impl<'a> Case<'a> {
         let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
         let per_request = scenario.objective.goal == scenarios::Goal::EnergyPerRequest && rate > 0.0;
         let scale = if per_request { 1.0 / rate } else { 1.0 };
-        Self { scenario, model, assignment, evaluation: evaluate(&model.table, assignment), scale }
+        Self { scenario, model, assignment, evaluation: evaluate(&model.table, assignment), proved: false, scale }
     }
 
     fn table(&self) -> &'a Table {

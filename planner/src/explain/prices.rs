@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::Case;
 use super::alternatives::{Alternative, words};
-use crate::table::Violation;
+use crate::search::{self, Effort, Silent, Status};
+use crate::table::{Deployment, Table, Violation};
 
 /// One demand against the plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,7 +26,10 @@ pub struct Constraint {
     pub price: Option<ShadowPrice>,
 }
 
-/// The cheapest way that a looser demand would admit, all other services fixed.
+/// What a looser demand is worth. The step is that of the cheapest way of one service that it would admit;
+/// the saving is the whole plan's, solved again with the demand so much looser and all else as it is: memory
+/// kept for waiting requests, and the latency that scores are relative to, follow a deadline only when the
+/// scenario is changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShadowPrice {
     /// How much looser, relative to the limit.
@@ -36,6 +40,8 @@ pub struct ShadowPrice {
     pub per_limit: f64,
     /// What would be done then.
     pub then: String,
+    /// Both the plan and the one under the looser demand are proved optimal; else the saving is that of the best found.
+    pub proved: bool,
 }
 
 /// Largest loosening that is looked at: a demand that must double is another demand.
@@ -69,7 +75,7 @@ fn constraint(case: &Case<'_>, subject: &str, t: &Target, all: &[Vec<Alternative
 
 /// The best saving per loosening among ways that break this limit alone.
 fn price(case: &Case<'_>, subject: &str, t: &Target, all: &[Vec<Alternative>]) -> Option<ShadowPrice> {
-    let mut best: Option<ShadowPrice> = None;
+    let mut best: Option<(ShadowPrice, usize, &Alternative)> = None;
     for (s, alternatives) in all.iter().enumerate() {
         for a in alternatives.iter().filter(|a| a.delta < -1e-9 && !a.violations.is_empty()) {
             if !a.violations.iter().all(|v| is_about(case, v, subject, t)) {
@@ -78,12 +84,97 @@ fn price(case: &Case<'_>, subject: &str, t: &Target, all: &[Vec<Alternative>]) -
             let loosen = a.violations.iter().map(crate::table::Violation::excess).fold(0.0, f64::max);
             let saving = -a.delta * case.scale;
             let per_limit = saving / loosen.max(1e-9);
-            if loosen <= LOOSEN && best.as_ref().is_none_or(|b| per_limit > b.per_limit) {
-                best = Some(ShadowPrice { loosen, saving, per_limit, then: words(case, s, &a.deployment) });
+            if loosen <= LOOSEN && best.as_ref().is_none_or(|(b, ..)| per_limit > b.per_limit) {
+                let price = ShadowPrice { loosen, saving, per_limit, then: words(case, s, &a.deployment), proved: false };
+                best = Some((price, s, a));
             }
         }
     }
-    best
+    let (price, s, a) = best?;
+    Some(solved(case, subject, t, price, s, a))
+}
+
+/// Room above the step, so that the way which it admits is not lost to rounding.
+const HAIR: f64 = 1e-6;
+/// Nominal seconds of a solve under a looser demand.
+const SECONDS: f64 = 0.2;
+
+/// The same price, of the whole plan: solved again with the demand looser by the step, never worse than the way that set the step.
+fn solved(case: &Case<'_>, subject: &str, t: &Target, price: ShadowPrice, s: usize, a: &Alternative) -> ShadowPrice {
+    // Answers per joule is a ratio: the table's objective is not what the plan was solved for.
+    if case.scenario.objective.goal == scenarios::Goal::AnswersPerJoule {
+        return price;
+    }
+    let table = looser(case, subject, t, price.loosen);
+    let mut other = case.assignment.clone();
+    other.services[s] = Some(a.deployment.clone());
+    let effort = Effort { front: 0, ..Effort::for_seconds(SECONDS) };
+    let found = search::improve(&table, &[case.assignment.clone(), other], &effort, &Silent);
+    let Some((assignment, e)) = found.best else { return price };
+    let saving = (case.evaluation.objective - e.objective) * case.scale;
+    if saving < price.saving - HAIR * price.saving.abs() {
+        return price;
+    }
+    let changed = |(i, d): (usize, &Option<Deployment>)| {
+        let d = d.as_ref().filter(|d| case.assignment.services[i].as_ref() != Some(d))?;
+        Some((i, words(case, i, d)))
+    };
+    let changes: Vec<(usize, String)> = assignment.services.iter().enumerate().filter_map(changed).collect();
+    let then = match &changes[..] {
+        [] => price.then,
+        [(i, words)] if *i == s => words.clone(),
+        many => {
+            many.iter().map(|(i, words)| format!("{}: {words}", case.table().services[*i].name)).collect::<Vec<_>>().join("; ")
+        }
+    };
+    let proved = case.proved && found.status == Status::Optimal;
+    ShadowPrice { saving, per_limit: saving / price.loosen.max(1e-9), then, proved, ..price }
+}
+
+/// The table with one demand looser by a share of its limit.
+pub(super) fn looser(case: &Case<'_>, subject: &str, t: &Target, by: f64) -> Table {
+    let mut table = case.table().clone();
+    let f = (1.0 + by) * (1.0 + HAIR);
+    for service in table.services.iter_mut().filter(|s| s.name == subject) {
+        match t.what.split(' ').next() {
+            Some("ttft") => service.ttft_cap_s *= f,
+            Some("tpot") => service.tpot_cap_s *= f,
+            Some("total") => service.total_cap_s *= f,
+            _ => {}
+        }
+    }
+    if subject != "fleet" {
+        return table;
+    }
+    match t.what.as_str() {
+        "power" => table.power_cap_w *= f,
+        "latency score" => table.latency_cap *= f,
+        "mean accuracy" => table.inaccuracy_cap *= f,
+        "underutilisation" => table.underuse_cap *= f,
+        _ => {}
+    }
+    let names: Vec<String> = table.devices.iter().map(|d| d.name.clone()).collect();
+    let of = |device: u32, kind: &str| t.what.starts_with(&format!("{kind} {}", names[device as usize]));
+    for pool in &mut table.pools {
+        if t.what == format!("memory {} {}", names[pool.device as usize], pool.name) {
+            pool.capacity_bytes *= f;
+        }
+    }
+    for mode in &mut table.modes {
+        let named = |kind: &str| t.what == format!("{kind} {}", names[mode.device as usize]);
+        if named("power") || named("temperature") {
+            mode.dynamic_cap_w *= f;
+        }
+        if of(mode.device, "booked") && (mode.booked_cap - t.limit).abs() < 1e-9 {
+            mode.booked_cap *= f;
+        }
+    }
+    for segment in &mut table.segments {
+        if t.what == format!("link {}", segment.name) {
+            segment.capacity_bytes_s *= f;
+        }
+    }
+    table
 }
 
 /// Whether a broken limit is the one that a target states.

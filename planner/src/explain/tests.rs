@@ -119,3 +119,55 @@ fn alternatives_are_costed_as_the_table_costs_them() {
         }
     }
 }
+
+/// A scenario with a limit that binds: the first service must be a little faster than where it is best off.
+fn hurried(seed: u64) -> Option<(Scenario, Model, Solution)> {
+    let mut s = crate::testing::scenario_of(seed, 1 + seed as usize % 3, 1 + seed as usize % 2);
+    let effort = crate::search::Effort { front: 0, ..crate::search::Effort::for_seconds(0.1) };
+    let proved = |s: &Scenario| {
+        let model = physics::build(s);
+        let found = crate::search::solve(&model.table, &effort, &crate::search::Silent);
+        (found.status == Status::Optimal && found.best.is_some()).then_some((model, found))
+    };
+    let (_, free) = proved(&s)?;
+    let total_s = free.best.as_ref()?.1.chains[0].iter().map(|c| c.total_s).fold(0.0, f64::max);
+    s.services[0].deadline.total = Some(scenarios::Said { value: Seconds(0.95 * total_s), at: s.services[0].at });
+    let (model, found) = proved(&s)?;
+    Some((s, model, found))
+}
+
+/// Every price of proved plans: the optimum under the demand so much looser, found by enumeration, is lower
+/// by what was stated.
+#[test]
+fn prices_are_what_solving_again_gives() {
+    let (mut checked, mut seed) = (0, 0);
+    while checked < 40 && seed < 400 {
+        seed += 1;
+        let Some((s, model, found)) = hurried(seed) else { continue };
+        let Some((a, e)) = found.best.clone() else { continue };
+        let certificate = protocol::Certificate {
+            objective: "x".into(),
+            unit: "W".into(),
+            value: e.objective,
+            bound: found.bound,
+            gap: 0.0,
+            status: "optimal".into(),
+        };
+        let plan = crate::compose::compose(&s, &model, &a, certificate, 1);
+        let why = explain(&s, &model, &plan, &found);
+        let case = Case::new(&s, &model, &a);
+        let targets = plan.services.iter().flat_map(|p| p.targets.iter().map(move |t| (p.name.as_str(), t)));
+        for (subject, t) in targets.chain(plan.totals.targets.iter().map(|t| ("fleet", t))) {
+            let line = why.constraints.iter().find(|c| c.what == format!("{subject}: {}", t.what)).unwrap();
+            let Some(price) = line.price.as_ref().filter(|p| p.proved) else { continue };
+            let table = prices::looser(&case, subject, t, price.loosen);
+            let Ok(Some((_, truth))) = crate::search::brute::solve(&table, 20_000) else { continue };
+            let saving = (e.objective - truth.objective) * case.scale;
+            let room = 1e-5 * (1.0 + e.objective.abs()) * case.scale;
+            assert!((saving - price.saving).abs() <= room, "seed {seed}, {}: {} for {saving}", line.what, price.saving);
+            assert!(price.saving > 0.0);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 40, "{checked} prices checked in {seed} scenarios");
+}

@@ -23,6 +23,7 @@ mod numbers;
 mod quality;
 mod route;
 mod structure;
+mod survive;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub fn lint(scenario: &Scenario, plan: &Plan) -> Verdict {
     let totals = structure::resolve(scenario, plan, &mut notes).and_then(|resolved| {
         resolved.services.iter().for_each(|s| quality::check(s, &mut notes));
         let load = numbers::load(scenario, &resolved, &mut notes)?;
+        survive::check(scenario, &resolved, &load, &mut notes);
         let devices_w = fleet::check(scenario, &resolved, &load, &mut notes);
         Some(totals::check(scenario, plan, &resolved, &load, devices_w, &mut notes))
     });

@@ -246,7 +246,9 @@ fn concurrency(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &
         (None, Some(ttft), Some(tpot)) => ttft.value.get() + request.passes * tpot.value.get(),
         _ => 2.0 * fastest(scenario, r, s, request, share),
     };
-    (s.wanted.rate.value.get() / s.replicas.len() as f64 * stay - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX))
+    // Who survives a loss keeps room in each replica for what the lost one served.
+    let serving = if s.wanted.survives_loss { s.replicas.len().saturating_sub(1).max(1) } else { s.replicas.len() };
+    (s.wanted.rate.value.get() / serving as f64 * stay - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX))
 }
 
 /// Fastest request on one processor of any device that may hold a stage, in any mode that can be set.

@@ -15,6 +15,16 @@ const TIE: f64 = 1e-4;
 /// States a scenario as a cost table. Never panics; what cannot be offered is in the result with its reason.
 #[must_use]
 pub fn build(scenario: &Scenario) -> Model {
+    stated(scenario, false)
+}
+
+/// [`build`] with options that others dominate too: for a plan that was made for a larger fleet.
+#[must_use]
+pub fn build_all(scenario: &Scenario) -> Model {
+    stated(scenario, true)
+}
+
+fn stated(scenario: &Scenario, dominated: bool) -> Model {
     let mut dropped = Vec::new();
     let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
     let flat: Vec<_> = ways.iter().flatten().cloned().collect();
@@ -25,7 +35,7 @@ pub fn build(scenario: &Scenario) -> Model {
     let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
     let mut first = 0;
     for (s, service) in scenario.services.iter().enumerate() {
-        let parts = Parts { scenario, fleet: &fleet, network: &network };
+        let parts = Parts { scenario, fleet: &fleet, network: &network, dominated };
         let options = choices::of_service(&parts, s, &ways[s], first, &mut labels, &mut dropped);
         first += ways[s].len();
         services.push(row(scenario, service, options, rate));
@@ -53,7 +63,8 @@ pub fn build(scenario: &Scenario) -> Model {
         underuse_cap: limits.underutilisation.as_ref().map_or(f64::INFINITY, |c| c.value.get()),
         weights,
     };
-    Model { table, labels, modes: mode_labels, dropped, unusable }
+    let reserve = vec![1.0; table.services.len()];
+    Model { table, labels, modes: mode_labels, dropped, unusable, reserve }
 }
 
 /// One service's row.

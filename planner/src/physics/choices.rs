@@ -16,6 +16,8 @@ pub(super) struct Parts<'a> {
     pub scenario: &'a Scenario,
     pub fleet: &'a Fleet,
     pub network: &'a Network,
+    /// Ways that others dominate are offered too.
+    pub dominated: bool,
 }
 
 /// Appends the choices of one service's ways (numbered from `first` in the fleet's units).
@@ -36,7 +38,7 @@ pub(super) fn of_service(
             Err(reason) => dropped.push(Dropped { service: index, what: way.what.clone(), reason }),
         }
     }
-    let survivors = prune(parts, service, ways, first, &kept, index, dropped);
+    let survivors = if parts.dominated { kept } else { prune(parts, service, ways, first, &kept, index, dropped) };
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
     let mut choices = Vec::new();

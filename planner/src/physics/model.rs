@@ -18,6 +18,8 @@ pub struct Model {
     pub dropped: Vec<Dropped>,
     /// Power modes that were not offered.
     pub unusable: Vec<Unusable>,
+    /// By service: the table books its time so many times over, as room for what a lost replica served; 1: it does not.
+    pub reserve: Vec<f64>,
 }
 
 /// What an option stands for.

@@ -16,6 +16,6 @@ pub use device::{board, card, sourced, workstation};
 pub use fleet::fleet_instance;
 pub use model::{classifier, experts, looped, precision, speech, tiny_llm};
 pub use random::{scenario_of, small_scenario};
-pub use scenario::{device_of, link_rates, one_board, service_of, site_of, two_boards_and_a_card};
+pub use scenario::{device_of, link_rates, one_board, reordered, service_of, site_of, two_boards_and_a_card};
 pub use tables::{Size, random_table};
 pub use yardstick::{instance_json, random_instance};

@@ -3,7 +3,8 @@
 use profiles::units::{Bytes, BytesPerSecond, Celsius, JoulesPerByte, PerSecond, Ratio, Seconds};
 use profiles::{DeviceProfile, ModelProfile, Quality, WeightFormat};
 use scenarios::{
-    Arrivals, At, Deadline, Device, Floor, Goal, Limits, LinkRates, Method, Objective, Said, Scaling, Scenario, Service, Site,
+    Arrivals, At, Deadline, Device, End, Floor, Goal, Limits, LinkRates, Method, Objective, Said, Scaling, Scenario, Service,
+    Site,
 };
 
 use super::{board, card, precision, tiny_llm};
@@ -74,6 +75,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         accuracy: Some(Floor { benchmark: said("gsm8k".into(), 14), at_least: said(Ratio(0.5), 15) }),
         scaling: Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new() },
         replicas: (1, 1),
+        survives_loss: false,
         max_stages: 3,
         pins: Vec::new(),
         forbidden: Vec::new(),
@@ -116,4 +118,29 @@ pub fn two_boards_and_a_card() -> Scenario {
     let mut second = service_of("notes", tiny_llm("small", 6, 1024));
     second.at.line = 30;
     scenario("three", devices, vec![service_of("chat", tiny_llm("tiny", 4, 512)), second])
+}
+
+/// The same scenario with its devices in another order: the device at `order[i]` comes at `i`.
+///
+/// # Panics
+/// When `order` does not name each device once.
+#[must_use]
+pub fn reordered(scenario: &Scenario, order: &[usize]) -> Scenario {
+    let new = |old: usize| order.iter().position(|&o| o == old).expect("each device once");
+    let mut s = scenario.clone();
+    s.devices = order.iter().map(|&o| scenario.devices[o].clone()).collect();
+    for device in &mut s.devices {
+        device.host = device.host.map(new);
+    }
+    for end in s.links.iter_mut().flat_map(|l| [&mut l.between.0, &mut l.between.1]) {
+        if let End::Device(d) = end {
+            *d = new(*d);
+        }
+    }
+    for service in &mut s.services {
+        service.origin = service.origin.map(new);
+        let lists = [&mut service.pins, &mut service.forbidden, &mut service.private_to];
+        lists.into_iter().flatten().for_each(|said| said.value = new(said.value));
+    }
+    s
 }

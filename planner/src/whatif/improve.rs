@@ -4,7 +4,6 @@ use profiles::units::{Ratio, Watts};
 use scenarios::Scenario;
 use serde::Serialize;
 
-use crate::physics;
 use crate::search::{self, Effort, Silent};
 use crate::table::Table;
 
@@ -43,7 +42,7 @@ pub fn improvements(scenario: &Scenario, before: f64, effort: &Effort) -> Vec<Im
     }
     let mut sketched: Vec<(f64, Candidate, Table)> = Vec::new();
     for candidate in candidates(scenario).into_iter().take(TRIED) {
-        let table = physics::build(&candidate.2).table;
+        let table = crate::survive::build(&candidate.2).table;
         let value = search::sketch(&table, effort, &Silent).map_or(f64::INFINITY, |(_, e)| e.objective);
         sketched.push((value, candidate, table));
     }

@@ -15,7 +15,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fleet::drop_service;
+pub(crate) use fleet::{drop_service, remove_device};
 
 pub(crate) use error::nearest;
 pub use error::{ChangeError, ChangeErrors};

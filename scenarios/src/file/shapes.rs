@@ -159,6 +159,8 @@ shape! {
         optional "scaling" scaling: Scaling,
         /// Copies to consider; `1..1` unless said.
         optional "replicas" replicas: Replicas,
+        /// Serve on when any one device is lost: two copies that share no device, each with room for all requests.
+        optional "survives_loss" survives_loss: Flag,
         /// Most devices and processors that one copy is split over; 3 unless said.
         optional "max_stages" max_stages: u32,
         /// Devices that must each hold a part of it.

@@ -47,6 +47,12 @@ pub(crate) fn resolve(
     let parts = reach::Parts::of(&context.names, &links);
     let services = services::resolve(&context, file, &parts, sink);
     let limits = limits(file.limits.as_ref(), sink);
+    let survives = services.iter().flatten().any(|s| s.survives_loss);
+    let idle = file.limits.as_ref().and_then(|l| l.value.underutilisation.as_ref());
+    if let Some(idle) = idle.filter(|_| survives) {
+        let message = "underutilisation cannot be a limit where `survives_loss` keeps time free";
+        sink.report(Code::Contradiction, idle.span, message, "delete the limit, or `survives_loss`");
+    }
     let goal = file.objective.as_ref();
     Some(Scenario {
         name: file.name.as_ref()?.value.0.clone(),

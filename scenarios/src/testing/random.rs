@@ -170,6 +170,8 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         },
         scaling: if language { draw.maybe(scaling) } else { None },
         replicas: draw.maybe(|d| Replicas(1, 1 + d.below(most as usize) as u32)),
+        // `true` asks for two replicas, a bounded stay and no limit on underutilisation; files in `broken` have it.
+        survives_loss: draw.maybe(|_| Flag(false)),
         max_stages: draw.maybe(|d| 1 + d.below(4) as u32),
         pin: words(&pins),
         forbid: words(&forbidden),

@@ -1,4 +1,4 @@
-//! The planner's target table: the yardstick's fixed instances, ten more of its generator's, the growth
+//! The planner's target table: the yardstick's fixed instances, twelve more of its generator's, the growth
 //! and no-thrash rows, planned on one thread and scored by the yardstick's own scorer.
 //!
 //! Times are processor seconds of the planner's process, read from Linux's accounting of ended children.
@@ -65,7 +65,7 @@ pub(crate) fn yardstick() -> Done {
         println!("{}", row(&folder, &file, &mut verdict)?);
     }
     if folder.generates() {
-        println!("\nTen more of the yardstick's own generator, by devices and seed.\n");
+        println!("\nTwelve more of the yardstick's own generator, by devices and seed.\n");
         head();
         for (devices, seed) in SEEDS {
             let file = folder.generate(&format!("generate({devices}, {seed})"), &format!("n{devices} seed {seed}"))?;

@@ -32,6 +32,10 @@ const SHIFT: u16 = 4;
 const CALM: f64 = 0.2;
 /// Chance that places are chosen by what their capacities are worth in the relaxation.
 const PRICED: f64 = 0.25;
+/// Chance that room is made for who is out, and that who has been out for longest comes first.
+const HARD: f64 = 0.5;
+/// Devices drawn until one could hold a stage.
+const PICKS: u32 = 8;
 /// Restarts of the greedy construction with those first that found no room.
 const TRIES: u32 = 20;
 
@@ -51,6 +55,8 @@ pub(super) struct Walk<'e> {
     order: Vec<u16>,
     /// How much of the fleet a service's lightest way takes.
     need: Vec<f64>,
+    /// By service: steps that ended with it out.
+    missed: Vec<u64>,
 }
 
 impl<'e> Walk<'e> {
@@ -82,6 +88,7 @@ impl<'e> Walk<'e> {
             out: Vec::new(),
             order: Vec::new(),
             need: needs(even),
+            missed: vec![0; even.streams.len()],
         }
     }
 
@@ -143,6 +150,9 @@ impl<'e> Walk<'e> {
     /// that it does not cover, accepted or not.
     pub(super) fn step(&mut self, temperature: f64, archive: Option<&mut Staircase>) {
         self.moves += 1;
+        if self.fleet.sums().absent > 0 {
+            return self.seek(temperature, archive);
+        }
         let before = self.cost();
         let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
         let mut without = self.ruin();
@@ -174,6 +184,81 @@ impl<'e> Walk<'e> {
             self.best_cost = cost;
             self.best.copy_from_slice(&self.fleet.posts);
         }
+    }
+
+    /// A step while someone is out. Who has been out for long counts for more: the hard service gets its place
+    /// and easy ones look for theirs (after the fleet minimisation of Christiaens and Vanden Berghe 2020).
+    fn seek(&mut self, temperature: f64, archive: Option<&mut Staircase>) {
+        let owed = self.owed();
+        let before = self.present();
+        let limit = before - temperature * (1.0 - self.rng.random::<f64>()).ln();
+        let hard = self.rng.random_bool(HARD);
+        let without = if hard { self.make_room() } else { self.ruin() };
+        self.sort();
+        if hard {
+            let missed = &self.missed;
+            self.order.sort_by(|&a, &b| missed[usize::from(b)].cmp(&missed[usize::from(a)]));
+        }
+        // Those who are out and take no part; then whom the way back leaves out.
+        let mut out = self.owed() - self.order.iter().map(|&j| self.missed[usize::from(j)]).sum::<u64>();
+        for i in 0..self.order.len() {
+            let j = self.order[i];
+            if !self.insert(j, &without) {
+                out += self.missed[usize::from(j)];
+            }
+            if out > owed {
+                break;
+            }
+        }
+        if out > owed || out == owed && self.present() > limit {
+            self.restore();
+        } else {
+            self.accepted += 1;
+            let (cost, sums) = (self.cost(), self.fleet.sums());
+            if let Some(archive) = archive.filter(|_| sums.absent == 0) {
+                archive.offer(sums.power_w, sums.latency, &self.fleet.posts);
+            }
+            if cost < self.best_cost - 1e-9 {
+                self.best_cost = cost;
+                self.best.copy_from_slice(&self.fleet.posts);
+            }
+        }
+        for (missed, post) in self.missed.iter_mut().zip(&self.fleet.posts) {
+            *missed += u64::from(!post.served());
+        }
+    }
+
+    /// Takes out services on devices that could hold who is out, as many devices as its stages may need.
+    fn make_room(&mut self) -> Without {
+        self.out.clear();
+        let n = self.fleet.posts.len();
+        let from = self.rng.random_range(0..n as u32) as usize;
+        let Some(j) = (from..n).chain(0..from).find(|&j| !self.fleet.posts[j].served()) else { return self.ruin() };
+        self.remove(j);
+        let even = self.fleet.even;
+        let ways = even.streams[j].ways.clone();
+        let way = ways.start + self.rng.random_range(0..ways.len() as u32) as usize;
+        let devices = self.rng.random_range(1..=even.ways[way].stages);
+        for _ in 0..devices {
+            for _ in 0..PICKS {
+                let d = self.pick_awake_or(0);
+                if even.cell(way, self.fleet.class(d)).fit > 0 {
+                    self.clear(d, MOST);
+                    break;
+                }
+            }
+        }
+        Without { priced: self.advice.prices.is_some() && self.rng.random_bool(PRICED), ..Without::default() }
+    }
+
+    /// What those who are out have missed.
+    fn owed(&self) -> u64 {
+        self.missed.iter().zip(&self.fleet.posts).filter(|(_, p)| !p.served()).map(|(m, _)| m).sum()
+    }
+
+    /// The cost of those who are served.
+    fn present(&self) -> f64 {
+        self.cost() - self.goal.absence * f64::from(self.fleet.sums().absent)
     }
 
     /// Puts a service that is out back where it was, some layers shifted between two of its stages.

@@ -7,8 +7,10 @@
 
 mod advice;
 mod chain;
+mod decompose;
 mod fleet;
 mod insert;
+mod priced;
 mod program;
 mod staircase;
 mod sweep;
@@ -23,6 +25,7 @@ use super::{Effort, Progress, Solution, Stats, Status, Watch};
 use crate::table::{Assignment, Table, evaluate};
 use advice::{Advice, Guide};
 use chain::Walk;
+use decompose::Decomposition;
 use fleet::{Goal, Post};
 use program::Program;
 use rayon::prelude::*;
@@ -43,7 +46,10 @@ const BATCH: u32 = 64;
 
 /// Share of the seats that each idea of which devices to wake gets, before the best goes on with the rest.
 const RACE: f64 = 0.1;
-/// Share of the pivots that go into advice at most.
+/// Share of the seats for ideas without a plan that promise at least so much of the best.
+const CHASE: f64 = 0.5;
+const WORTH: f64 = 0.01;
+/// Part of the pivots that goes into advice at most.
 const ADVICE: u64 = 3;
 /// Factor on the first temperature of what goes on from a race.
 const AGAIN: f64 = 0.5;
@@ -56,9 +62,9 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
         return Some(finish(table, effort, watch, found, f64::NEG_INFINITY));
     }
     let (layers, stages) = advice::programs(&even, &goal(&even));
-    let Guide { tree, advice } = Guide::new(&layers, &even, effort.pivots / ADVICE, watch);
+    let Guide { tree, decomposition, advice } = Guide::new(&layers, &even, goal(&even), effort.pivots / ADVICE, watch);
     let search = || search(table, &even, starts, &advice, effort, watch);
-    let prove = || prove(tree, stages.as_ref(), &even, effort, watch);
+    let prove = || prove(tree, decomposition, stages.as_ref(), &even, effort, watch);
     let (mut found, (bound, proof)) = rayon::join(search, prove);
     // A relaxed plan that happens to be whole is a plan.
     found
@@ -148,7 +154,8 @@ fn race<'e>(
         cool(&mut walk, &cooling, watch, None, &|_| ());
         walk
     };
-    let walks: Vec<Walk<'e>> = ideas.par_iter().enumerate().map(run).collect();
+    let mut walks: Vec<Walk<'e>> = ideas.par_iter().enumerate().map(run).collect();
+    chase(&mut walks, seats, effort, watch);
     let stats = Stats {
         moves: walks.iter().map(|w| w.moves).sum(),
         accepted: walks.iter().map(|w| w.accepted).sum(),
@@ -168,6 +175,28 @@ fn race<'e>(
     let advice = walk.advice.clone();
     walk = Walk::at(even, goal, advice, effort.seed, &posts);
     (walk, stats)
+}
+
+/// Goes on with ideas that promise much and have no plan yet, the most promising first, until one has.
+fn chase(walks: &mut [Walk<'_>], seats: u64, effort: &Effort, watch: &dyn Watch) {
+    let out = |walk: &Walk<'_>| walk.best.iter().any(|p| !p.served());
+    let value = walks.iter().map(|w| w.best_cost).fold(f64::INFINITY, f64::min);
+    let promises = |w: &Walk<'_>| out(w) && !w.advice.most.is_empty() && w.advice.cost < value * (1.0 - WORTH);
+    let mut order: Vec<usize> = (0..walks.len()).filter(|&i| promises(&walks[i])).collect();
+    order.sort_by(|&a, &b| walks[a].advice.cost.total_cmp(&walks[b].advice.cost));
+    let mut left = (seats as f64 * CHASE) as u64;
+    let slice = (seats as f64 * RACE) as u64;
+    while let Some(&i) = order.first().filter(|_| left > 0 && !watch.stop()) {
+        let walk = &mut walks[i];
+        let from = walk.work();
+        let cooling = Cooling { work: from + slice.min(left), heat: 1.0, patience: 1, annealing: effort.parts.annealing };
+        cool(walk, &cooling, watch, None, &|_| ());
+        left = left.saturating_sub((walk.work() - from).max(1));
+        if !out(walk) {
+            break;
+        }
+        order.rotate_left(1);
+    }
 }
 
 /// Mean watts of a device in use, the unit of temperatures.
@@ -214,23 +243,38 @@ fn cool(walk: &mut Walk<'_>, cooling: &Cooling, watch: &dyn Watch, mut stairs: O
     }
 }
 
-/// The best bound that the effort buys, by the tree so far or the program with stages; and the plan that
-/// the latter's least whole node stands for, if real devices hold it.
+/// The best bound that the effort buys, by the tree or the decomposition so far or the program with stages; and
+/// the plan that the latter's least whole node stands for, if real devices hold it.
 fn prove(
     mut tree: Tree<'_>,
+    decomposition: Option<Decomposition<'_>>,
     stages: Option<&Program>,
     even: &Even,
     effort: &Effort,
     watch: &dyn Watch,
 ) -> (f64, Option<Vec<Post>>) {
     let work = effort.pivots - effort.pivots / ADVICE;
-    let Some(program) = stages else {
-        tree.grow(work, Until::Closed, watch);
-        return (tree.bound(), None);
+    let mut proof = (f64::NEG_INFINITY, None);
+    if let Some(program) = stages {
+        let mut full = Tree::new(program);
+        full.grow(work / 2, Until::Closed, watch);
+        proof = (full.bound(), full.whole().and_then(|x| unpack::posts(even, program, x)));
+        if full.closed() {
+            return proof;
+        }
+    }
+    let work = if stages.is_some() { work - work / 2 } else { work };
+    let bound = match decomposition {
+        Some(mut d) => {
+            d.grow(d.work() + work, Until::Closed, watch);
+            d.bound()
+        }
+        None => {
+            tree.grow(work, Until::Closed, watch);
+            f64::NEG_INFINITY
+        }
     };
-    let mut full = Tree::new(program);
-    full.grow(work, Until::Closed, watch);
-    (full.bound().max(tree.bound()), full.whole().and_then(|x| unpack::posts(even, program, x)))
+    (proof.0.max(tree.bound()).max(bound), proof.1)
 }
 
 /// Puts both together.

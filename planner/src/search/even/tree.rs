@@ -1,6 +1,7 @@
 //! Branching on the program over classes: on devices awake, ways and stages that the relaxation leaves
 //! in fractions. The least bound of the open nodes bounds all plans at any moment.
 
+use super::decompose::Part;
 use super::program::{Answer, Program, Range, Relaxation};
 use super::view::LIMITS;
 use crate::search::{Progress, Watch};
@@ -80,6 +81,31 @@ impl<'p> Tree<'p> {
     /// Variables of the least node that is whole throughout.
     pub(super) fn whole(&self) -> Option<&[f64]> {
         self.whole.as_ref().map(|(_, x)| &x[..])
+    }
+
+    /// Its open nodes as parts of the plans by devices awake; what else was decided in them is forgotten.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let whole = &self.program.whole[..self.program.awake];
+        let part = |node: &Node| {
+            let range = |z: &usize| node.ranges.iter().find(|r| r.variable == *z);
+            Part {
+                bound: node.bound,
+                least: whole.iter().map(|z| range(z).map_or(0.0, |r| r.lower)).collect(),
+                most: whole.iter().map(|z| range(z).map_or(self.program.upper(*z), |r| r.upper)).collect(),
+                prices: None,
+            }
+        };
+        self.open.iter().map(part).collect()
+    }
+
+    /// All nodes are closed: the bound is as good as it gets.
+    pub(super) fn closed(&self) -> bool {
+        self.started && self.open.iter().all(|n| n.bound >= self.settled)
+    }
+
+    /// The least bound among nodes that are closed.
+    pub(super) fn settled(&self) -> f64 {
+        self.settled
     }
 
     /// Branches until so much work is done, as [`Relaxation::work`] counts it. Every better bound is told to `watch`.

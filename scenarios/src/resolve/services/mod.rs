@@ -49,6 +49,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
         accuracy,
         scaling,
         replicas: placement.replicas,
+        survives_loss: placement.survives_loss,
         max_stages: placement.max_stages,
         pins: placement.pins,
         forbidden: placement.forbidden,

@@ -18,6 +18,7 @@ const MAX_CHAIN: u32 = 16;
 pub(super) struct Placement {
     pub(super) origin: Option<usize>,
     pub(super) replicas: (u32, u32),
+    pub(super) survives_loss: bool,
     pub(super) max_stages: u32,
     pub(super) pins: Vec<Said<usize>>,
     pub(super) forbidden: Vec<Said<usize>>,
@@ -55,6 +56,7 @@ pub(super) fn resolve(context: &Context<'_>, index: usize, file: &FileService, p
     Placement {
         origin,
         replicas: replicas(file, total.saturating_sub(banned.len()), sink),
+        survives_loss: survives(file),
         max_stages,
         pins: resolved(pins),
         forbidden: resolved(forbidden),
@@ -138,9 +140,36 @@ fn max_stages(file: &FileService, pins: &[Listed<'_>], sink: &mut Sink) -> u32 {
     stages
 }
 
+fn survives(file: &FileService) -> bool {
+    file.survives_loss.as_ref().is_some_and(|f| f.value.0)
+}
+
 fn replicas(file: &FileService, devices: usize, sink: &mut Sink) -> (u32, u32) {
-    let Some(said) = &file.replicas else { return (1, 1) };
     let most = u32::try_from(devices).unwrap_or(u32::MAX);
+    if let Some(flag) = file.survives_loss.as_ref().filter(|f| f.value.0) {
+        if let Some(said) = file.replicas.as_ref().filter(|r| r.value.0 > 2 || r.value.1 < 2) {
+            let message =
+                format!("{} survives a loss with two replicas, {}..{} are asked for", label(file), said.value.0, said.value.1);
+            sink.report(Code::Contradiction, said.span, message, "write `replicas: 2`, or delete the line");
+        }
+        if most == 1 {
+            let message = format!("{} survives no loss on one device", label(file));
+            sink.report(Code::TooManyReplicas, flag.span, message, "allow it a second device, or delete `survives_loss`");
+        }
+        let bounded =
+            file.deadline.as_ref().is_some_and(|d| d.value.total.is_some() || d.value.ttft.is_some() && d.value.tpot.is_some());
+        if !bounded {
+            let message = format!("{} survives a loss, but nothing says how long its requests may stay", label(file));
+            sink.report(
+                Code::Contradiction,
+                flag.span,
+                message,
+                "write `deadline: { total: 30 s }`, so that memory can be kept for them",
+            );
+        }
+        return (2, 2);
+    }
+    let Some(said) = &file.replicas else { return (1, 1) };
     if said.value.1 > most && most > 0 {
         let message = format!("{} replicas of {} on {most} devices", said.value.1, label(file));
         let help = format!("write at most `{}..{most}`, or add devices", said.value.0.min(most));

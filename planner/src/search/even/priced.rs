@@ -1,0 +1,254 @@
+//! The least that one service costs under given prices of capacities: the pricing problem of [`super::decompose`].
+//!
+//! Over all ways and all multisets of device classes that hold a stage each: layers may be fractions, stages
+//! are whole, the deadline holds. On a multiset that is a linear program of one coupling row; its dual in the
+//! price of a second is piecewise linear with a kink wherever two classes change places, so it is solved by
+//! looking at the kinks.
+
+use super::fleet::Goal;
+use super::view::{Even, LIMITS, STAGES, WATTS};
+
+/// Prices: of the whole of a device's capacities, by class; and of a service's stage on a class.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Prices {
+    pub capacity: Vec<[f64; LIMITS]>,
+    /// Stream-major, by class.
+    pub touch: Vec<f64>,
+}
+
+/// A deployment over classes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Column {
+    pub stream: usize,
+    /// Watts and the rest of the goal, waking not counted.
+    pub cost: f64,
+    /// Class, stages, shares of its devices' capacities.
+    pub uses: Vec<(usize, f64, [f64; LIMITS])>,
+}
+
+/// A class as the holder of a stage.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seat {
+    class: usize,
+    fit: f64,
+    copies: usize,
+    each: f64,
+    once: f64,
+    each_s: f64,
+    once_s: f64,
+}
+
+/// Stages of one way: how many, their layers and classes.
+#[derive(Clone, Copy, Debug)]
+struct Set {
+    len: usize,
+    layers: [f64; STAGES],
+    classes: [usize; STAGES],
+}
+
+/// Buffers and the count of work.
+#[derive(Debug, Default)]
+pub(super) struct Pricer {
+    seats: Vec<Seat>,
+    picked: [usize; STAGES],
+    layers: f64,
+    most: usize,
+    cap_s: f64,
+    /// Price of a second in the last set that the deadline shaped.
+    second: f64,
+    best: f64,
+    found: Option<Set>,
+    /// Multisets looked at.
+    pub work: u64,
+}
+
+impl Pricer {
+    /// The least cost of a stream under prices, and the deployment; infinite where it has none.
+    pub(super) fn least(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], j: usize) -> (f64, Option<Column>) {
+        let stream = &even.streams[j];
+        let second = goal.latency * stream.per_s;
+        let classes = even.classes.len();
+        let mut best: Option<(f64, usize, Set)> = None;
+        (self.cap_s, self.second) = (stream.cap_s, 0.0);
+        for way in stream.ways.clone() {
+            let w = &even.ways[way];
+            let fixed = goal.inaccuracy * w.inaccuracy;
+            self.seats.clear();
+            for (c, most) in most.iter().enumerate() {
+                let cell = even.cell(way, c);
+                if cell.fit == 0 || *most < 0.5 {
+                    continue;
+                }
+                let worth = |s: &[f64; 4]| (0..LIMITS).map(|i| prices.capacity[c][i] * s[i]).sum::<f64>();
+                self.seats.push(Seat {
+                    class: c,
+                    fit: f64::from(cell.fit.min(w.layers)),
+                    copies: (most + 0.5) as usize,
+                    each: goal.power * cell.layer[WATTS] + second * cell.layer_s + worth(&cell.layer),
+                    once: goal.power * cell.stage[WATTS]
+                        + second * cell.stage_s
+                        + worth(&cell.stage)
+                        + prices.touch[j * classes + c],
+                    each_s: cell.layer_s,
+                    once_s: cell.stage_s,
+                });
+            }
+            self.seats.sort_unstable_by(|a, b| {
+                a.each.total_cmp(&b.each).then(a.each_s.total_cmp(&b.each_s)).then(a.class.cmp(&b.class))
+            });
+            (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
+            self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
+            self.found = None;
+            self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
+            if let Some(set) = self.found {
+                best = Some((self.best + fixed, way, set));
+            }
+        }
+        let Some((value, way, set)) = best else { return (f64::INFINITY, None) };
+        let cost = goal.inaccuracy * even.ways[way].inaccuracy;
+        let mut column = Column { stream: j, cost, uses: Vec::with_capacity(set.len) };
+        for (n, class) in set.layers.iter().zip(&set.classes).take(set.len) {
+            let cell = even.cell(way, *class);
+            let shares: [f64; LIMITS] = std::array::from_fn(|i| n * cell.layer[i] + cell.stage[i]);
+            column.cost += goal.power * (n * cell.layer[WATTS] + cell.stage[WATTS]) + second * (n * cell.layer_s + cell.stage_s);
+            match column.uses.iter_mut().find(|u| u.0 == *class) {
+                Some(u) => {
+                    u.1 += 1.0;
+                    u.2.iter_mut().zip(shares).for_each(|(a, b)| *a += b);
+                }
+                None => column.uses.push((*class, 1.0, shares)),
+            }
+        }
+        (value, Some(column))
+    }
+
+    /// Extends the multiset by seats from `from` on. Seats rise in the price of a layer, so what is picked is full
+    /// where the deadline does not matter.
+    fn dive(&mut self, depth: usize, from: usize, so_far: Filled) {
+        for i in from..self.seats.len() {
+            let seat = self.seats[i];
+            let least = so_far.cost + so_far.left * seat.each;
+            if least >= self.best {
+                break;
+            }
+            if least + seat.once >= self.best || self.picked[..depth].iter().filter(|p| **p == i).count() >= seat.copies {
+                continue;
+            }
+            self.work += 1;
+            self.picked[depth] = i;
+            let n = seat.fit.min(so_far.left);
+            let with = Filled {
+                cost: so_far.cost + seat.once + n * seat.each,
+                seconds: so_far.seconds + seat.once_s + n * seat.each_s,
+                once: so_far.once + seat.once,
+                once_s: so_far.once_s + seat.once_s,
+                left: so_far.left - n,
+            };
+            if with.once_s > self.cap_s || self.layers < (depth + 1) as f64 {
+                continue;
+            }
+            let whole = with.left <= 0.0;
+            if whole {
+                self.settle(depth + 1, &with);
+            }
+            // Another stage helps who still has layers to place, or is late.
+            if depth + 1 < self.most && (!whole || with.seconds > self.cap_s) {
+                self.dive(depth + 1, i, with);
+            }
+        }
+    }
+
+    /// Fills the picked seats by a price of a second: cost and seconds of layers, layers.
+    fn fill(&self, len: usize, price: f64) -> (f64, f64, [f64; STAGES]) {
+        let mut order: [(f64, f64, usize); STAGES] = [(0.0, 0.0, 0); STAGES];
+        for i in 0..len {
+            let s = &self.seats[self.picked[i]];
+            let key = (s.each + price * s.each_s, s.each_s, i);
+            // Few enough to be sorted as they come.
+            let mut at = i;
+            while at > 0 && (key.0, key.1) < (order[at - 1].0, order[at - 1].1) {
+                order[at] = order[at - 1];
+                at -= 1;
+            }
+            order[at] = key;
+        }
+        let (mut left, mut cost, mut seconds, mut layers) = (self.layers, 0.0, 0.0, [0.0; STAGES]);
+        for &(_, _, i) in &order[..len] {
+            let s = &self.seats[self.picked[i]];
+            let n = s.fit.min(left);
+            layers[i] = n;
+            left -= n;
+            cost += n * s.each;
+            seconds += n * s.each_s;
+        }
+        (cost, seconds, layers)
+    }
+
+    /// The least cost on the picked seats, where it is news.
+    fn settle(&mut self, len: usize, with: &Filled) {
+        if with.cost >= self.best {
+            return;
+        }
+        let (once, free) = (with.once, self.cap_s - with.once_s);
+        if with.seconds <= self.cap_s {
+            let (cost, _, layers) = self.fill(len, 0.0);
+            self.take(len, once + cost, layers);
+            return;
+        }
+        // At any price of a second the dual is below the optimum: that of the last set that was late is a good guess.
+        let (cost, seconds, _) = self.fill(len, self.second);
+        if once + cost + self.second * (seconds - free) >= self.best {
+            return;
+        }
+        // Even the fastest layers first are late.
+        if self.fill(len, f64::MAX.sqrt()).1 > free {
+            return;
+        }
+        let (cost, seconds, layers) = self.fill(len, 0.0);
+        // Kinks of the dual; it is concave, so the best of them is its top.
+        let (mut prices, mut count) = ([0.0; STAGES * STAGES], 0);
+        for a in 0..len {
+            for b in a + 1..len {
+                let (x, y) = (&self.seats[self.picked[a]], &self.seats[self.picked[b]]);
+                if x.each < y.each && x.each_s > y.each_s {
+                    prices[count] = (y.each - x.each) / (x.each_s - y.each_s);
+                    count += 1;
+                }
+            }
+        }
+        prices[..count].sort_unstable_by(f64::total_cmp);
+        // The last order that is late and the first that is not: between them is the optimum.
+        let mut late = (cost, seconds, layers);
+        for price in &prices[..count] {
+            let next = self.fill(len, price * (1.0 + 1e-9) + 1e-300);
+            if next.1 <= free {
+                let x = if late.1 > next.1 { (late.1 - free) / (late.1 - next.1) } else { 1.0 };
+                let cost = late.0 + x * (next.0 - late.0);
+                let layers = std::array::from_fn(|i| late.2[i] + x * (next.2[i] - late.2[i]));
+                if once + cost < self.best {
+                    self.take(len, once + cost, layers);
+                    self.second = *price;
+                }
+                return;
+            }
+            late = next;
+        }
+    }
+
+    fn take(&mut self, len: usize, cost: f64, layers: [f64; STAGES]) {
+        self.best = cost;
+        let classes = std::array::from_fn(|i| if i < len { self.seats[self.picked[i]].class } else { 0 });
+        self.found = Some(Set { len, layers, classes });
+    }
+}
+
+/// A multiset in the making, filled without regard to the deadline.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filled {
+    cost: f64,
+    seconds: f64,
+    once: f64,
+    once_s: f64,
+    /// Layers without a seat.
+    left: f64,
+}
