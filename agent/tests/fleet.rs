@@ -162,7 +162,7 @@ fn what_is_wrong_with_a_configuration_is_said() {
     let fleet = Fleet::new(tiny(folder.path()));
     let whole = "agent: a\nfleet: fleet.json\nkey: a.key\nstate: s\n";
     for (text, says) in [
-        ("agent: a\n", "missing field"),
+        ("agent: a\n", "key `fleet` is missing"),
         (&format!("{whole}port: 1\n"), "there are agent, fleet, key"),
         (&format!("{whole}listen: nowhere\n"), "expected HOST:PORT"),
         (&whole.replace("a.key", "b.key"), "planner enroll a"),

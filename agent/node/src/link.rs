@@ -61,11 +61,6 @@ impl<'s> Link<'s> {
         Ok(Self { stage, sequence, work: Workspace::new(), after })
     }
 
-    /// Positions that are in the cache.
-    pub(crate) fn len(&self) -> usize {
-        self.sequence.len()
-    }
-
     /// Puts tokens or states through; a token comes back where one is wanted after the last row.
     pub(crate) fn step(&mut self, input: Input<'_>, wanted: bool) -> Result<Option<Choice>, StepError> {
         let want = if wanted { Want::Last } else { Want::Nothing };

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Show the plans that were applied, and how they went
     History(History),
+    /// Run a fleet of processes on this machine, until Ctrl-C
+    Lab(Lab),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -321,6 +323,18 @@ pub(crate) struct History {
     pub(crate) fleet: PathBuf,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lab {
+    /// Lab file: agents, and who computes which layers
+    pub(crate) lab: PathBuf,
+    /// Address of the OpenAI endpoint [default: a free port of the loopback]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// How long to wait until the fleet serves
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
 }
 
 #[derive(Debug, Args)]

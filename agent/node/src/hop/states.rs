@@ -28,7 +28,8 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
             row.iter().for_each(|x| out.extend_from_slice(&f16::from_f32(x.clamp(-MOST, MOST)).to_le_bytes()));
             continue;
         }
-        let scale = row.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0;
+        // 127 times the scale must stay finite.
+        let scale = (row.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0).min(f32::MAX / 128.0);
         out.extend_from_slice(&scale.to_le_bytes());
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
         // An inverse may be infinite where the scale is subnormal: the row is as good as zero then.

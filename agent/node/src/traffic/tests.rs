@@ -37,7 +37,9 @@ fn the_last_request_of_a_plan_says_so() {
     let (tell, told) = channel();
     let enter = || {
         let tell = tell.clone();
-        traffic.enter(&name("chat"), Box::new(move |p| drop(tell.send(p)))).expect("open")
+        traffic.enter(&name("chat"), Box::new(move |p| {
+            let _ = tell.send(p);
+        })).expect("open")
     };
     let (a, b) = (enter(), enter());
     traffic.admit(Some(plan(2)), vec![open("chat", 0, 1.0)]);

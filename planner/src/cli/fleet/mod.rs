@@ -3,12 +3,12 @@
 //! The decisions are the controller's in the crate `fleet`; here its actions are carried out, through any one
 //! agent. That agent needs no trust: plans are signed by the owner, statuses by the agents that say them.
 
-mod enrol;
+pub(crate) mod enrol;
 mod http;
 mod log;
-mod session;
-mod show;
-mod wait;
+pub(crate) mod session;
+pub(crate) mod show;
+pub(crate) mod wait;
 
 pub(crate) use enrol::{enroll, keygen};
 

@@ -11,9 +11,23 @@ use std::collections::BTreeSet;
 /// Looks that a second has.
 const LOOKS_PER_S: f64 = 5.0;
 
+/// Waits, and prints the fleet.
 pub(crate) fn until_served(session: &mut Session, issued: PlanRef, within_s: f64) -> Outcome {
+    let served = served(session, issued, within_s, &mut || Ok(()))?;
+    files::print(&format!("{issued} is served by all {served} of its devices\n{}", show::status(session)));
+    Ok(Exit::Done)
+}
+
+/// How many devices serve the plan, once all do. `look` may end the wait.
+pub(crate) fn served(
+    session: &mut Session,
+    issued: PlanRef,
+    within_s: f64,
+    look: &mut dyn FnMut() -> Result<(), Failure>,
+) -> Result<usize, Failure> {
     let looks = (within_s * LOOKS_PER_S).ceil() as u64;
     for _ in 0..looks {
+        look()?;
         session.step()?;
         // Refused outright by the agent that it was handed to: no other will take it.
         if let Some(error) = session.refused().filter(|e| matches!(e, super::http::HttpError::Refused { .. })) {
@@ -31,8 +45,7 @@ pub(crate) fn until_served(session: &mut Session, issued: PlanRef, within_s: f64
         let served = session.statuses().filter(|s| s.active == Some(issued)).filter(|s| users.contains(&s.agent)).count();
         if !users.is_empty() && served == users.len() {
             ended(session, issued, SERVED)?;
-            files::print(&format!("{issued} is served by all {served} of its devices\n{}", show::status(session)));
-            return Ok(Exit::Done);
+            return Ok(served);
         }
     }
     ended(session, issued, "not served in time")?;
