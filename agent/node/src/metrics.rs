@@ -38,6 +38,8 @@ pub(crate) struct Metrics {
     services: Mutex<BTreeMap<(Name, u32), (Counts, Window)>>,
     /// Requests that were refused because the queue was full.
     refused: Mutex<u64>,
+    /// Times that a stage was lost and the request began anew behind it.
+    healed: Mutex<u64>,
     notes: Mutex<VecDeque<String>>,
 }
 
@@ -55,6 +57,14 @@ impl Metrics {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         lock(&self.notes).iter().cloned().collect()
+    }
+
+    pub(crate) fn heal(&self) {
+        *lock(&self.healed) += 1;
+    }
+
+    pub(crate) fn healed(&self) -> u64 {
+        *lock(&self.healed)
     }
 
     pub(crate) fn refuse(&self) {

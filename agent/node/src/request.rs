@@ -80,6 +80,7 @@ pub(crate) fn answer(
             Ok(choice) => choice,
             Err(e) if e.passes() && clock::seconds() - *lost.get_or_insert_with(clock::seconds) < HEAL_S => {
                 running.link = None;
+                shared.metrics.heal();
                 std::thread::sleep(AGAIN);
                 continue;
             }

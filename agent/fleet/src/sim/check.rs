@@ -115,9 +115,15 @@ impl Checker {
     fn current(&mut self, node: usize, ledger: &Ledger) -> Judged {
         let seen = &mut self.seen[node];
         seen.condemned.extend(&ledger.condemned);
+        // A failed plan goes on only while another is prepared. A disk that lied may have lost that one's file.
+        let failed = |p: &PlanRef| ledger.condemned.contains(&p.id);
+        let lost = seen.sequence.is_none() && ledger.pending.is_none();
+        if ledger.current.as_ref().is_some_and(failed) && ledger.pending.as_ref().is_none_or(failed) && !lost {
+            return Err(format!("goes on with {:?}, which failed, and {:?} comes", ledger.current, ledger.pending));
+        }
         if seen.sequence.is_none() {
-            // A first look, or the first after a disk that lied: what is there is the beginning. It may be
-            // a failed plan that goes on until the last good one is ready.
+            // A first look, or the first after a disk that lied: what is there is the beginning, since what was
+            // before it nobody remembers.
             return Ok(());
         }
         let (Some(new), before) = (ledger.current, seen.current) else { return Ok(()) };

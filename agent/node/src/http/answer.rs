@@ -1,6 +1,7 @@
 //! `/v1/chat/completions` and `/v1/completions`.
 
 use super::error::Refused;
+use super::forward;
 use super::openai::Request;
 use super::state::Serving;
 use super::stream::{self, DONE, event};
@@ -34,6 +35,15 @@ enum Kind {
     Text,
 }
 
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Text => "/v1/completions",
+        }
+    }
+}
+
 /// What the thread of a request says.
 enum Said {
     Text(String),
@@ -63,6 +73,12 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     serving.allowed(headers)?;
     let body = serving.body(body, serving.shared.limits.body_bytes).await?;
     let request = Request::read(&body)?;
+    let service = Name::new(&request.model).ok().filter(|s| !serving.shared.traffic.services().contains(s));
+    if let Some(service) = service
+        && let Some(answer) = forward::hand_on(&serving.shared, &service, kind.path(), headers, &body).await
+    {
+        return answer;
+    }
     let begun = begin(&serving, &request, kind).await?;
     let (plan, prompt) = (begun.ticket.plan, begun.ask.prompt.len());
     let frame = Frame {
@@ -96,7 +112,7 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
 async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<Begun, Refused> {
     let shared = &serving.shared;
     let unknown = || {
-        let known: Vec<String> = shared.traffic.services().iter().map(ToString::to_string).collect();
+        let known: Vec<String> = forward::services(shared).iter().map(ToString::to_string).collect();
         Refused::model(&request.model, &known)
     };
     let service = Name::new(&request.model).map_err(|_| unknown())?;

@@ -34,7 +34,7 @@ pub(crate) async fn models(State(serving): State<Arc<Serving>>, headers: HeaderM
     serving.allowed(&headers)?;
     let shared = &serving.shared;
     let model = |s| json!({ "id": s, "object": "model", "created": 0, "owned_by": shared.fleet });
-    let data: Vec<_> = shared.traffic.services().into_iter().map(model).collect();
+    let data: Vec<_> = super::forward::services(shared).into_iter().map(model).collect();
     Ok(Json(json!({ "object": "list", "data": data })).into_response())
 }
 
@@ -65,6 +65,11 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
         "wattline_refused_total",
         "Requests refused because the queue was full.",
         vec![(String::new(), shared.metrics.refused() as f64)],
+    );
+    counter(
+        "wattline_replays_total",
+        "Attempts to go on after a lost stage.",
+        vec![(String::new(), shared.metrics.healed() as f64)],
     );
     let of = |pick: fn(&crate::metrics::Counts) -> f64| {
         let line = |((service, replica), c): &((protocol::Name, u32), crate::metrics::Counts)| {

@@ -77,9 +77,9 @@ pub(super) struct World {
     trace: Vec<String>,
     fingerprint: u64,
     pub(super) counts: Counts,
-    /// End of the storm; since when the fleet is at rest; when it last wrote.
+    /// End of the storm; since when the fleet is at rest, and whether it had a good plan then; when it last wrote.
     calm_at: Option<u64>,
-    rest_at: Option<u64>,
+    rest_at: Option<(u64, bool)>,
     wrote_at: u64,
     over: bool,
 }
@@ -165,7 +165,7 @@ impl World {
         }
         let c = &self.checker;
         let counts = Counts { switches: c.switches, rollbacks: c.rollbacks, commits: c.commits, ..self.counts };
-        let rest_ms = self.rest_at.unwrap_or(self.now).saturating_sub(self.calm_at.unwrap_or(self.now));
+        let rest_ms = self.rest_at.map_or(self.now, |(since, _)| since).saturating_sub(self.calm_at.unwrap_or(self.now));
         Outcome { violation: self.violation, trace: self.trace, fingerprint: self.fingerprint, counts, rest_ms }
     }
 
