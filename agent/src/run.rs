@@ -46,9 +46,11 @@ pub(crate) fn run(args: &Run) -> Outcome {
         });
     }
     let name = settings.agent.to_string();
+    let models: std::collections::BTreeMap<_, _> = settings.models.iter().filter(|(_, p)| p.is_file()).collect();
+    let models = json!(models);
     let node = Node::start(settings, Arc::new(bus)).map_err(failure)?;
     let http = node.http().to_string();
-    crate::print::print(&format!("{}\n", json!({ "agent": name, "http": http })));
+    crate::print::print(&format!("{}\n", json!({ "agent": name, "http": http, "models": models })));
     eprintln!("agent {name} serves on http://{http}/v1; Ctrl-C ends it, and it goes on from its ledger when it starts again");
     // Nobody else can say that it is over.
     let _ = ended.recv();

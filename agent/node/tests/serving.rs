@@ -149,7 +149,7 @@ fn any_agent_answers_for_all_services() {
     assert_eq!(asked(a, json!({ "n": 2 })).status, 400, "an error comes back as it is");
     // One that was handed on is not handed on again.
     let body = hello(json!({})).to_string();
-    assert_eq!(ask(a, "POST", "/v1/chat/completions", "x-wattline-handed-on: 1\r\n", body.as_bytes()).status, 404);
+    assert_eq!(ask(a, "POST", "/v1/chat/completions", "x-wattline-handed-on: 1\r\n", body.as_bytes()).status, 503);
 }
 
 #[test]
