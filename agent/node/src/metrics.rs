@@ -40,6 +40,8 @@ pub(crate) struct Metrics {
     refused: Mutex<u64>,
     /// Times that a stage was lost and the request began anew behind it.
     healed: Mutex<u64>,
+    /// Power of the machine over the last window, where a sensor measures it.
+    power_w: Mutex<Option<f64>>,
     notes: Mutex<VecDeque<String>>,
 }
 
@@ -57,6 +59,14 @@ impl Metrics {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         lock(&self.notes).iter().cloned().collect()
+    }
+
+    pub(crate) fn set_power(&self, watts: Option<f64>) {
+        *lock(&self.power_w) = watts;
+    }
+
+    pub(crate) fn power_w(&self) -> Option<f64> {
+        *lock(&self.power_w)
     }
 
     pub(crate) fn heal(&self) {

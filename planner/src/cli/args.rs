@@ -335,6 +335,15 @@ pub(crate) struct Lab {
     /// How long to wait until the fleet serves
     #[arg(long, default_value = "2min", value_parser = seconds)]
     pub(crate) wait: f64,
+    /// After this long, print what was predicted beside what was measured
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) report: f64,
+    /// Print no report: the machine is not measured, and nobody asks but you
+    #[arg(long, conflicts_with_all = ["report", "profile"])]
+    pub(crate) no_report: bool,
+    /// Device of the catalogue, or profile, to predict from [default: this machine, measured by `agent probe`]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) profile: Option<String>,
 }
 
 #[derive(Debug, Args)]

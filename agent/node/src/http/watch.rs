@@ -54,6 +54,9 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     gauge("wattline_waiting", "Requests that wait for their turn.", serving.waiting() as f64);
     let share = shared.peers.status(&shared.me).map_or(0.0, |s| s.share);
     gauge("wattline_share", "Share of its planned load that this device takes.", share);
+    if let Some(watts) = shared.metrics.power_w() {
+        gauge("wattline_power_watts", "Power of the machine, measured.", watts);
+    }
     let totals = shared.metrics.totals();
     let mut counter = |name: &str, what: &str, lines: Vec<(String, f64)>| {
         let _ = writeln!(out, "# HELP {name} {what}\n# TYPE {name} counter");

@@ -4,7 +4,7 @@
 //! agent. That agent needs no trust: plans are signed by the owner, statuses by the agents that say them.
 
 pub(crate) mod enrol;
-mod http;
+pub(crate) mod http;
 mod log;
 pub(crate) mod session;
 pub(crate) mod show;

@@ -1,8 +1,9 @@
 //! A lab as a plan. Nothing is predicted: times are so long that no machine misses them, and marked as assumed.
 
 use super::file::{Lab, Service, Stage};
+use super::predict;
 use crate::cli::exit::Failure;
-use profiles::{Catalogue, Precision, Quality, WeightFormat};
+use profiles::{Catalogue, Quality};
 use protocol::{
     Certificate, DeviceExpectation, Digest, Plan, PlannedDevice, PlannedMode, PlannedScaling, PlannedService, PlannedStage,
     Replica, SCHEMA, ServiceExpectation, Sources, Totals, canonical,
@@ -57,21 +58,17 @@ fn service(service: &Service) -> Result<PlannedService, Failure> {
             format!("error: service `{}`: {layers} layers in its stages, {} has {}", service.name, service.model, known - 2);
         return Err(Failure::input(message));
     }
-    let weights = service.stages[0].weights;
-    let mut next = 0;
-    let last = service.stages.len() - 1;
-    let stage = |(i, s): (usize, &Stage)| {
-        // The first block is the token table's, the last the output's.
-        let start = next;
-        next += s.layers + u32::from(i == 0) + u32::from(i == last);
-        planned(s, start, next)
-    };
-    let stages = service.stages.iter().enumerate().map(stage).collect();
+    let stages: Vec<_> = predict::blocks(service)
+        .into_iter()
+        .zip(&service.stages)
+        .map(|(blocks, s)| planned(s, blocks.start, blocks.end))
+        .collect();
+    let first = predict::precision(service, &service.stages[0]);
     Ok(PlannedService {
         name: service.name.to_string(),
         model: service.model.clone(),
-        precision: Precision { weights, kv_bits: 16, activation_bits: service.activations },
-        bits_per_weight: weights.bits_per_weight(),
+        precision: first,
+        bits_per_weight: first.weights.bits_per_weight(),
         scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
         rate_hz: 0.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: TOKEN_S, tpot_s: TOKEN_S, total_s: 100.0 * TOKEN_S }],
@@ -81,13 +78,12 @@ fn service(service: &Service) -> Result<PlannedService, Failure> {
 }
 
 fn planned(stage: &Stage, start: u32, end: u32) -> PlannedStage {
-    let weights: WeightFormat = stage.weights;
     PlannedStage {
         device: stage.agent.to_string(),
         processor: "cpu".into(),
         start,
         end,
-        weights: Some(weights),
+        weights: Some(stage.weights),
         resident_share: 1.0,
         memory_bytes: 0.0,
         busy_s: 0.0,
