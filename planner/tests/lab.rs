@@ -80,7 +80,7 @@ impl Lab {
     /// One with a tiny model.
     fn start(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Tiny { layers: 4, ..Tiny::new("llama") }.writer().unwrap().save(&folder.path().join("tiny.gguf")).unwrap();
+        Tiny { layers: 4, context: 512, ..Tiny::new("llama") }.writer().unwrap().save(&folder.path().join("tiny.gguf")).unwrap();
         let file = folder.path().join("lab.yaml");
         std::fs::write(&file, LAB).unwrap();
         Self::of(&file, folder, options)
@@ -174,7 +174,9 @@ fn redact(lab: &Lab, text: &str) -> String {
         let mut words: Vec<&str> = line.split(' ').collect();
         for word in &mut words {
             let inner = word.trim_matches(|c| "(),:".contains(c));
-            if inner.len() == 8 && inner.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) || inner.len() == 64 {
+            if inner.len() == 8 && inner.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                || matches!(inner.len(), 16 | 64) && inner.bytes().all(|b| b.is_ascii_hexdigit())
+            {
                 *word = "<id>";
             } else if inner.len() == 10 && inner.starts_with("20") && inner.bytes().filter(|b| *b == b'-').count() == 2 {
                 *word = "<date>";
@@ -184,7 +186,9 @@ fn redact(lab: &Lab, text: &str) -> String {
         }
         let columns: Vec<&str> = line.split_whitespace().collect();
         match columns.as_slice() {
-            [name @ ("one" | "two" | "three"), phase, newest, serves, _, rest @ ..] => {
+            // A plan that failed is left step by step.
+            [name @ ("one" | "two" | "three"), "rolled_back", newest, ..] => format!("{name} rolled_back {newest} …"),
+            [name @ ("one" | "two" | "three"), phase, newest, serves, _, rest @ ..] if newest.parse::<u64>().is_ok() => {
                 let phase = if *phase == "draining" { "serving" } else { phase };
                 format!("{name} {phase} {newest} {serves} <good> {}", rest.join(" "))
             }

@@ -48,8 +48,9 @@ fn report(seed: u64, options: &Options) -> String {
     let last = again.trace.len().saturating_sub(60);
     let why = again.violation.map_or_else(|| "NOT REPRODUCED".to_owned(), |v| v.to_string());
     format!(
-        "{}\n\nseed {seed}: {why}\nall of it: SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
-        again.trace[last..].join("\n")
+        "{}\n\nseed {seed}: {why}\nall of it: AGENTS={} SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
+        again.trace[last..].join("\n"),
+        options.agents,
     )
 }
 
@@ -62,9 +63,12 @@ fn many_seeds() {
 /// A large fleet: twenty agents, a minute of faults, and half a minute to come to rest.
 #[test]
 fn twenty_agents() {
-    let options = Options { agents: 20, fewest: 20, storm_ms: 60_000, ..Options::default() };
-    let (c, count) = swept(&options, 200);
+    let (c, count) = swept(&twenty(), 200);
     happened(&c, count);
+}
+
+fn twenty() -> Options {
+    Options { agents: 20, fewest: 20, storm_ms: 60_000, ..Options::default() }
 }
 
 /// Runs `SEEDS` seeds, or so many, and prints what came of them.
@@ -137,6 +141,7 @@ fn a_crash_after_every_storage_step() {
 #[test]
 fn replay() {
     let Some(seed) = number("SEED") else { return };
-    let outcome = run(seed, &Options { trace: true, ..Options::default() });
+    let options = if number("AGENTS") == Some(20) { twenty() } else { Options::default() };
+    let outcome = run(seed, &Options { trace: true, ..options });
     println!("{}\n{:?} {:?} rest {} ms", outcome.trace.join("\n"), outcome.violation, outcome.counts, outcome.rest_ms);
 }

@@ -36,7 +36,10 @@ pub(crate) fn served(
         }
         let users: BTreeSet<_> =
             session.layout().map(|l| l.pipelines.iter().flat_map(|p| p.stages.clone()).collect()).unwrap_or_default();
-        let gave_up = session.statuses().find(|s| s.condemned.contains(&issued.id)).map(|s| (s.agent.clone(), s.note.clone()));
+        // The one whose fault it was says why; the others say that they follow.
+        let follows = |s: &protocol::Status| s.note.as_ref().is_none_or(|n| n.starts_with("given up by"));
+        let gave_up = session.statuses().filter(|s| s.condemned.contains(&issued.id)).min_by_key(|s| follows(s));
+        let gave_up = gave_up.map(|s| (s.agent.clone(), s.note.clone()));
         if let Some((agent, note)) = gave_up {
             let why = format!("{agent} gave it up{}", note.map(|n| format!(": {n}")).unwrap_or_default());
             ended(session, issued, &why)?;
