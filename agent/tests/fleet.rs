@@ -161,6 +161,31 @@ fn smollm2_over_two_processes_says_what_it_says_in_one() {
     split(model, 32, 13, 16, "The capital of France is", 12);
 }
 
+/// Without a model: under 30 MiB, and under 1 % of a core over ten seconds.
+#[test]
+fn an_idle_agent_is_a_good_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new(tiny(folder.path()));
+    let (a, _b) = (fleet.start("a"), fleet.start("b"));
+    let pid = a.child.id();
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    // What starting takes is not idling.
+    std::thread::sleep(Duration::from_secs(3));
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(10));
+    let used = ticks() - before;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap().trim().trim_end_matches(" kB");
+    let kib: u64 = resident.trim().parse().unwrap();
+    println!("idle: {kib} KiB resident, {used} ticks of processor time in 10 s");
+    assert!(kib < 30 * 1024, "{kib} KiB");
+    assert!(used <= 10, "{used} hundredths of a second in 10 s");
+}
+
 #[test]
 fn what_is_wrong_with_a_configuration_is_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ services:
 /// A lab that ends with this.
 struct Lab {
     child: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     entry: String,
     /// What it prints after that.
     rest: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -91,7 +91,7 @@ impl Lab {
         let mut rest = BufReader::new(child.stdout.take().unwrap()).lines();
         let serves = |l: String| Some(l.strip_prefix("serving on http://")?.split('/').next()?.to_owned());
         let entry = rest.by_ref().map_while(Result::ok).find_map(serves);
-        Self { child, _folder: folder, entry: entry.expect("a lab that serves"), rest }
+        Self { child, folder, entry: entry.expect("a lab that serves"), rest }
     }
 
     /// Its agents.
@@ -170,6 +170,7 @@ fn next(from: &str, to: &str, what: &str) -> PlanRef {
 /// Hides what differs between runs: the lab's own places, hashes, dates, and how far a healthy plan's proof has come.
 fn redact(lab: &Lab, text: &str) -> String {
     let text = text.replace(&lab.fleet().display().to_string(), "{fleet}").replace(&lab.entry, "{entry}");
+    let text = text.replace(&lab.folder.path().display().to_string(), "{lab}");
     let line = |line: &str| {
         let mut words: Vec<&str> = line.split(' ').collect();
         for word in &mut words {
