@@ -21,6 +21,11 @@ const PROMPT: &str = "the hell and the hello";
 /// No request may hang for longer: a hanging agent is stopped for 4 s, and one waits 10 s for a broken pipeline.
 const LONGEST: Duration = Duration::from_secs(60);
 
+#[expect(clippy::disallowed_methods, reason = "how long users wait")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// How requests ended.
 #[derive(Debug, Default)]
 struct Tally {
@@ -69,7 +74,7 @@ fn client(mut at: usize, addresses: &Mutex<Vec<String>>, expected: &str, over: &
     while !over.load(Ordering::SeqCst) {
         let to = addresses.lock().unwrap()[at % NAMES.len()].clone();
         at += 1;
-        let begun = Instant::now();
+        let begun = now();
         let (said, ended) = stream(&to);
         tally.longest_ms.fetch_max(begun.elapsed().as_millis() as usize, Ordering::SeqCst);
         let counter = match &ended {
@@ -97,7 +102,7 @@ fn signal(of: &Running, what: &str) {
 
 /// Until a request is answered; how long that took.
 fn back(at: &str, expected: &str) -> Duration {
-    let begun = Instant::now();
+    let begun = now();
     while stream(at) != (expected.to_owned(), Ok(())) {
         assert!(begun.elapsed() < LONGEST, "the service does not come back");
         std::thread::sleep(Duration::from_millis(50));
@@ -132,7 +137,7 @@ fn killed_and_hanging_agents_cost_nobody_a_wrong_answer() {
         .collect();
     let rounds = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(6);
     for round in 0..rounds {
-        let (victim, kills) = (round % NAMES.len(), round / NAMES.len() % 2 == 0);
+        let (victim, kills) = (round % NAMES.len(), (round / NAMES.len()).is_multiple_of(2));
         // Another moment each time; which, follows from the round.
         std::thread::sleep(Duration::from_millis(300 + (round as u64 * 137) % 400));
         if kills {

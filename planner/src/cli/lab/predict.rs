@@ -113,7 +113,7 @@ mod tests {
     fn ends_belong_to_the_outer_stages() {
         assert_eq!(blocks(&service(&[(15, W8), (15, W4)])), [0..16, 16..32]);
         assert_eq!(blocks(&service(&[(2, W8), (3, W8), (1, W4)])), [0..3, 3..6, 6..8]);
-        assert_eq!(blocks(&service(&[(24, W4)])), [0..26]);
+        assert_eq!(blocks(&service(&[(24, W4)])), vec![0..26; 1]);
     }
 
     #[test]
