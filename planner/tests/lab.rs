@@ -317,3 +317,110 @@ services:
     let one = Lab::of(&file, folder, &["--no-report"]);
     assert_eq!(one.stream("chat", prompt, 24), (pieces, usage), "token for token");
 }
+
+/// A device that hangs is planned out, and requests go on with what is left; one that is back moves nothing for no gain.
+#[test]
+fn a_watched_fleet_does_without_a_device_that_hangs() {
+    if !agent() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // As many layers as the model of the catalogue whose place it takes.
+    let tiny = Tiny { layers: 30, context: 512, ..Tiny::new("llama") };
+    tiny.writer().unwrap().save(&folder.path().join("tiny.gguf")).unwrap();
+    let lab = "\
+name: lab
+agents: [one, two, three]
+models: { smollm2-135m: tiny.gguf }
+services:
+  - { name: chat, model: smollm2-135m, stages: [{ agent: two, layers: 30, weights: w8 }] }
+";
+    let scenario = "\
+name: lab
+sites: [{ name: desk, ambient: 22 °C, link: gigabit-ethernet }]
+devices:
+  - { name: one, profile: rpi5-8gb }
+  - { name: two, profile: rpi5-8gb }
+  - { name: three, profile: rpi5-8gb }
+services:
+  - name: chat
+    models: [smollm2-135m]
+    precisions: [w8]
+    rate: 20 /h
+    prompt: 20 tokens
+    answer: 20 tokens
+    forbid: [one]
+objective: power
+";
+    let (file, plans) = (folder.path().join("lab.yaml"), folder.path().join("watch.yaml"));
+    std::fs::write(&file, lab).unwrap();
+    std::fs::write(&plans, scenario).unwrap();
+    let lab = Lab::of(&file, folder, &["--no-report"]);
+    let status = || -> Value {
+        let done =
+            planner().args(["status", "--format", "json", "--agent", &lab.entry, "--fleet"]).arg(lab.fleet()).output().unwrap();
+        serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
+    };
+    let mut watch = planner()
+        .args(["watch", &plans.display().to_string(), "--agent", &lab.entry, "--fleet"])
+        .arg(lab.fleet())
+        .args(["--lost", "4s", "--settle", "5s", "--time", "100ms"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("generation 2 ") && first.contains("the plan of this scenario"), "{first}");
+    let expected = lab.say("chat");
+    // Whoever serves it now.
+    let name = |s: &Value| {
+        s["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|a| {
+                a["phase"] == "serving"
+                    && !a["active"].is_null()
+                    && !a["ready"].as_array().unwrap().is_empty()
+                    && a["agent"] != "one"
+            })
+            .map(|a| a["agent"].as_str().unwrap().to_owned())
+    };
+    let served = {
+        let all = status();
+        let newest = lab.fleet().join("plans/2.json");
+        let plan: Plan = serde_json::from_slice(&std::fs::read(newest).unwrap()).unwrap();
+        assert!(name(&all).is_some(), "{all}");
+        plan.services[0].replicas[0].stages[0].device.clone()
+    };
+    let order = ["one", "two", "three"];
+    let at = order.iter().position(|n| *n == served).unwrap();
+    let processes = lab.processes();
+    let signal = |what: &str| assert!(Command::new("kill").args([what, &processes[at]]).status().unwrap().success());
+    signal("-STOP");
+    let asked = {
+        let (entry, body) =
+            (lab.entry.clone(), json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 8 }));
+        std::thread::spawn(move || http(&entry, "POST", "/v1/completions", &body.to_string()))
+    };
+    let repaired = lines.next().unwrap();
+    assert!(repaired.starts_with("generation 3 ") && repaired.contains(&format!("without {served}")), "{repaired}");
+    let again = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        let answer = lab.ask(&json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 8 }));
+        serde_json::from_str::<Value>(&answer).is_ok_and(|v| v["choices"][0]["text"] == expected.as_str())
+    });
+    assert!(again, "the other device serves it");
+    let answer: Value = serde_json::from_str(&asked.join().unwrap()).unwrap();
+    let fine = answer["choices"][0]["text"] == expected.as_str() || answer["error"]["message"].is_string();
+    assert!(fine, "answered or refused with a reason: {answer}");
+    signal("-CONT");
+    // It is back and as good as the other: nothing moves.
+    std::thread::sleep(Duration::from_secs(9));
+    let all = status();
+    assert_eq!(all["newest"]["generation"], 3, "{all}");
+    let pid = watch.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(watch.wait().unwrap().code(), Some(130));
+    assert_eq!(lab.say("chat"), expected);
+}

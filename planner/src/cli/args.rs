@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Show the plans that were applied, and how they went
     History(History),
+    /// Look at a fleet until Ctrl-C, and plan anew when a device is lost or is back
+    Watch(Watch),
     /// Run a fleet of processes on this machine, until Ctrl-C
     Lab(Lab),
     /// Print the JSON Schema of a file that people or scripts write or read
@@ -323,6 +325,31 @@ pub(crate) struct History {
     pub(crate) fleet: PathBuf,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The fleet's scenario
+    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    /// A device that says nothing for so long is lost: a neighbour's word counts for 5 s
+    #[arg(long, default_value = "5s", value_parser = seconds)]
+    pub(crate) lost: f64,
+    /// A device that is back must have been heard for so long
+    #[arg(long, default_value = "30s", value_parser = seconds)]
+    pub(crate) settle: f64,
+    /// Least improvement of the objective for which models move to a device that is back
+    #[arg(long, default_value = "5%", value_parser = share)]
+    pub(crate) gain: f64,
+    /// How long to wait until the fleet serves a new plan
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// End after this long [default: Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    pub(crate) until: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Status(a) => fleet::status(&a),
         Command::Rollback(a) => fleet::rollback(&a),
         Command::History(a) => fleet::history(&a),
+        Command::Watch(a) => fleet::watch(&a),
         Command::Lab(a) => lab::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),

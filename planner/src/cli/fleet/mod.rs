@@ -1,4 +1,4 @@
-//! `planner keygen`, `enroll`, `apply`, `status`, `rollback`, `history`: the owner's side of a fleet.
+//! `planner keygen`, `enroll`, `apply`, `status`, `rollback`, `history`, `watch`: the owner's side of a fleet.
 //!
 //! The decisions are the controller's in the crate `fleet`; here its actions are carried out, through any one
 //! agent. That agent needs no trust: plans are signed by the owner, statuses by the agents that say them.
@@ -9,8 +9,10 @@ mod log;
 pub(crate) mod session;
 pub(crate) mod show;
 pub(crate) mod wait;
+mod watch;
 
 pub(crate) use enrol::{enroll, keygen};
+pub(crate) use watch::watch;
 
 use super::args::{Apply, Format, History, Rollback, Status};
 use super::exit::{Exit, Failure, Outcome};

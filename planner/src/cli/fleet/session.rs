@@ -115,6 +115,16 @@ impl Session {
         })
     }
 
+    /// Where it asks.
+    pub(super) fn address(&self) -> &str {
+        &self.agent.address
+    }
+
+    /// Asks another agent from now on.
+    pub(super) fn reach(&mut self, agent: Name, address: String) {
+        (self.through, self.agent.address) = (agent, address);
+    }
+
     pub(crate) fn newest(&self) -> Option<PlanRef> {
         self.controller.newest().max(self.heard.values().filter_map(|s| s.newest).max())
     }
