@@ -135,10 +135,10 @@ mod tests {
     fn predicted_stands_beside_seen_with_its_quality() {
         let text = table(&[row(vec![sample(0.1), sample(0.2), sample(0.15)])], 60.0, None, "this.yaml");
         let ttft = text.lines().find(|l| l.contains("TTFT")).expect("a line");
-        assert!(ttft.starts_with("chat") && ttft.contains("0.1 to 0.2") && ttft.ends_with("+50 %"), "{text}");
+        assert!(ttft.starts_with("chat") && ttft.contains("0.100 to 0.200") && ttft.ends_with("+50 %"), "{text}");
         // 1 J of work and 5 W: 2 J over 0.2 s, 2.25 J over 0.25 s.
         let energy = text.lines().find(|l| l.contains("J, modelled")).expect("a line");
-        assert!(energy.contains(" 2 ") && energy.contains("2.25") && energy.ends_with("+12 %"), "{energy}");
+        assert!(energy.contains(" 2.00 ") && energy.contains(" 2.25 ") && energy.ends_with("+12 %"), "{energy}");
         assert!(text.contains("no power sensor") && text.contains("rest on assumed numbers"), "{text}");
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn a_sensor_makes_energy_measured() {
         let text = table(&[row(vec![sample(0.1)])], 60.0, Some(20.0), "this.yaml");
         let energy = text.lines().find(|l| l.contains("J, measured")).expect("a line");
-        assert!(energy.contains(" 4 ") && text.contains("20 W of the whole machine"), "{text}");
+        assert!(energy.contains(" 4.00 ") && text.contains("20.0 W of the whole machine"), "{text}");
     }
 
     #[test]
