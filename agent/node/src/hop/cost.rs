@@ -31,15 +31,18 @@ fn clocks() -> (f64, f64) {
     (seconds(rustix::time::ClockId::ProcessCPUTime), seconds(rustix::time::ClockId::Monotonic))
 }
 
+/// Two figures, see [`timed`].
+type Cost = [f64; 2];
+
 /// Microseconds a token: of processor time, and until the answer is there.
-fn timed(run: impl FnOnce()) -> [f64; 2] {
+fn timed(run: impl FnOnce()) -> Cost {
     let before = clocks();
     run();
     let after = clocks();
     [after.0 - before.0, after.1 - before.1].map(|s| s * 1e6 / f64::from(TOKENS))
 }
 
-fn bare(bytes: usize) -> [f64; 2] {
+fn bare(bytes: usize) -> Cost {
     let (mut near, mut far) = pair();
     let answers = std::thread::spawn(move || {
         let mut states = vec![0; bytes];
@@ -59,7 +62,7 @@ fn bare(bytes: usize) -> [f64; 2] {
     cost
 }
 
-fn framed(width: usize) -> [f64; 2] {
+fn framed(width: usize) -> Cost {
     let (mut near, mut far) = pair();
     let answers = std::thread::spawn(move || {
         for i in 0..TOKENS {
@@ -90,7 +93,7 @@ fn of_a_token() {
         // In turns, so that what else the machine does meets both.
         let rounds: Vec<_> = (0..ROUNDS).map(|_| (bare(frame::HEADER + 2 * width), framed(width))).collect();
         for (i, what) in ["processor time", "until the token is back"].into_iter().enumerate() {
-            let middle = |of: &dyn Fn(&([f64; 2], [f64; 2])) -> f64| {
+            let middle = |of: &dyn Fn(&(Cost, Cost)) -> f64| {
                 let mut all: Vec<f64> = rounds.iter().map(of).collect();
                 all.sort_by(f64::total_cmp);
                 all[ROUNDS / 2]
