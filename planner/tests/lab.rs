@@ -43,6 +43,8 @@ impl Drop for Lab {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // One that is killed cannot clear up; one that was interrupted has.
+        let _ = std::fs::remove_dir_all(self.fleet());
     }
 }
 
