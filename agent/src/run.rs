@@ -18,6 +18,9 @@ pub(crate) struct Run {
     /// Configuration: name, keys, addresses, models (docs/fleet.md lists every key)
     #[arg(long, value_name = "FILE.yaml")]
     config: PathBuf,
+    /// End when stdin is closed, as it is when whoever started this has ended
+    #[arg(long)]
+    with_parent: bool,
 }
 
 pub(crate) fn run(args: &Run) -> Outcome {
@@ -30,13 +33,24 @@ pub(crate) fn run(args: &Run) -> Outcome {
     let bus = Zenoh::open(&Place { listen, connect }).map_err(lost)?;
     let (told, ended) = std::sync::mpsc::channel();
     // Fails only when a handler is there already, and there is none.
+    let interrupted = told.clone();
     let _ = ctrlc::set_handler(move || {
-        let _ = told.send(());
+        let _ = interrupted.send(());
     });
+    if args.with_parent {
+        let told = told.clone();
+        std::thread::spawn(move || {
+            // Whatever is written there means nothing.
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            let _ = told.send(());
+        });
+    }
     let name = settings.agent.to_string();
+    let models: std::collections::BTreeMap<_, _> = settings.models.iter().filter(|(_, p)| p.is_file()).collect();
+    let models = json!(models);
     let node = Node::start(settings, Arc::new(bus)).map_err(failure)?;
     let http = node.http().to_string();
-    crate::print::print(&format!("{}\n", json!({ "agent": name, "http": http })));
+    crate::print::print(&format!("{}\n", json!({ "agent": name, "http": http, "models": models })));
     eprintln!("agent {name} serves on http://{http}/v1; Ctrl-C ends it, and it goes on from its ledger when it starts again");
     // Nobody else can say that it is over.
     let _ = ended.recv();

@@ -15,9 +15,9 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 /// A process that ends with this.
-struct Running {
-    child: Child,
-    http: String,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) http: String,
 }
 
 impl Drop for Running {
@@ -27,7 +27,7 @@ impl Drop for Running {
     }
 }
 
-struct Fleet {
+pub(crate) struct Fleet {
     folder: tempfile::TempDir,
     planner: Signer,
     bus: String,
@@ -36,11 +36,16 @@ struct Fleet {
 
 impl Fleet {
     fn new(model: PathBuf) -> Self {
+        Self::of(model, &["a", "b"])
+    }
+
+    /// Whoever is not `a` connects to it.
+    pub(crate) fn of(model: PathBuf, agents: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |f: &str| folder.path().join(f);
         let planner = make_key(&at("planner.key")).unwrap();
         let mut roster = Roster::new(Name::new("test").unwrap(), &planner.public());
-        for name in ["a", "b"] {
+        for name in agents {
             let key = make_key(&at(&format!("{name}.key"))).unwrap();
             roster.enrol(Name::new(name).unwrap(), &key.public()).unwrap();
         }
@@ -50,7 +55,7 @@ impl Fleet {
         Self { folder, planner, bus, model }
     }
 
-    fn start(&self, name: &str) -> Running {
+    pub(crate) fn start(&self, name: &str) -> Running {
         let place = if name == "a" { format!("listen: {}", self.bus) } else { format!("connect: ['{}']", self.bus) };
         let model = self.model.display();
         let config = format!(
@@ -70,7 +75,7 @@ impl Fleet {
         Running { child, http: said["http"].as_str().unwrap().to_owned() }
     }
 
-    fn seal(&self, content: &Plan) -> Vec<u8> {
+    pub(crate) fn seal(&self, content: &Plan) -> Vec<u8> {
         let mut plan = content.clone();
         plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
         let now = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
@@ -80,7 +85,7 @@ impl Fleet {
 }
 
 /// Status and body of an answer; 0 where nobody answers.
-fn ask(to: &str, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+pub(crate) fn ask(to: &str, method: &str, path: &str, body: &[u8]) -> (u16, String) {
     let Ok(mut stream) = TcpStream::connect(to) else { return (0, String::new()) };
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let head = format!("{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -92,7 +97,7 @@ fn ask(to: &str, method: &str, path: &str, body: &[u8]) -> (u16, String) {
     (status, text.split_once("\r\n\r\n").map_or(String::new(), |(_, b)| b.to_owned()))
 }
 
-fn ready(agents: &[&Running]) {
+pub(crate) fn ready(agents: &[&Running]) {
     for agent in agents {
         let done = (0..1_200).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
@@ -102,7 +107,7 @@ fn ready(agents: &[&Running]) {
     }
 }
 
-fn say(agent: &Running, prompt: &str, tokens: usize) -> String {
+pub(crate) fn say(agent: &Running, prompt: &str, tokens: usize) -> String {
     let body = json!({ "model": "chat", "prompt": prompt, "temperature": 0, "max_tokens": tokens }).to_string();
     let (status, answer) = ask(&agent.http, "POST", "/v1/completions", body.as_bytes());
     assert_eq!(status, 200, "{answer}");
@@ -154,6 +159,31 @@ fn two_processes_say_what_one_says() {
 fn smollm2_over_two_processes_says_what_it_says_in_one() {
     let Some(model) = smollm2_file("two processes with smollm2-135m") else { return };
     split(model, 32, 13, 16, "The capital of France is", 12);
+}
+
+/// Without a model: under 30 MiB, and under 1 % of a core over ten seconds.
+#[test]
+fn an_idle_agent_is_a_good_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new(tiny(folder.path()));
+    let (a, _b) = (fleet.start("a"), fleet.start("b"));
+    let pid = a.child.id();
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    // What starting takes is not idling.
+    std::thread::sleep(Duration::from_secs(3));
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(10));
+    let used = ticks() - before;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap().trim().trim_end_matches(" kB");
+    let kib: u64 = resident.trim().parse().unwrap();
+    println!("idle: {kib} KiB resident, {used} ticks of processor time in 10 s");
+    assert!(kib < 30 * 1024, "{kib} KiB");
+    assert!(used <= 10, "{used} hundredths of a second in 10 s");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "what was skipped is said")]
 
+mod faults;
 mod fetching;
 mod fleet;
 mod interrupt;

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/probe", &["profiles", "sensors", "kernels", "engine"]),
     ("agent", &["profiles", "protocol", "fleet", "bus-zenoh", "node", "sensors", "kernels", "engine", "probe"]),
     ("reports", &[]),
-    ("planner", &["profiles", "scenarios", "protocol", "reports"]),
+    ("planner", &["profiles", "scenarios", "protocol", "fleet", "reports"]),
     ("transcripts", &[]),
     ("xtask", &[]),
 ];
@@ -40,6 +40,7 @@ const ABSENT: &[(&str, &str, &str)] = &[
     ("agent/fleet/src", "engine::", "the cores know no engine"),
     ("agent/node/src", "zenoh", "nothing above the bus sees the transport"),
     ("agent/fleet/src", "zenoh", "nothing above the bus sees the transport"),
+    ("planner/src", "zenoh", "the planner reaches a fleet through any of its agents"),
     ("planner/src/physics", "std::fs", "physics does no I/O"),
     ("planner/src/physics", "std::time", "physics reads no clock"),
     ("planner/src/physics", "serde_yaml", "physics knows no YAML"),

@@ -48,21 +48,38 @@ fn report(seed: u64, options: &Options) -> String {
     let last = again.trace.len().saturating_sub(60);
     let why = again.violation.map_or_else(|| "NOT REPRODUCED".to_owned(), |v| v.to_string());
     format!(
-        "{}\n\nseed {seed}: {why}\nall of it: SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
-        again.trace[last..].join("\n")
+        "{}\n\nseed {seed}: {why}\nall of it: AGENTS={} SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
+        again.trace[last..].join("\n"),
+        options.agents,
     )
 }
 
 #[test]
 fn many_seeds() {
+    let (c, count) = swept(&Options::default(), 10_000);
+    happened(&c, count);
+}
+
+/// A large fleet: twenty agents, a minute of faults, and half a minute to come to rest.
+#[test]
+fn twenty_agents() {
+    let (c, count) = swept(&twenty(), 200);
+    happened(&c, count);
+}
+
+fn twenty() -> Options {
+    Options { agents: 20, fewest: 20, storm_ms: 60_000, ..Options::default() }
+}
+
+/// Runs `SEEDS` seeds, or so many, and prints what came of them.
+fn swept(options: &Options, usual: u64) -> (Counts, u64) {
     let from = number("FROM").unwrap_or(0);
-    let count = number("SEEDS").unwrap_or(10_000);
-    let options = Options::default();
+    let count = number("SEEDS").unwrap_or(usual);
     #[expect(clippy::disallowed_methods, reason = "how long a test took")]
     let start = std::time::Instant::now();
-    let (failed, c, mut rests) = sweep(from..from + count, &options);
+    let (failed, c, mut rests) = sweep(from..from + count, options);
     if let Some((seed, _)) = failed {
-        panic!("{}", report(seed, &options));
+        panic!("{}", report(seed, options));
     }
     rests.sort_unstable();
     println!("{count} seeds in {:.1} s: {c:?}", start.elapsed().as_secs_f64());
@@ -72,7 +89,11 @@ fn many_seeds() {
         at(&rests, 0.99),
         at(&rests, 1.0)
     );
-    // It happened, or nothing was tested.
+    (c, count)
+}
+
+/// It happened, or nothing was tested.
+fn happened(c: &Counts, count: u64) {
     let per_seed =
         |n: u64, least: f64, what: &str| assert!(n as f64 / count as f64 >= least, "{what}: only {n} in {count} seeds");
     per_seed(c.crashes, 1.0, "crashes");
@@ -120,6 +141,7 @@ fn a_crash_after_every_storage_step() {
 #[test]
 fn replay() {
     let Some(seed) = number("SEED") else { return };
-    let outcome = run(seed, &Options { trace: true, ..Options::default() });
+    let options = if number("AGENTS") == Some(20) { twenty() } else { Options::default() };
+    let outcome = run(seed, &Options { trace: true, ..options });
     println!("{}\n{:?} {:?} rest {} ms", outcome.trace.join("\n"), outcome.violation, outcome.counts, outcome.rest_ms);
 }

@@ -83,6 +83,7 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64
         sensors::Quality::Measured => Quality::Measured,
         _ => Quality::Fitted,
     });
+    shared.metrics.set_power(power.value().filter(|_| quality == Quality::Measured));
     let telemetry = Telemetry {
         schema: schema::TELEMETRY.into(),
         agent: shared.me.clone(),

@@ -20,6 +20,7 @@ mod shell;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod traffic;
+mod wires;
 
 pub use error::NodeError;
 pub use settings::{Limits, Settings};
@@ -28,9 +29,9 @@ use fleet::Rules;
 use fleet::agent::{Agent, Event, Identity, read_plan};
 use fleet::enrol::{Roster, read_key};
 use fleet::store::disk::Disk;
-use protocol::Topic;
 use protocol::bus::{Bus, Held, Life, Message};
 use protocol::key::{Key, Pattern};
+use protocol::{Name, Topic};
 use shared::Shared;
 use shell::{Input, Shell};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -110,7 +111,11 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
     let (fleet, me) = (&shared.fleet, &shared.me);
     let at = Arc::clone(shared);
     let statuses = move |m: Message| match at.peers.hear(&m.key, &m.payload) {
-        Ok(status) => at.tell(Input::Event(Event::Peer(status))),
+        Ok(status) => {
+            // An old token of a device that was started anew may be missed after the new one was seen.
+            at.wires.back(&status.agent);
+            at.tell(Input::Event(Event::Peer(status)));
+        }
         Err(e) => at.metrics.note(format!("refused a status: {e}")),
     };
     let at = Arc::clone(shared);
@@ -118,9 +123,13 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
     let at = Arc::clone(shared);
     let answers = move |_: &Key, body: &[u8]| shell::answer(&at, body);
     let at = Arc::clone(shared);
-    let lives = move |life: Life| {
-        if matches!(life, Life::Born(_)) {
+    let lives = move |life: Life| match life {
+        Life::Born(key) => {
+            let _ = Name::new(key.agent()).map(|who| at.wires.back(&who));
             at.tell(Input::Event(Event::Reconnected));
+        }
+        Life::Gone(key) => {
+            let _ = Name::new(key.agent()).map(|who| at.wires.gone(&who));
         }
     };
     let bus = &shared.bus;

@@ -22,6 +22,8 @@ pub(crate) struct Text {
 /// One stage, with what the plan says of it.
 pub(crate) struct LoadedStage {
     pub(crate) service: Name,
+    /// The plan's name of it.
+    pub(crate) model: String,
     pub(crate) replica: u32,
     /// Place in the pipeline, from 0.
     pub(crate) index: usize,
@@ -171,6 +173,7 @@ pub(crate) fn load(layout: &Layout, settings: &Settings, pool: &Arc<Pool>, free:
         let service = Name::new(&w.service.name).map_err(|e| failed(e.to_string()))?;
         stages.push(LoadedStage {
             service,
+            model: w.service.model.clone(),
             replica: w.replica,
             index: w.index,
             next: name(w.index + 1),

@@ -38,6 +38,10 @@ pub(crate) struct Metrics {
     services: Mutex<BTreeMap<(Name, u32), (Counts, Window)>>,
     /// Requests that were refused because the queue was full.
     refused: Mutex<u64>,
+    /// Times that a stage was lost and the request began anew behind it.
+    healed: Mutex<u64>,
+    /// Power of the machine over the last window, where a sensor measures it.
+    power_w: Mutex<Option<f64>>,
     notes: Mutex<VecDeque<String>>,
 }
 
@@ -55,6 +59,22 @@ impl Metrics {
 
     pub(crate) fn notes(&self) -> Vec<String> {
         lock(&self.notes).iter().cloned().collect()
+    }
+
+    pub(crate) fn set_power(&self, watts: Option<f64>) {
+        *lock(&self.power_w) = watts;
+    }
+
+    pub(crate) fn power_w(&self) -> Option<f64> {
+        *lock(&self.power_w)
+    }
+
+    pub(crate) fn heal(&self) {
+        *lock(&self.healed) += 1;
+    }
+
+    pub(crate) fn healed(&self) -> u64 {
+        *lock(&self.healed)
     }
 
     pub(crate) fn refuse(&self) {

@@ -3,20 +3,26 @@
 use crate::clock;
 use crate::hop::Draw;
 use crate::link::{Link, StepError};
-use crate::loaded::{Loaded, LoadedStage, Text};
+use crate::loaded::{Loaded, LoadedStage};
 use crate::shared::Shared;
+use crate::shell::Input as Word;
+use crate::traffic::Ticket;
 use engine::generate::Finish;
 use engine::model::{Input, PREFILL};
 use engine::sample::Choice;
 use engine::tokenizer::Stream;
 use engine::{EngineError, Sampling, Token};
+use fleet::agent::Event;
+use protocol::Name;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A lost stage is tried again for so long, s.
-const HEAL_S: f64 = 5.0;
 /// Wait between two attempts.
 const AGAIN: Duration = Duration::from_millis(200);
+/// Tokens of an answer that are replayed one by one, as they were made: a batch of them rounds otherwise, and where
+/// two tokens are nearly as likely the answer would go on as another one. Longer answers take that risk for the time.
+const EXACT: usize = 256;
 /// Tokens that an opening carries for the repetition penalty.
 const RECENT: usize = 256;
 
@@ -40,29 +46,74 @@ pub(crate) struct Answer {
     pub(crate) whole_s: f64,
 }
 
-/// A request that runs.
+/// Where a request runs: the pipeline of a plan, for which it counts until it leaves.
+pub(crate) struct Place {
+    pub(crate) service: Name,
+    pub(crate) ticket: Ticket,
+    pub(crate) loaded: Arc<Loaded>,
+}
+
+impl Place {
+    /// A place in the plan that takes requests now; `None` while none does.
+    pub(crate) fn take(shared: &Arc<Shared>, service: &Name) -> Option<Self> {
+        let at = Arc::clone(shared);
+        let drained = Box::new(move |plan| at.tell(Word::Event(Event::Drained { plan })));
+        let ticket = shared.traffic.enter(service, drained)?;
+        let loaded = shared.loaded(ticket.plan.id)?;
+        let place = Self { service: service.clone(), ticket, loaded };
+        place.entry()?;
+        Some(place)
+    }
+
+    /// The first stage, which has what reads and writes texts.
+    pub(crate) fn entry(&self) -> Option<&LoadedStage> {
+        self.loaded.stage(&self.service, self.ticket.replica, 0).filter(|s| s.text.is_some())
+    }
+
+    /// A place for the same model in another plan than this one, if requests go to one by now.
+    fn other(&self, shared: &Arc<Shared>) -> Option<Self> {
+        shared.traffic.plan().filter(|p| *p != self.ticket.plan)?;
+        let other = Self::take(shared, &self.service)?;
+        (other.entry()?.model == self.entry()?.model).then_some(other)
+    }
+}
+
+/// A request that runs at one place.
 struct Running<'r> {
     shared: &'r Shared,
     loaded: &'r Loaded,
     entry: &'r LoadedStage,
     ask: &'r Ask,
     link: Option<Link<'r>>,
-    /// Tokens of the answer.
+}
+
+/// What an answer is so far, wherever it goes on.
+struct Talk<'t> {
+    /// Tokens.
     said: Vec<Token>,
+    out: Out<'t>,
+    start: f64,
+    ttft_s: Option<f64>,
+    /// Since when no token could be made.
+    lost: Option<f64>,
 }
 
 /// Answers a request; `hear` gets the text as it becomes known, and may break off.
 ///
+/// Where a stage is lost, the answer goes on from its tokens so far: on the same pipeline once that is whole again,
+/// or on that of the plan which has taken its place.
+///
 /// # Errors
 /// When the prompt does not fit, or a stage stays lost.
 pub(crate) fn answer(
-    shared: &Shared,
-    loaded: &Loaded,
-    entry: &LoadedStage,
-    text: &Text,
+    shared: &Arc<Shared>,
+    place: &mut Place,
     ask: &Ask,
     hear: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Answer, StepError> {
+    let missing = || StepError::from(EngineError::Input("the plan was unloaded".into()));
+    let entry = place.entry().ok_or_else(missing)?;
+    let text = entry.text.clone().ok_or_else(missing)?;
     let context = entry.stage.config().context;
     if ask.prompt.is_empty() {
         return Err(EngineError::Input("an empty prompt".into()).into());
@@ -70,62 +121,81 @@ pub(crate) fn answer(
     if ask.prompt.len() >= context {
         return Err(EngineError::Context { wanted: ask.prompt.len() + 1, limit: context }.into());
     }
-    let start = clock::seconds();
-    let mut running = Running { shared, loaded, entry, ask, link: None, said: Vec::new() };
-    let mut out = Out { stream: text.tokenizer.stream(), text: String::new(), told: 0, stop: &ask.stop };
-    let mut ttft_s = None;
-    let (mut lost, mut finish) = (None, Finish::Cancelled);
+    let out = Out { stream: text.tokenizer.stream(), text: String::new(), told: 0, stop: &ask.stop };
+    let mut talk = Talk { said: Vec::new(), out, start: clock::seconds(), ttft_s: None, lost: None };
+    let is_end = |token| text.tokenizer.is_end(token);
     loop {
-        let choice = match running.next() {
-            Ok(choice) => choice,
-            Err(e) if e.passes() && clock::seconds() - *lost.get_or_insert_with(clock::seconds) < HEAL_S => {
-                running.link = None;
-                std::thread::sleep(AGAIN);
-                continue;
+        let entry = place.entry().ok_or_else(missing)?;
+        let mut running = Running { shared, loaded: &place.loaded, entry, ask, link: None };
+        let lost = match running.talk(&mut talk, &is_end, hear) {
+            Ok(finish) => {
+                let whole_s = clock::seconds() - talk.start;
+                return Ok(Answer { finish, tokens: talk.said.len(), ttft_s: talk.ttft_s, whole_s });
             }
-            Err(e) => return Err(e),
+            Err(e) => e,
         };
-        lost = None;
-        ttft_s.get_or_insert(clock::seconds() - start);
-        let ended = text.tokenizer.is_end(choice.token);
-        let stopped = !ended && out.push(choice.token);
-        if !ended {
-            running.said.push(choice.token);
+        let since = *talk.lost.get_or_insert_with(clock::seconds);
+        if !lost.passes() || clock::seconds() - since >= f64::from(shared.limits.heal_ms) / 1e3 {
+            return Err(lost);
         }
-        let full = running.said.len() >= ask.tokens || ask.prompt.len() + running.said.len() >= context;
-        let done = match (ended, stopped, full) {
-            (true, ..) => Some(Finish::End),
-            (_, true, _) => Some(Finish::Stop),
-            (_, _, true) => Some(Finish::Budget),
-            _ => None,
-        };
-        let known = out.known(done);
-        let flow = if known.is_empty() { ControlFlow::Continue(()) } else { hear(&known) };
-        finish = done.unwrap_or(finish);
-        if done.is_some() || flow.is_break() {
-            break;
+        shared.metrics.heal();
+        match place.other(shared) {
+            Some(other) => *place = other,
+            None => std::thread::sleep(AGAIN),
         }
     }
-    Ok(Answer { finish, tokens: running.said.len(), ttft_s, whole_s: clock::seconds() - start })
 }
 
 impl Running<'_> {
-    /// The next token: after the last one, or where a stage was lost, after everything anew.
-    fn next(&mut self) -> Result<Choice, StepError> {
-        let mut input = Vec::new();
+    /// Goes on until the answer ends or a stage is lost.
+    fn talk(
+        &mut self,
+        talk: &mut Talk<'_>,
+        is_end: &dyn Fn(Token) -> bool,
+        hear: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Finish, StepError> {
+        let (context, prompt) = (self.entry.stage.config().context, self.ask.prompt.len());
+        loop {
+            let choice = self.next(&talk.said)?;
+            talk.lost = None;
+            talk.ttft_s.get_or_insert(clock::seconds() - talk.start);
+            let ended = is_end(choice.token);
+            let stopped = !ended && talk.out.push(choice.token);
+            if !ended {
+                talk.said.push(choice.token);
+            }
+            let full = talk.said.len() >= self.ask.tokens || prompt + talk.said.len() >= context;
+            let done = match (ended, stopped, full) {
+                (true, ..) => Some(Finish::End),
+                (_, true, _) => Some(Finish::Stop),
+                (_, _, true) => Some(Finish::Budget),
+                _ => None,
+            };
+            let known = talk.out.known(done);
+            let flow = if known.is_empty() { ControlFlow::Continue(()) } else { hear(&known) };
+            if let Some(finish) = done.or(flow.is_break().then_some(Finish::Cancelled)) {
+                return Ok(finish);
+            }
+        }
+    }
+
+    /// The next token: after the last one, or at a new place, after everything anew.
+    fn next(&mut self, said: &[Token]) -> Result<Choice, StepError> {
+        let mut batches: Vec<&[Token]> = Vec::new();
         if self.link.is_none() {
-            let recent = self.said[self.said.len().saturating_sub(RECENT)..].to_vec();
-            let draw = Draw { sampling: self.ask.sampling.clone(), drawn: self.said.len(), recent };
+            let recent = said[said.len().saturating_sub(RECENT)..].to_vec();
+            let draw = Draw { sampling: self.ask.sampling.clone(), drawn: said.len(), recent };
             let within_ms = self.shared.limits.hop_ms;
             self.link = Some(Link::open(self.shared, self.loaded.plan.id, self.entry, &draw, within_ms)?);
-            input.extend_from_slice(&self.ask.prompt);
-            input.extend_from_slice(&self.said);
+            batches.extend(self.ask.prompt.chunks(PREFILL));
+            let (early, late) = said.split_at(said.len().saturating_sub(EXACT));
+            batches.extend(early.chunks(PREFILL).chain(late.chunks(1)));
         } else {
-            input.extend(self.said.last());
+            batches.extend(said.last().map(std::slice::from_ref));
         }
-        let last = input.len().div_ceil(PREFILL) - 1;
+        let last = batches.len().saturating_sub(1);
         let mut drawn = None;
-        for (i, batch) in input.chunks(PREFILL).enumerate() {
+        for (i, batch) in batches.into_iter().enumerate() {
             if let Some(link) = &mut self.link {
                 drawn = link.step(Input::Tokens(batch), i == last)?;
             }

@@ -60,12 +60,14 @@ pub struct Limits {
     pub answer_tokens: usize,
     /// A neighbour that does not answer a step within this is given up, ms.
     pub hop_ms: u32,
+    /// A request whose pipeline is broken waits so long for it to be whole again, ms.
+    pub heal_ms: u32,
 }
 
 impl Default for Limits {
     /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
     fn default() -> Self {
-        Self { running: 2, waiting: 16, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms: 30_000 }
+        Self { running: 2, waiting: 16, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms: 30_000, heal_ms: 10_000 }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
 use crate::shell::Input;
 use crate::traffic::Traffic;
+use crate::wires::Wires;
 use fleet::enrol::Roster;
 use kernels::Pool;
 use protocol::bus::Bus;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) peers: Peers,
     pub(crate) traffic: Traffic,
+    pub(crate) wires: Wires,
     pub(crate) metrics: Metrics,
     inbox: Mutex<Sender<Input>>,
     memory: Mutex<Memory>,
@@ -77,6 +79,7 @@ impl Shared {
             bus,
             pool: Arc::new(Pool::new(threads, kernels::Wait::default())),
             traffic: Traffic::default(),
+            wires: Wires::default(),
             metrics: Metrics::default(),
             inbox: Mutex::new(inbox),
             memory: Mutex::default(),

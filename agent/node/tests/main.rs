@@ -5,5 +5,6 @@
 mod client;
 mod hops;
 mod pipelines;
+mod refusals;
 mod serving;
 mod world;

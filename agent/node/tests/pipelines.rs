@@ -126,6 +126,8 @@ fn a_lost_stage_that_comes_back_goes_on_where_it_was() {
     world.start("b");
     let answer = told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     assert_eq!(said(&answer), said(&expected), "nothing lost, nothing twice");
+    let metrics = get(a, "/metrics").body;
+    assert!(!metrics.contains("wattline_replays_total 0"), "{metrics}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The HTTP interface, from outside.
 
 use crate::client::{ask, get, post};
-use crate::world::{World, plan};
+use crate::world::{World, plan, until};
 use node::Limits;
 use profiles::WeightFormat::W8;
 use serde_json::{Value, json};
@@ -130,6 +130,26 @@ fn a_full_queue_says_when_to_come_again() {
     assert!(metrics.contains(&format!("wattline_refused_total {}", of(429))), "{metrics}");
     assert!(metrics.contains(&format!("wattline_requests_total{{service=\"chat\",replica=\"0\"}} {}", of(200))), "{metrics}");
     assert!(metrics.contains("wattline_running 0"), "{metrics}");
+}
+
+#[test]
+fn any_agent_answers_for_all_services() {
+    let mut world = World::of(&["a", "b"]);
+    let a = world.start("a");
+    let b = world.start("b");
+    world.apply(&plan(&["a", "b"], &[("b", 0, 6, W8)], 16), b);
+    let asked = |to: SocketAddr, rest: Value| post(to, "/v1/chat/completions", &hello(rest));
+    until("a knows of b's service", || get(a, "/v1/models").json()["data"][0]["id"] == "chat");
+    let (here, there) = (asked(b, json!({})), asked(a, json!({})));
+    assert_eq!((here.status, there.status), (200, 200), "{}", there.body);
+    assert_eq!(here.json()["choices"], there.json()["choices"]);
+    assert!(there.head.contains("x-wattline-plan: 1:") && there.head.contains("application/json"), "{}", there.head);
+    let streamed = asked(a, json!({ "stream": true }));
+    assert!(streamed.head.contains("text/event-stream") && streamed.body.ends_with("data: [DONE]\n\n"), "{}", streamed.head);
+    assert_eq!(asked(a, json!({ "n": 2 })).status, 400, "an error comes back as it is");
+    // One that was handed on is not handed on again.
+    let body = hello(json!({})).to_string();
+    assert_eq!(ask(a, "POST", "/v1/chat/completions", "x-wattline-handed-on: 1\r\n", body.as_bytes()).status, 503);
 }
 
 #[test]

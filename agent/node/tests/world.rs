@@ -79,14 +79,24 @@ impl World {
         http
     }
 
+    /// Another participant of the bus.
+    pub(crate) fn join(&self) -> impl protocol::bus::Bus {
+        self.hub.join()
+    }
+
     pub(crate) fn seal(&mut self, content: &Plan) -> Vec<u8> {
+        self.seal_until(content, 600_000)
+    }
+
+    /// One that may be taken for so long.
+    pub(crate) fn seal_until(&mut self, content: &Plan, life_ms: u64) -> Vec<u8> {
         let plan = match self.newest {
             Some(parent) => follow(content, parent).unwrap(),
             None => named(content),
         };
         self.newest = Some(PlanRef { generation: plan.generation, id: plan.id.parse().unwrap() });
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-        let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new() };
+        let terms = Terms { issued_ms: now, expires_ms: now + life_ms, settles: Vec::new() };
         envelope::seal(&plan, &terms, &[&self.planner]).unwrap()
     }
 

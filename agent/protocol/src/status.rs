@@ -104,6 +104,20 @@ impl Status {
         Ok(status)
     }
 
+    /// Whether it says the same as another: a heartbeat, of which nobody needs to think.
+    #[must_use]
+    pub fn repeats(&self, other: &Self) -> bool {
+        // Taken apart, so that no field is forgotten.
+        let Self { schema, agent, boot, sequence: _, phase, newest, active, last_good, ready, draining, proved, .. } = self;
+        let Self { condemned, cramped, share, note, time_floor_ms, hop, http, reads, .. } = self;
+        (boot, phase, newest, active, last_good) == (&other.boot, &other.phase, &other.newest, &other.active, &other.last_good)
+            && (ready, draining, proved, condemned) == (&other.ready, &other.draining, &other.proved, &other.condemned)
+            && (cramped, time_floor_ms, note) == (&other.cramped, &other.time_floor_ms, &other.note)
+            && share.to_bits() == other.share.to_bits()
+            && (hop, http, agent) == (&other.hop, &other.http, &other.agent)
+            && (schema, reads) == (&other.schema, &other.reads)
+    }
+
     /// Whether it was said after another of the same agent.
     #[must_use]
     pub fn is_after(&self, other: &Self) -> bool {

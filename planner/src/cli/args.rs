@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 const AFTER: &str = "\
 Exit codes: 0 done · 1 infeasible or a target missed (result still written) · 2 bad input · 3 changes found
-(diff --exit-code) · 70 a bug · 130 interrupted, best plan kept";
+(diff --exit-code) · 4 an agent or the network failed · 70 a bug · 130 interrupted, best plan kept";
 
 /// Plans AI models on a fleet of edge devices for the most right answers per joule.
 #[derive(Debug, Parser)]
@@ -35,6 +35,22 @@ pub(crate) enum Command {
     Calibrate(Calibrate),
     /// Plan an instance of the planning yardstick: write plans for its scorer, print bound and gap
     Yardstick(Yardstick),
+    /// Make a fleet: its owner's secret key and its roster
+    Keygen(Keygen),
+    /// Add a device to a fleet: its secret key, its line in the roster
+    Enroll(Enroll),
+    /// Sign a plan, hand it to a fleet, and wait until all its devices serve it
+    Apply(Apply),
+    /// Show what each agent of a fleet does
+    Status(Status),
+    /// Return a fleet to its last good plan
+    Rollback(Rollback),
+    /// Show the plans that were applied, and how they went
+    History(History),
+    /// Look at a fleet until Ctrl-C, and plan anew when a device is lost or is back
+    Watch(Watch),
+    /// Run a fleet of processes on this machine, until Ctrl-C
+    Lab(Lab),
     /// Print the JSON Schema of a file that people or scripts write or read
     Schema(Schema),
     /// Print a completion script for a shell
@@ -243,6 +259,124 @@ pub(crate) enum Target {
     Power,
     /// Plans from least power to least latency
     Front,
+}
+
+/// A fleet, and the way to it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Fleet {
+    /// Folder with the fleet's roster and keys, as `planner keygen` makes it
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+    /// Any of its agents: the address at which it serves
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) agent: String,
+    /// One of that agent's API keys, if it has some
+    #[arg(long, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// The fleet's name: the `name:` of its scenario
+    pub(crate) name: String,
+    /// New folder for roster and keys
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enroll {
+    /// The device's name in the scenario
+    pub(crate) name: String,
+    /// Folder with the fleet's roster
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The plan, as `planner optimize` writes it
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+    /// How long to wait until the fleet serves it
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+    /// New file for the fleet's newest plan, to plan on from it with `optimize --parent`
+    #[arg(long, value_name = "PLAN.json")]
+    pub(crate) save: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+    /// How long to wait until the fleet serves it
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Folder with the fleet's roster
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The fleet's scenario
+    pub(crate) scenario: PathBuf,
+    #[command(flatten)]
+    pub(crate) fleet: Fleet,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    /// A device that says nothing for so long is lost: a neighbour's word counts for 5 s
+    #[arg(long, default_value = "5s", value_parser = seconds)]
+    pub(crate) lost: f64,
+    /// A device that is back must have been heard for so long
+    #[arg(long, default_value = "30s", value_parser = seconds)]
+    pub(crate) settle: f64,
+    /// Least improvement of the objective for which models move to a device that is back
+    #[arg(long, default_value = "5%", value_parser = share)]
+    pub(crate) gain: f64,
+    /// How long to wait until the fleet serves a new plan
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// End after this long [default: Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    pub(crate) until: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lab {
+    /// Lab file: agents, and who computes which layers
+    pub(crate) lab: PathBuf,
+    /// Address of the OpenAI endpoint [default: a free port of the loopback]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// How long to wait until the fleet serves
+    #[arg(long, default_value = "2min", value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// After this long, print what was predicted beside what was measured
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) report: f64,
+    /// Print no report: the machine is not measured, and nobody asks but you
+    #[arg(long, conflicts_with_all = ["report", "profile"])]
+    pub(crate) no_report: bool,
+    /// Device of the catalogue, or profile, to predict from [default: this machine, measured by `agent probe`]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) profile: Option<String>,
 }
 
 #[derive(Debug, Args)]

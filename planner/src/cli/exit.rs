@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Input = 2,
     /// `diff --exit-code` found changes.
     Changed = 3,
+    /// An agent or the network failed.
+    Remote = 4,
     /// A bug.
     Bug = 70,
     /// Interrupted; the best plan so far is kept.
@@ -35,6 +37,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn input(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into() }
+    }
+
+    /// An agent that is not reached, or does not do what was asked.
+    pub(crate) fn remote(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Remote, message: message.into() }
     }
 
     pub(crate) fn bug(message: impl std::fmt::Display) -> Self {

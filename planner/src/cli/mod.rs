@@ -13,7 +13,9 @@ mod diff;
 mod exit;
 mod explain;
 mod files;
+mod fleet;
 mod infeasible;
+mod lab;
 mod literature;
 mod optimize;
 mod schema;
@@ -44,6 +46,14 @@ pub fn main() -> ExitCode {
         Command::Literature(a) => literature::run(&a),
         Command::Calibrate(a) => calibrate::run(&a),
         Command::Yardstick(a) => yardstick::run(&a),
+        Command::Keygen(a) => fleet::keygen(&a),
+        Command::Enroll(a) => fleet::enroll(&a),
+        Command::Apply(a) => fleet::apply(&a),
+        Command::Status(a) => fleet::status(&a),
+        Command::Rollback(a) => fleet::rollback(&a),
+        Command::History(a) => fleet::history(&a),
+        Command::Watch(a) => fleet::watch(&a),
+        Command::Lab(a) => lab::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     };

@@ -9,7 +9,7 @@
 //! - Power modes, lowered clocks and load levels are decisions; leakage makes device power a convex
 //!   function of mean dynamic power, stated as tangents ([`thermal`], [`curve`]).
 //! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
-//! - One request on one processor, without a fleet, is [`whole`]; weights that are read ahead, cached or multiplied in
+//! - One request on one processor, without a fleet, is [`whole`], on stages of several precisions [`chain`]; weights that are read ahead, cached or multiplied in
 //!   flash, which plans do not offer yet, are [`stream`] and [`flash`].
 //! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
 //!
@@ -17,6 +17,7 @@
 
 pub mod budget;
 mod build;
+pub mod chain;
 mod choices;
 pub mod coverage;
 pub mod curve;

@@ -154,6 +154,8 @@ pub struct Agent {
     healthy: (Option<PlanId>, u32),
     governor: Governor,
     peers: BTreeMap<Name, Peer>,
+    /// Highest generation that any of them ever had.
+    heard_of: u64,
     admitted: (Option<PlanRef>, Vec<Open>),
     /// Plans that take no new requests, and until when they are waited for.
     draining: BTreeMap<PlanId, u64>,
@@ -174,7 +176,12 @@ impl Agent {
         match event {
             Event::Tick => {}
             Event::Offer(layout) => self.offer(layout, now),
-            Event::Peer(status) => self.heard(status, now),
+            Event::Peer(status) => {
+                // Most of what is heard are heartbeats: they change nothing before the next look.
+                if !self.heard(status, now) && now.mono_ms < self.next_ms() {
+                    return;
+                }
+            }
             Event::Reconnected => self.ask_ms = now.mono_ms,
             Event::Done { job, outcome } => self.done(job, outcome, now),
             Event::Drained { plan } => self.changed |= self.draining.remove(&plan).is_some(),
@@ -264,15 +271,27 @@ impl Agent {
         }
     }
 
-    fn heard(&mut self, status: Arc<Status>, now: Now) {
+    /// Takes a neighbour's status in; true where it says something new, or breaks a silence.
+    fn heard(&mut self, status: Arc<Status>, now: Now) -> bool {
         if status.agent == self.me {
-            return;
+            return false;
         }
+        self.heard_of = self.heard_of.max(status.newest.map_or(0, |n| n.generation));
         match self.peers.get_mut(&status.agent) {
             // One that was silent for long may have lost its count with its disk.
-            Some(peer) if !status.is_after(&peer.status) && now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.dead_ms => {}
-            Some(peer) => *peer = Peer { status, seen_ms: now.mono_ms },
-            None => drop(self.peers.insert(status.agent.clone(), Peer { status, seen_ms: now.mono_ms })),
+            Some(peer) if !status.is_after(&peer.status) && now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.dead_ms => {
+                false
+            }
+            Some(peer) => {
+                let fresh = now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.lease_ms;
+                let news = !fresh || !status.repeats(&peer.status);
+                *peer = Peer { status, seen_ms: now.mono_ms };
+                news
+            }
+            None => {
+                self.peers.insert(status.agent.clone(), Peer { status, seen_ms: now.mono_ms });
+                true
+            }
         }
     }
 
@@ -403,6 +422,9 @@ impl Agent {
             return;
         }
         let mine = self.ledger.newest.map_or(0, |n| n.generation);
+        if self.heard_of <= mine {
+            return self.ask_peer.reset();
+        }
         let ahead = |p: &&Peer| p.status.newest.is_some_and(|n| n.generation > mine && !p.status.condemned.contains(&n.id));
         let ahead = self.peers.values().filter(ahead).map(|p| &p.status.agent).find(|n| self.fresh(n, now).is_some()).cloned();
         if let Some(agent) = ahead {

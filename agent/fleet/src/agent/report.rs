@@ -43,12 +43,19 @@ impl Agent {
             condemned: l.condemned.clone(),
             cramped: self.cramped(),
             share: self.governor.share(),
-            note: self.note.clone(),
+            note: self.note.clone().or_else(|| self.gave_up()),
             time_floor_ms: l.time_floor_ms,
             hop: None,
             http: None,
             reads: [protocol::SCHEMA, schema::ENVELOPE, schema::COMMAND].map(str::to_owned).to_vec(),
         }
+    }
+
+    /// Why the newest plan was given up, as long as it is the newest.
+    fn gave_up(&self) -> Option<String> {
+        let newest = self.ledger.newest.filter(|n| self.ledger.condemned.contains(&n.id))?;
+        let record = self.ledger.history.iter().rev().find(|r| r.plan == newest && r.phase == Phase::RolledBack)?;
+        Some(record.why.clone())
     }
 
     /// Where it stands with the plan that it works towards.

@@ -75,6 +75,7 @@ impl Agent {
             healthy: (None, 0),
             governor: Governor::default(),
             peers: BTreeMap::new(),
+            heard_of: 0,
             admitted: (None, Vec::new()),
             draining: BTreeMap::new(),
             pause: None,

@@ -27,6 +27,8 @@ struct Seen {
     /// Highest ledger that the disk said is safe.
     acked: Option<u64>,
     had_good: bool,
+    /// The plan that it would go back to may be what a lying disk lost: until another comes it goes on as it can.
+    robbed: bool,
     switches: BTreeMap<PlanId, u32>,
 }
 
@@ -78,7 +80,7 @@ impl Checker {
     /// A disk lied: the past is what it shows now.
     pub(super) fn forget(&mut self, node: usize) {
         self.forgetful = true;
-        self.seen[node] = Seen::default();
+        self.seen[node] = Seen { robbed: true, ..Seen::default() };
     }
 
     /// Looks at an agent after each event.
@@ -115,9 +117,16 @@ impl Checker {
     fn current(&mut self, node: usize, ledger: &Ledger) -> Judged {
         let seen = &mut self.seen[node];
         seen.condemned.extend(&ledger.condemned);
+        // A failed plan goes on only while another is prepared. A disk that lied may have lost that one's file.
+        let failed = |p: &PlanRef| ledger.condemned.contains(&p.id);
+        seen.robbed &= ledger.pending.is_none() && (seen.sequence.is_none() || ledger.current == seen.current);
+        let lost = (seen.sequence.is_none() || seen.robbed) && ledger.pending.is_none();
+        if ledger.current.as_ref().is_some_and(failed) && ledger.pending.as_ref().is_none_or(failed) && !lost {
+            return Err(format!("goes on with {:?}, which failed, and {:?} comes", ledger.current, ledger.pending));
+        }
         if seen.sequence.is_none() {
-            // A first look, or the first after a disk that lied: what is there is the beginning. It may be
-            // a failed plan that goes on until the last good one is ready.
+            // A first look, or the first after a disk that lied: what is there is the beginning, since what was
+            // before it nobody remembers.
             return Ok(());
         }
         let (Some(new), before) = (ledger.current, seen.current) else { return Ok(()) };

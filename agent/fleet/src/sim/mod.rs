@@ -21,8 +21,9 @@ use world::World;
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Agents at most; the seed draws two or more.
+    /// Agents at most and at least; the seed draws.
     pub agents: usize,
+    pub fewest: usize,
     /// Keeps a line per event.
     pub trace: bool,
     /// Bug to plant.
@@ -37,7 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { agents: 5, trace: false, flaw: None, crash_everywhere: false, storm_ms: 30_000, calm_ms: 120_000 }
+        Self { agents: 5, fewest: 2, trace: false, flaw: None, crash_everywhere: false, storm_ms: 30_000, calm_ms: 120_000 }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The calling side.
 
 use super::frame::{self, Head, HopError, Kind};
-use super::{Draw, OPENING, Opening, key, states};
+use super::{Draw, OPEN_MS, OPENING, Opening, key, states};
 use crate::shared::Shared;
+use crate::wires::Wire;
 use engine::sample::Choice;
 use protocol::message;
 use protocol::{Name, PlanId, hex};
@@ -18,6 +19,7 @@ pub(crate) struct Hop {
     cols: usize,
     bits: u8,
     within_ms: u32,
+    _wire: Wire,
 }
 
 /// Which stage of what is called.
@@ -36,14 +38,21 @@ impl Hop {
     /// Opens a stream; when it returns, all stages behind are ready.
     pub(crate) fn open(shared: &Shared, to: &Name, called: &Called<'_>, draw: &Draw, within_ms: u32) -> Result<Self, HopError> {
         let address = shared.peers.hop(to).ok_or_else(|| HopError::Refused("it has not said its address".into()))?;
-        let within = Duration::from_millis(within_ms.max(1).into());
+        if shared.wires.is_gone(to) {
+            return Err(HopError::Refused("its token is lost".into()));
+        }
+        // What hangs is to be noticed before a step would be late.
+        let open_ms = within_ms.min(OPEN_MS);
+        let within = Duration::from_millis(open_ms.max(1).into());
         let resolved = address.to_socket_addrs().map_err(HopError::Broken)?.next();
         let resolved = resolved.ok_or_else(|| HopError::Refused(format!("{address} is no address")))?;
         let stream = TcpStream::connect_timeout(&resolved, within).map_err(HopError::Broken)?;
         let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(within)));
         set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
-        let mut hop = Self { stream, session: 0, sent: 0, received: 0, cols: called.cols, bits: called.bits, within_ms };
-        let (challenge, number) = frame::read(&mut hop.stream, within_ms)?;
+        let wire = shared.wires.hold(to, &stream).map_err(HopError::Broken)?;
+        let (cols, bits) = (called.cols, called.bits);
+        let mut hop = Self { stream, session: 0, sent: 0, received: 0, cols, bits, within_ms: open_ms, _wire: wire };
+        let (challenge, number) = frame::read(&mut hop.stream, open_ms)?;
         if challenge.kind != Kind::Challenge {
             return Err(HopError::Form(format!("a {:?} instead of a challenge", challenge.kind)));
         }
@@ -62,6 +71,10 @@ impl Hop {
         let sealed = message::seal(&head, &body, &shared.signer).map_err(|e| HopError::Form(e.to_string()))?;
         frame::write(&mut hop.stream, &Head::of(Kind::Open, hop.session, 0, within_ms), &sealed)?;
         hop.next(Kind::Ready)?;
+        hop.within_ms = within_ms;
+        let within = Some(Duration::from_millis(within_ms.max(1).into()));
+        let set = hop.stream.set_read_timeout(within).and_then(|()| hop.stream.set_write_timeout(within));
+        set.map_err(HopError::Broken)?;
         Ok(hop)
     }
 

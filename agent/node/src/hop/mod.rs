@@ -4,6 +4,8 @@
 //! is an enrolled device's, and cannot be said again. The bus only tells the address.
 
 mod client;
+#[cfg(test)]
+mod cost;
 pub(crate) mod frame;
 mod server;
 mod states;

@@ -76,6 +76,9 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
     }
     let within_ms = head.deadline_ms.min(shared.limits.hop_ms);
     let (opening, loaded) = admitted(shared, &sealed, &challenge)?;
+    // A caller that is gone holds no thread and no cache.
+    let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.as_ref());
+    let _wire = before.map(|name| shared.wires.hold(name, stream)).transpose().map_err(|e| e.to_string())?;
     let stage = loaded.stage(&opening.service, opening.replica, opening.stage);
     let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
     let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;

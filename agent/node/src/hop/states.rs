@@ -4,6 +4,7 @@
 //! that LLM.int8(), arXiv 2208.07339, calls vector-wise for activations).
 
 use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 
 /// Largest finite half; a state beyond it is cut, since an infinity would spoil every later number.
 const MOST: f32 = 65_504.0;
@@ -17,15 +18,32 @@ pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> u32 {
     }
 }
 
+/// Looks at all, since a look that may stop early takes them one by one.
+fn finite(states: &[f32]) -> bool {
+    states.iter().fold(true, |all, x| all & x.is_finite())
+}
+
+/// A row in half precision, many numbers at a time.
+fn halves(out: &mut Vec<u8>, row: &[f32]) {
+    let cut: Vec<f32> = row.iter().map(|x| x.clamp(-MOST, MOST)).collect();
+    let mut halves = vec![f16::ZERO; row.len()];
+    halves.convert_from_f32_slice(&cut);
+    let start = out.len();
+    out.resize(start + 2 * row.len(), 0);
+    for (bytes, half) in out[start..].chunks_exact_mut(2).zip(&halves) {
+        bytes.copy_from_slice(&half.to_le_bytes());
+    }
+}
+
 /// Rows of `cols` numbers as bytes. `None`: one is no finite number.
 pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
-    if !states.iter().all(|x| x.is_finite()) {
+    if !finite(states) {
         return None;
     }
     let mut out = Vec::with_capacity(states.len() * 2 + states.len() / cols.max(1) * 4);
     for row in states.chunks_exact(cols) {
         if bits == 16 {
-            row.iter().for_each(|x| out.extend_from_slice(&f16::from_f32(x.clamp(-MOST, MOST)).to_le_bytes()));
+            halves(&mut out, row);
             continue;
         }
         // 127 times the scale must stay finite.
@@ -48,13 +66,16 @@ pub(crate) fn unpack(payload: &[u8], cols: usize, bits: u8) -> Option<Vec<f32>> 
     let mut out = Vec::with_capacity(payload.len() / width * cols);
     for row in payload.chunks_exact(width) {
         if bits == 16 {
-            out.extend(row.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()));
+            let halves: Vec<f16> = row.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
+            let start = out.len();
+            out.resize(start + cols, 0.0);
+            halves.convert_to_f32_slice(&mut out[start..]);
             continue;
         }
         let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);
         out.extend(row[4..].iter().map(|b| f32::from(i8::from_le_bytes([*b])) * scale));
     }
-    out.iter().all(|x| x.is_finite()).then_some(out)
+    finite(&out).then_some(out)
 }
 
 #[cfg(test)]

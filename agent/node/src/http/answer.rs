@@ -1,15 +1,13 @@
 //! `/v1/chat/completions` and `/v1/completions`.
 
 use super::error::Refused;
+use super::forward;
 use super::openai::Request;
 use super::state::Serving;
 use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::link::StepError;
-use crate::loaded::{Loaded, LoadedStage};
-use crate::request::{Answer, Ask, answer};
-use crate::shell::Input;
-use crate::traffic::Ticket;
+use crate::request::{Answer, Ask, Place, answer};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -17,7 +15,6 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use engine::EngineError;
 use engine::generate::Finish;
-use fleet::agent::Event;
 use protocol::Name;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -34,6 +31,15 @@ enum Kind {
     Text,
 }
 
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Text => "/v1/completions",
+        }
+    }
+}
+
 /// What the thread of a request says.
 enum Said {
     Text(String),
@@ -43,9 +49,7 @@ enum Said {
 /// All that a request needs to run.
 struct Begun {
     serving: Arc<Serving>,
-    service: Name,
-    ticket: Ticket,
-    loaded: Arc<Loaded>,
+    place: Place,
     ask: Ask,
     /// Given back at the end.
     turn: OwnedSemaphorePermit,
@@ -63,8 +67,14 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     serving.allowed(headers)?;
     let body = serving.body(body, serving.shared.limits.body_bytes).await?;
     let request = Request::read(&body)?;
+    let service = Name::new(&request.model).ok().filter(|s| !serving.shared.traffic.services().contains(s));
+    if let Some(service) = service
+        && let Some(answer) = forward::hand_on(&serving.shared, &service, kind.path(), headers, &body).await
+    {
+        return answer;
+    }
     let begun = begin(&serving, &request, kind).await?;
-    let (plan, prompt) = (begun.ticket.plan, begun.ask.prompt.len());
+    let (plan, prompt) = (begun.place.ticket.plan, begun.ask.prompt.len());
     let frame = Frame {
         id: format!("{}-{}", if kind == Kind::Chat { "chatcmpl" } else { "cmpl" }, serving.shared.session()),
         created: clock::now().wall_ms / 1_000,
@@ -96,12 +106,13 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
 async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<Begun, Refused> {
     let shared = &serving.shared;
     let unknown = || {
-        let known: Vec<String> = shared.traffic.services().iter().map(ToString::to_string).collect();
+        let known: Vec<String> = forward::services(shared).iter().map(ToString::to_string).collect();
         Refused::model(&request.model, &known)
     };
     let service = Name::new(&request.model).map_err(|_| unknown())?;
     if !shared.traffic.services().contains(&service) {
-        return Err(unknown());
+        let broken = || Refused::unavailable(format!("a device that `{service}` needs is not there; try again"));
+        return Err(if forward::is_planned(shared, &service) { broken() } else { unknown() });
     }
     let sampling = request.sampling(shared.session())?;
     let tokens = request.tokens(shared.limits.answer_tokens)?;
@@ -111,12 +122,9 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
         Kind::Text => (None, request.prompt()?),
     };
     let turn = serving.turn().await?;
-    let at = Arc::clone(shared);
-    let drained = Box::new(move |plan| at.tell(Input::Event(Event::Drained { plan })));
     let changing = || Refused::unavailable("the fleet changes its plan; try again");
-    let ticket = shared.traffic.enter(&service, drained).ok_or_else(changing)?;
-    let loaded = shared.loaded(ticket.plan.id).ok_or_else(changing)?;
-    let entry = loaded.stage(&service, ticket.replica, 0).ok_or_else(changing)?;
+    let place = Place::take(shared, &service).ok_or_else(changing)?;
+    let entry = place.entry().ok_or_else(changing)?;
     let text = entry.text.as_ref().ok_or_else(changing)?;
     let encoded = match messages {
         Some(messages) => {
@@ -134,28 +142,22 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
         return Err(Refused::context(format!("{} tokens of a context of {limit}, which leaves no answer", prompt.len())));
     }
     let ask = Ask { prompt, tokens, sampling, stop };
-    Ok(Begun { serving: Arc::clone(serving), service, ticket, loaded, ask, turn })
+    Ok(Begun { serving: Arc::clone(serving), place, ask, turn })
 }
 
 /// The thread of a request. A reader that has gone away breaks it off.
 fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
-    let Begun { serving, service, ticket, loaded, ask, turn } = begun;
+    let Begun { serving, mut place, ask, turn } = begun;
     let shared = &serving.shared;
-    let entry = loaded.stage(&service, ticket.replica, 0);
-    let outcome = match entry.and_then(|e: &LoadedStage| Some((e, e.text.as_ref()?))) {
-        None => Err(Refused::unavailable("the fleet changes its plan; try again")),
-        Some((entry, text)) => {
-            let mut hear = |piece: &str| match tell.blocking_send(Said::Text(piece.to_owned())) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            };
-            answer(shared, &loaded, entry, text, &ask, &mut hear).map_err(|e| refused(shared, e))
-        }
+    let mut hear = |piece: &str| match tell.blocking_send(Said::Text(piece.to_owned())) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
     };
+    let outcome = answer(shared, &mut place, &ask, &mut hear).map_err(|e| refused(shared, e));
     let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |a| (a.tokens as u64, a.ttft_s, a.whole_s));
-    shared.metrics.ended(&service, ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
+    shared.metrics.ended(&place.service, place.ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
     // The place is free before the answer is told, so that who asks next finds it.
-    drop((ticket, turn));
+    drop((place, turn));
     let _ = tell.blocking_send(Said::Ended(outcome));
 }
 

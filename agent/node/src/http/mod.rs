@@ -3,6 +3,7 @@
 mod answer;
 mod error;
 mod fleet_api;
+mod forward;
 mod openai;
 mod state;
 mod stream;

@@ -18,18 +18,18 @@ pub(crate) fn event(value: &Value) -> String {
     format!("data: {value}\n\n")
 }
 
-struct Events(Receiver<String>);
+struct Events<T>(Receiver<T>);
 
-impl Stream for Events {
+impl<T: Into<Bytes> + Unpin> Stream for Events<T> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx).map(|text| text.map(|t| Ok(Bytes::from(t))))
+        self.0.poll_recv(cx).map(|text| text.map(|t| Ok(t.into())))
     }
 }
 
 /// A response that says events as they come.
-pub(crate) fn response(events: Receiver<String>) -> Response {
+pub(crate) fn response<T: Into<Bytes> + Send + Unpin + 'static>(events: Receiver<T>) -> Response {
     let mut response = Response::new(Body::from_stream(Events(events)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -34,7 +34,7 @@ pub(crate) async fn models(State(serving): State<Arc<Serving>>, headers: HeaderM
     serving.allowed(&headers)?;
     let shared = &serving.shared;
     let model = |s| json!({ "id": s, "object": "model", "created": 0, "owned_by": shared.fleet });
-    let data: Vec<_> = shared.traffic.services().into_iter().map(model).collect();
+    let data: Vec<_> = super::forward::services(shared).into_iter().map(model).collect();
     Ok(Json(json!({ "object": "list", "data": data })).into_response())
 }
 
@@ -54,6 +54,9 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     gauge("wattline_waiting", "Requests that wait for their turn.", serving.waiting() as f64);
     let share = shared.peers.status(&shared.me).map_or(0.0, |s| s.share);
     gauge("wattline_share", "Share of its planned load that this device takes.", share);
+    if let Some(watts) = shared.metrics.power_w() {
+        gauge("wattline_power_watts", "Power of the machine, measured.", watts);
+    }
     let totals = shared.metrics.totals();
     let mut counter = |name: &str, what: &str, lines: Vec<(String, f64)>| {
         let _ = writeln!(out, "# HELP {name} {what}\n# TYPE {name} counter");
@@ -65,6 +68,11 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
         "wattline_refused_total",
         "Requests refused because the queue was full.",
         vec![(String::new(), shared.metrics.refused() as f64)],
+    );
+    counter(
+        "wattline_replays_total",
+        "Attempts to go on after a lost stage.",
+        vec![(String::new(), shared.metrics.healed() as f64)],
     );
     let of = |pick: fn(&crate::metrics::Counts) -> f64| {
         let line = |((service, replica), c): &((protocol::Name, u32), crate::metrics::Counts)| {

@@ -1,6 +1,7 @@
 //! The event queue and what each event does.
 
 mod people;
+mod queue;
 mod rest;
 
 use super::check::{Checker, Violation};
@@ -16,6 +17,7 @@ use crate::rules::{Flaw, Rules};
 use crate::store::Contents;
 use protocol::envelope;
 use protocol::{Keyring, Name, PlanId, Signer};
+use queue::Queue;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
@@ -59,7 +61,7 @@ pub(super) struct World {
     rules: Rules,
     pub(super) rng: Xoshiro256PlusPlus,
     pub(super) now: u64,
-    queue: BTreeMap<(u64, u64), (usize, u64, Ev)>,
+    queue: Queue<(usize, u64, Ev)>,
     events: u64,
     pub(super) nodes: Vec<Node>,
     pub(super) names: BTreeMap<Name, usize>,
@@ -77,9 +79,9 @@ pub(super) struct World {
     trace: Vec<String>,
     fingerprint: u64,
     pub(super) counts: Counts,
-    /// End of the storm; since when the fleet is at rest; when it last wrote.
+    /// End of the storm; since when the fleet is at rest, and whether it had a good plan then; when it last wrote.
     calm_at: Option<u64>,
-    rest_at: Option<u64>,
+    rest_at: Option<(u64, bool)>,
     wrote_at: u64,
     over: bool,
 }
@@ -87,7 +89,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, options: Options, rules: Rules) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let agents = rng.random_range(2..=options.agents.max(2));
+        let agents = rng.random_range(options.fewest.max(2)..=options.agents.max(options.fewest).max(2));
         let controllers = rng.random_range(1..=2);
         let mut nodes = Vec::new();
         for i in 0..agents + controllers {
@@ -121,7 +123,7 @@ impl World {
             rules,
             rng,
             now: 0,
-            queue: BTreeMap::new(),
+            queue: Queue::new(),
             events: 0,
             nodes,
             names,
@@ -148,7 +150,7 @@ impl World {
 
     pub(super) fn run(mut self) -> Outcome {
         self.script();
-        while let Some(((at, _), (node, life, ev))) = self.queue.pop_first() {
+        while let Some((at, (node, life, ev))) = self.queue.pop() {
             self.now = at;
             let stale = !matches!(ev, Ev::Deliver { .. } | Ev::Restart | Ev::ClockStep | Ev::Operator { .. })
                 && node != usize::MAX
@@ -165,7 +167,7 @@ impl World {
         }
         let c = &self.checker;
         let counts = Counts { switches: c.switches, rollbacks: c.rollbacks, commits: c.commits, ..self.counts };
-        let rest_ms = self.rest_at.unwrap_or(self.now).saturating_sub(self.calm_at.unwrap_or(self.now));
+        let rest_ms = self.rest_at.map_or(self.now, |(since, _)| since).saturating_sub(self.calm_at.unwrap_or(self.now));
         Outcome { violation: self.violation, trace: self.trace, fingerprint: self.fingerprint, counts, rest_ms }
     }
 
@@ -176,7 +178,9 @@ impl World {
             let at = self.rng.random_range(0..2_000);
             self.at(at, i, Ev::Restart);
         }
-        for _ in 0..self.rng.random_range(0..6) {
+        // A large fleet loses more.
+        let crashes = (6 * self.agents / 5).max(6);
+        for _ in 0..self.rng.random_range(0..crashes) {
             let (at, node) = (self.rng.random_range(1_000..storm), self.rng.random_range(0..self.nodes.len()));
             self.at(at, node, Ev::Crash);
         }
@@ -213,7 +217,7 @@ impl World {
     fn at(&mut self, at: u64, node: usize, ev: Ev) {
         self.events += 1;
         let life = self.nodes.get(node).map_or(0, |n| n.life);
-        self.queue.insert((at.max(self.now), self.events), (node, life, ev));
+        self.queue.put(at.max(self.now), self.events, (node, life, ev));
     }
 
     fn after(&mut self, ms: u64, node: usize, ev: Ev) {

@@ -12,7 +12,8 @@ impl World {
         let since_calm = self.now - self.calm_at.unwrap_or(self.now);
         match self.unrest() {
             None => {
-                let rest = *self.rest_at.get_or_insert(self.now);
+                let good = self.nodes.iter().filter_map(|n| n.agent()).any(|a| a.ledger().last_good.is_some());
+                let (rest, _) = *self.rest_at.get_or_insert((self.now, good));
                 let rested = self.now - rest;
                 let quiet = self.now - self.wrote_at >= QUIET_MS;
                 if rested > REST_MS + QUIET_MS && quiet {
@@ -22,11 +23,13 @@ impl World {
                 }
             }
             Some((node, why)) => {
-                // After a failure without a good plan a late proof may still make one good: no rest yet.
+                // After a failure in a fleet that had no good plan, a late proof may still make an older one
+                // good, and the planner then restores it: that was no rest yet. A fleet that had one stays.
                 let agents = || self.nodes.iter().filter_map(|n| n.agent());
                 let newest = agents().filter_map(|a| a.ledger().newest).max();
                 let failed = newest.is_some_and(|n| agents().any(|a| a.ledger().condemned.contains(&n.id)));
-                if self.rest_at.take().is_some_and(|r| self.now - r > REST_MS) && !failed {
+                let broken = |(since, good): (u64, bool)| self.now - since > REST_MS && (good || !failed);
+                if self.rest_at.take().is_some_and(broken) {
                     self.judge(node, Err(format!("the fleet was at rest, then: {why}")));
                 }
                 if since_calm > self.options.calm_ms {

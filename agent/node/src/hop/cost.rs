@@ -1,0 +1,105 @@
+//! What a hop costs beside a bare TCP round trip of the same bytes: a measurement, not a check.
+//!
+//! `cargo test -p node --features testing --lib cost -- --ignored --nocapture`
+
+use super::frame::{self, Head, Kind};
+use super::states;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+/// Numbers of a hidden state of SmolLM2-135M, and of an 8B model.
+const WIDTHS: [usize; 2] = [576, 4_096];
+const TOKENS: u32 = 5_000;
+const ROUNDS: usize = 9;
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("a way");
+    let far = listener.accept().expect("a caller").0;
+    for stream in [&near, &far] {
+        stream.set_nodelay(true).expect("without delay");
+    }
+    (near, far)
+}
+
+/// Processor time of the process, both ends, s; and time that passed, s.
+fn clocks() -> (f64, f64) {
+    let seconds = |id| {
+        let t = rustix::time::clock_gettime(id);
+        t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
+    };
+    (seconds(rustix::time::ClockId::ProcessCPUTime), seconds(rustix::time::ClockId::Monotonic))
+}
+
+/// Two figures, see [`timed`].
+type Cost = [f64; 2];
+
+/// Microseconds a token: of processor time, and until the answer is there.
+fn timed(run: impl FnOnce()) -> Cost {
+    let before = clocks();
+    run();
+    let after = clocks();
+    [after.0 - before.0, after.1 - before.1].map(|s| s * 1e6 / f64::from(TOKENS))
+}
+
+fn bare(bytes: usize) -> Cost {
+    let (mut near, mut far) = pair();
+    let answers = std::thread::spawn(move || {
+        let mut states = vec![0; bytes];
+        for _ in 0..TOKENS {
+            far.read_exact(&mut states).expect("states");
+            far.write_all(&[0; frame::HEADER + 8]).expect("a token");
+        }
+    });
+    let (states, mut token) = (vec![0; bytes], [0; frame::HEADER + 8]);
+    let cost = timed(|| {
+        for _ in 0..TOKENS {
+            near.write_all(&states).expect("states");
+            near.read_exact(&mut token).expect("a token");
+        }
+    });
+    answers.join().expect("an end");
+    cost
+}
+
+fn framed(width: usize) -> Cost {
+    let (mut near, mut far) = pair();
+    let answers = std::thread::spawn(move || {
+        for i in 0..TOKENS {
+            let (head, payload) = frame::read(&mut far, 1_000).expect("states");
+            let rows = states::unpack(&payload, width, head.bits).expect("finite");
+            assert_eq!(rows.len(), width);
+            frame::write(&mut far, &Head::of(Kind::Token, 1, i, 1_000), &[0; 8]).expect("a token");
+        }
+    });
+    let row: Vec<f32> = (0..width).map(|i| (i as f32).sin()).collect();
+    let (rows, cols) = (1, u32::try_from(width).expect("small"));
+    let cost = timed(|| {
+        for i in 0..TOKENS {
+            let payload = states::pack(&row, width, 16).expect("finite");
+            let head = Head { bits: 16, wanted: true, rows, cols, ..Head::of(Kind::States, 1, i, 1_000) };
+            frame::write(&mut near, &head, &payload).expect("states");
+            frame::read(&mut near, 1_000).expect("a token");
+        }
+    });
+    answers.join().expect("an end");
+    cost
+}
+
+#[test]
+#[ignore = "a measurement: it prints, and nothing can fail"]
+fn of_a_token() {
+    for width in WIDTHS {
+        // In turns, so that what else the machine does meets both.
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| (bare(frame::HEADER + 2 * width), framed(width))).collect();
+        for (i, what) in ["processor time", "until the token is back"].into_iter().enumerate() {
+            let middle = |of: &dyn Fn(&(Cost, Cost)) -> f64| {
+                let mut all: Vec<f64> = rounds.iter().map(of).collect();
+                all.sort_by(f64::total_cmp);
+                all[ROUNDS / 2]
+            };
+            let (bare, hop, ratio) = (middle(&|r| r.0[i]), middle(&|r| r.1[i]), middle(&|r| r.1[i] / r.0[i]));
+            println!("{width} numbers at 16 bits, {what}: bare {bare:.1} us, hop {hop:.1} us a token, ratio {ratio:.2}");
+        }
+    }
+}

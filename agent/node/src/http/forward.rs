@@ -1,0 +1,208 @@
+//! Requests for a service that begins at another device: handed on as they came, answers back as they come.
+//!
+//! So users need one address, and a plan that moves a service changes nothing for them. What is lost with that
+//! device is asked of it again, or said: an answer never just breaks off.
+
+use super::error::Refused;
+use super::stream::{self, DONE, event};
+use crate::clock;
+use crate::shared::Shared;
+use crate::wires::Wire;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use protocol::Name;
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Longest wait for a connection; a process that is gone refuses at once.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Longest silence within an answer: a queue, then a long prompt. A device that hangs is noticed by its token.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Wait between two attempts.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Longest head of an answer, and longest answer that is no stream.
+const HEAD_BYTES: u64 = 16 << 10;
+const WHOLE_BYTES: u64 = 16 << 20;
+/// Says that a request was handed on once, and is not handed on again.
+pub(crate) const HANDED: &str = "x-wattline-handed-on";
+
+/// Services of the plan with the devices where they begin.
+fn planned(shared: &Shared) -> Vec<(Name, Name)> {
+    let active = shared.peers.status(&shared.me).and_then(|s| s.active).or_else(|| shared.traffic.plan());
+    let Some(signed) = active.and_then(|p| shared.plan(p.id)) else { return Vec::new() };
+    let first = |service: &protocol::PlannedService| -> Vec<(Name, Name)> {
+        let firsts = service.replicas.iter().filter_map(|r| r.stages.first());
+        firsts.filter_map(|stage| Name::new(&service.name).ok().zip(Name::new(&stage.device).ok())).collect()
+    };
+    signed.plan.services.iter().flat_map(first).collect()
+}
+
+/// Those that begin at other devices which serve the plan now.
+fn elsewhere(shared: &Shared) -> Vec<(Name, Name)> {
+    let active = shared.peers.status(&shared.me).and_then(|s| s.active).or_else(|| shared.traffic.plan());
+    let serves = |d: &Name| {
+        let there = |s: &protocol::Status| s.http.is_some() && s.active == active;
+        !shared.wires.is_gone(d) && shared.peers.status(d).is_some_and(|s| there(&s))
+    };
+    planned(shared).into_iter().filter(|(_, device)| *device != shared.me && serves(device)).collect()
+}
+
+/// Whether the plan has the service, though perhaps nobody can answer for it now.
+pub(crate) fn is_planned(shared: &Shared, service: &Name) -> bool {
+    planned(shared).iter().any(|(s, _)| s == service)
+}
+
+/// Services that are answered through this device.
+pub(crate) fn services(shared: &Shared) -> BTreeSet<Name> {
+    let mut all = shared.traffic.services();
+    all.extend(elsewhere(shared).into_iter().map(|(service, _)| service));
+    all
+}
+
+/// What came back.
+enum Told {
+    /// An answer whose body is an event stream, with what it is read from.
+    Stream(Head, Answer),
+    Whole(Head, Vec<u8>),
+    /// The service begins here meanwhile.
+    Here,
+    Lost(String),
+}
+
+type Head = (StatusCode, Vec<(HeaderName, HeaderValue)>);
+
+/// An answer that is read, watched over.
+struct Answer {
+    from: BufReader<TcpStream>,
+    device: Name,
+    _wire: Wire,
+}
+
+/// Hands a request on; `None`: it is to be answered here, if at all.
+pub(crate) async fn hand_on(
+    shared: &Arc<Shared>,
+    service: &Name,
+    path: &'static str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Option<Result<Response, Refused>> {
+    if headers.contains_key(HANDED) || !elsewhere(shared).iter().any(|(s, _)| s == service) {
+        return None;
+    }
+    let key = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let key = key.map(|k| format!("Authorization: {k}\r\n")).unwrap_or_default();
+    let head = format!("POST {path} HTTP/1.0\r\nHost: fleet\r\n{key}{HANDED}: 1\r\nContent-Length: {}\r\n\r\n", body.len());
+    let request = [head.as_bytes(), body].concat();
+    let (tell, told) = mpsc::channel(64);
+    let (send_head, head) = tokio::sync::oneshot::channel();
+    let (at, wanted) = (Arc::clone(shared), service.clone());
+    std::thread::spawn(move || match ask(&at, &wanted, &request) {
+        Told::Stream(head, answer) => {
+            // Whoever asked may have gone away.
+            if send_head.send(Ok((head, None))).is_ok() {
+                pass(answer, &tell);
+            }
+        }
+        Told::Whole(head, body) => drop(send_head.send(Ok((head, Some(body))))),
+        Told::Here => drop(send_head.send(Err(None))),
+        Told::Lost(why) => drop(send_head.send(Err(Some(why)))),
+    });
+    let ((status, kept), whole) = match head.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(None)) => return None,
+        Ok(Err(Some(why))) => return Some(Err(Refused::unavailable(why))),
+        Err(_) => return Some(Err(Refused::unavailable("it broke off"))),
+    };
+    let mut response = match whole {
+        Some(body) => Response::new(Body::from(body)),
+        None => stream::response(told),
+    };
+    *response.status_mut() = status;
+    response.headers_mut().extend(kept);
+    Some(Ok(response))
+}
+
+/// Asks where the service begins, again where that is lost before it has said anything.
+fn ask(shared: &Shared, service: &Name, request: &[u8]) -> Told {
+    let until = clock::seconds() + f64::from(shared.limits.heal_ms) / 1e3;
+    loop {
+        let device = elsewhere(shared).into_iter().find(|(s, _)| s == service).map(|(_, device)| device);
+        let tried = match &device {
+            Some(device) => begin(shared, device, request).map_err(|e| format!("{device} is lost: {e}")),
+            None if shared.traffic.services().contains(service) => return Told::Here,
+            None => Err("the device where it begins is lost".into()),
+        };
+        match tried {
+            Ok(told) => return told,
+            Err(why) if clock::seconds() >= until => return Told::Lost(format!("`{service}`: {why}; try again")),
+            Err(why) => shared.metrics.note(format!("`{service}`: {why}; tried again")),
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// Sends a request and reads the answer's head, and its body where that is no stream.
+fn begin(shared: &Shared, device: &Name, request: &[u8]) -> std::io::Result<Told> {
+    let wrong = |why: &str| std::io::Error::other(why.to_owned());
+    let address = shared.peers.status(device).and_then(|s| s.http.clone()).ok_or_else(|| wrong("no address"))?;
+    let at = address.to_socket_addrs()?.next().ok_or_else(|| wrong("no address"))?;
+    let mut stream = TcpStream::connect_timeout(&at, CONNECT)?;
+    let wire = shared.wires.hold(device, &stream)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.write_all(request)?;
+    let mut from = BufReader::new(stream);
+    let mut lines = Vec::new();
+    {
+        let mut head = from.by_ref().take(HEAD_BYTES);
+        loop {
+            let mut line = String::new();
+            if head.read_line(&mut line)? == 0 {
+                return Err(wrong("no answer"));
+            }
+            if line.trim_end().is_empty() {
+                break;
+            }
+            lines.push(line.trim_end().to_ascii_lowercase());
+        }
+    }
+    let status = lines.first().and_then(|l| l.split(' ').nth(1)?.parse().ok()).ok_or_else(|| wrong("no answer of HTTP"))?;
+    let kept = ["content-type", "retry-after", "x-wattline-plan"];
+    let header = |line: &String| {
+        let (name, value) = line.split_once(':')?;
+        let name = kept.contains(&name).then(|| HeaderName::try_from(name).ok())??;
+        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+    };
+    let head = (status, lines.iter().skip(1).filter_map(header).collect());
+    let value = |name: &str| lines.iter().find_map(|l| l.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    if value("content-type").is_some_and(|t| t.starts_with("text/event-stream")) {
+        return Ok(Told::Stream(head, Answer { from, device: device.clone(), _wire: wire }));
+    }
+    let mut body = Vec::new();
+    from.by_ref().take(WHOLE_BYTES).read_to_end(&mut body)?;
+    if value("content-length").is_some_and(|n| n.parse() != Ok(body.len())) {
+        return Err(wrong("its answer broke off"));
+    }
+    Ok(Told::Whole(head, body))
+}
+
+/// Passes whole events on as they come. One that breaks off is said to have done so.
+fn pass(mut answer: Answer, tell: &mpsc::Sender<Vec<u8>>) {
+    let (mut one, mut ended) = (Vec::new(), false);
+    while let Ok(1..) = answer.from.read_until(b'\n', &mut one) {
+        if one.ends_with(b"\n\n") {
+            ended = one == DONE.as_bytes();
+            if tell.blocking_send(std::mem::take(&mut one)).is_err() {
+                return;
+            }
+        }
+    }
+    if !ended {
+        let lost = Refused::unavailable(format!("{}, which answered, is lost; ask again", answer.device));
+        let _ = tell.blocking_send((event(&lost.value()) + DONE).into_bytes());
+    }
+}

@@ -1,0 +1,284 @@
+//! `planner watch SCENARIO`: looks at a fleet, and plans anew when a device that its plan uses is lost, or one is back.
+//!
+//! A loss is repaired at once. A device that is back must have been heard for a while, and the plan with it must be
+//! better by more than a little: otherwise a flapping device would move models to and fro.
+
+use super::session::Session;
+use super::wait;
+use crate::cli::args::Watch;
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::cli::{files, solve, watch as terminal};
+use crate::{lint, whatif};
+use protocol::{Name, Plan, Status};
+use scenarios::Scenario;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// After an attempt that failed the same is not tried for so long, s.
+const AGAIN_S: f64 = 30.0;
+
+/// When each device was last heard, and since when without a gap. Seconds of any one clock.
+#[derive(Debug, Default)]
+struct Seen(BTreeMap<String, Heard>);
+
+#[derive(Debug)]
+struct Heard {
+    /// Boot and sequence of its last word.
+    word: (u64, u64),
+    at: f64,
+    since: f64,
+}
+
+impl Seen {
+    fn look<'s>(&mut self, statuses: impl Iterator<Item = &'s Status>, lost_s: f64, now: f64) {
+        for s in statuses {
+            let word = (s.boot, s.sequence);
+            match self.0.get_mut(s.agent.as_str()) {
+                Some(heard) if heard.word == word => {}
+                Some(heard) => {
+                    let since = if now - heard.at >= lost_s { now } else { heard.since };
+                    *heard = Heard { word, at: now, since };
+                }
+                None => drop(self.0.insert(s.agent.to_string(), Heard { word, at: now, since: now })),
+            }
+        }
+    }
+
+    /// Whether it has been silent for so long; one that was never heard counts from the start, 0.
+    fn is_lost(&self, name: &str, lost_s: f64, now: f64) -> bool {
+        now - self.0.get(name).map_or(0.0, |h| h.at) >= lost_s
+    }
+
+    /// Whether it has been heard without a gap for so long.
+    fn is_steady(&self, name: &str, settle_s: f64, now: f64) -> bool {
+        self.0.get(name).is_some_and(|h| now - h.since >= settle_s)
+    }
+}
+
+/// Why to plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Why {
+    /// The plan is of another scenario, or there is none.
+    Other,
+    /// It uses these, which are lost.
+    Lost(BTreeSet<String>),
+    /// It was made without these, which are back.
+    Back(BTreeSet<String>),
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Other => write!(f, "the plan of this scenario"),
+            Self::Lost(names) => write!(f, "without {}", list(names)),
+            Self::Back(names) => write!(f, "with {} again", list(names)),
+        }
+    }
+}
+
+/// Devices that a plan gives something to do.
+fn used(plan: &Plan) -> BTreeSet<&str> {
+    plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect()
+}
+
+/// The scenario without some devices; all errors as one text.
+fn without(scenario: &Scenario, gone: &BTreeSet<String>) -> Result<Scenario, String> {
+    if gone.is_empty() {
+        return Ok(scenario.clone());
+    }
+    let gone: Vec<String> = gone.iter().cloned().collect();
+    whatif::apply(scenario, &[], &gone, &[]).map_err(|e| e.to_string())
+}
+
+/// What a plan was made without.
+fn missing(scenario: &Scenario, plan: &Plan) -> BTreeSet<String> {
+    let has = |name: &str| plan.devices.iter().any(|d| d.name == name);
+    scenario.devices.iter().filter(|d| !has(&d.name)).map(|d| d.name.clone()).collect()
+}
+
+/// Whether to plan, and why.
+fn why(scenario: &Scenario, plan: Option<&Plan>, lost: &BTreeSet<String>, steady: impl Fn(&str) -> bool) -> Option<Why> {
+    let Some(plan) = plan else { return Some(Why::Other) };
+    let out = missing(scenario, plan);
+    let ours = without(scenario, &out).is_ok_and(|s| s.digest == plan.scenario);
+    if !ours {
+        return Some(Why::Other);
+    }
+    let used = used(plan);
+    let hurt: BTreeSet<String> = lost.iter().filter(|n| used.contains(n.as_str())).cloned().collect();
+    if !hurt.is_empty() {
+        return Some(Why::Lost(hurt));
+    }
+    let back: BTreeSet<String> = out.into_iter().filter(|n| !lost.contains(n) && steady(n)).collect();
+    (!back.is_empty()).then_some(Why::Back(back))
+}
+
+/// Whether a plan with a returned device is worth a move: its objective is lower by that share.
+fn is_worth(old: &Plan, new: &Plan, gain: f64) -> bool {
+    let (was, is) = (&old.certificate, &new.certificate);
+    was.objective != is.objective || was.value - is.value >= gain * was.value.abs()
+}
+
+pub(crate) fn watch(args: &Watch) -> Outcome {
+    let scenario = solve::scenario(&args.scenario)?;
+    terminal::catch_interrupt();
+    let mut session = Session::open(&args.fleet, true)?;
+    session.adopt()?;
+    if scenario.name != session.roster().fleet.as_str() {
+        let (theirs, ours) = (&session.roster().fleet, &scenario.name);
+        let message = format!("error: the scenario is of fleet `{ours}`, the folder's roster is of `{theirs}`");
+        return Err(Failure::input(format!("{message}\n  help: name the fleet's folder with --fleet")));
+    }
+    let (begun, mut seen) = (now(), Seen::default());
+    let mut tried: Option<(Why, f64)> = None;
+    loop {
+        let at = now() - begun;
+        if terminal::interrupted() {
+            return Ok(Exit::Interrupted);
+        }
+        if args.until.is_some_and(|end| at >= end) {
+            return Ok(Exit::Done);
+        }
+        if let Err(failure) = session.step() {
+            // The agent that was asked is perhaps what is lost: any other will do.
+            if failure.exit != Exit::Remote || !session.ask_another() {
+                return Err(failure);
+            }
+            continue;
+        }
+        seen.look(session.statuses().map(|s| &**s), args.lost, at);
+        let names = scenario.devices.iter().map(|d| d.name.clone());
+        let lost: BTreeSet<String> = names.filter(|n| seen.is_lost(n, args.lost, at)).collect();
+        let running = session.newest_plan();
+        let Some(why) = why(&scenario, running.as_ref(), &lost, |n| seen.is_steady(n, args.settle, at)) else { continue };
+        if tried.as_ref().is_some_and(|(last, when)| *last == why && at - when < AGAIN_S) {
+            continue;
+        }
+        tried = Some((why.clone(), at));
+        match replan(args, &scenario, running.as_ref(), &lost, &why, &mut session) {
+            Ok(Some(text)) => files::print(&format!("{text}\n")),
+            Ok(None) => {}
+            Err(failure) if failure.exit == Exit::Bug || failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => eprintln!("{}", failure.message.trim_end()),
+        }
+    }
+}
+
+/// Plans with what is there, from the running plan, and applies it; says what was done.
+fn replan(
+    args: &Watch,
+    scenario: &Scenario,
+    running: Option<&Plan>,
+    lost: &BTreeSet<String>,
+    why: &Why,
+    session: &mut Session,
+) -> Result<Option<String>, Failure> {
+    let reduced = without(scenario, lost).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
+    let effort = solve::effort(&args.search);
+    let solved = solve::with_threads(args.search.threads, || solve::solve(&reduced, &effort, running, terminal::Show::Nothing))?;
+    let Some(plan) = solved.plan else {
+        return Err(Failure::input(format!("error: no plan {why}: nothing feasible was found; the fleet goes on as it is")));
+    };
+    let verdict = lint::lint(&reduced, &plan);
+    if verdict.fatal() {
+        return Err(Failure::bug(format!("the linter refuses this plan\n{verdict}")));
+    }
+    if let (Why::Back(_), Some(old)) = (why, running)
+        && !is_worth(old, &plan, args.gain)
+    {
+        return Ok(None);
+    }
+    let issued = session.apply(&plan, &format!("watch: {why}"))?;
+    let mut look =
+        || if terminal::interrupted() { Err(Failure { exit: Exit::Interrupted, message: String::new() }) } else { Ok(()) };
+    let devices = wait::served(session, issued, args.wait, &mut look)?;
+    let unit = &plan.certificate.unit;
+    let value = |p: &Plan| format!("{} {unit}", profiles::units::significant(p.certificate.value));
+    let before =
+        running.filter(|r| r.certificate.objective == plan.certificate.objective).map(|r| format!("{} before, ", value(r)));
+    let objective = &plan.certificate.objective;
+    Ok(Some(format!(
+        "{issued} is served by {devices} devices, {why}: {objective} {}{}",
+        before.unwrap_or_default(),
+        value(&plan)
+    )))
+}
+
+#[expect(clippy::disallowed_methods, reason = "silence is measured in real time")]
+fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
+
+impl Session {
+    /// Asks through another agent from now on; false: no other is known.
+    pub(super) fn ask_another(&mut self) -> bool {
+        let current = self.address().to_owned();
+        let known: Vec<(Name, String)> =
+            self.statuses().filter_map(|s| Some((s.agent.clone(), s.http.clone()?))).filter(|(_, a)| *a != current).collect();
+        // In turn, so that one which is lost as well is left again.
+        let next = known.iter().find(|(name, _)| *name > self.through).or(known.first()).cloned();
+        next.map(|(name, address)| self.reach(name, address)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Effort;
+    use crate::testing::two_boards_and_a_card;
+
+    fn said(agent: &str, sequence: u64) -> Status {
+        let text = format!(
+            r#"{{"schema":"wattline.status/1","agent":"{agent}","boot":1,"sequence":{sequence},"phase":"serving","newest":null,"active":null,"last_good":null}}"#
+        );
+        Status::read(text.as_bytes()).expect("a status")
+    }
+
+    #[test]
+    fn silence_is_loss_and_only_a_while_without_a_gap_is_steady() {
+        let mut seen = Seen::default();
+        for t in 0..5 {
+            seen.look([said("a", t)].iter(), 5.0, t as f64);
+        }
+        assert!(!seen.is_lost("a", 5.0, 8.0) && seen.is_lost("a", 5.0, 9.0));
+        assert!(!seen.is_lost("b", 5.0, 4.0) && seen.is_lost("b", 5.0, 5.0), "never heard");
+        // The same word again is no sign of life.
+        seen.look([said("a", 4)].iter(), 5.0, 9.0);
+        assert!(seen.is_lost("a", 5.0, 9.5));
+        seen.look([said("a", 5)].iter(), 5.0, 10.0);
+        assert!(!seen.is_steady("a", 3.0, 12.0));
+        seen.look([said("a", 6)].iter(), 5.0, 12.0);
+        assert!(seen.is_steady("a", 3.0, 13.0) && !seen.is_lost("a", 5.0, 13.0));
+    }
+
+    /// A scenario's plan with everything on one device.
+    fn plan(scenario: &Scenario, on: &str, value: f64) -> Plan {
+        let mut plan = solve::solve(scenario, &Effort::for_seconds(0.01), None, terminal::Show::Nothing).plan.expect("a plan");
+        let stages = plan.services.iter_mut().flat_map(|s| &mut s.replicas).flat_map(|r| &mut r.stages);
+        stages.for_each(|s| on.clone_into(&mut s.device));
+        plan.certificate.value = value;
+        plan
+    }
+
+    #[test]
+    fn a_lost_device_in_use_is_a_reason_and_one_that_sleeps_is_none() {
+        let scenario = two_boards_and_a_card();
+        let (used, idle) = (scenario.devices[0].name.as_str(), scenario.devices[1].name.as_str());
+        let set = |n: &str| BTreeSet::from([n.to_owned()]);
+        let running = plan(&scenario, used, 10.0);
+        assert_eq!(why(&scenario, Some(&running), &BTreeSet::new(), |_| true), None);
+        assert_eq!(why(&scenario, Some(&running), &set(idle), |_| true), None);
+        assert_eq!(why(&scenario, Some(&running), &set(used), |_| true), Some(Why::Lost(set(used))));
+        assert_eq!(why(&scenario, None, &BTreeSet::new(), |_| true), Some(Why::Other));
+        let foreign = Plan { scenario: "f".repeat(64), ..running.clone() };
+        assert_eq!(why(&scenario, Some(&foreign), &BTreeSet::new(), |_| true), Some(Why::Other));
+        // Made without one that is back: only once it is steady, and only for a gain.
+        let reduced = without(&scenario, &set(used)).expect("two are left");
+        let repaired = plan(&reduced, idle, 12.0);
+        assert_eq!(why(&scenario, Some(&repaired), &set(used), |_| true), None);
+        assert_eq!(why(&scenario, Some(&repaired), &BTreeSet::new(), |_| false), None);
+        assert_eq!(why(&scenario, Some(&repaired), &BTreeSet::new(), |_| true), Some(Why::Back(set(used))));
+        assert!(is_worth(&repaired, &running, 0.05) && !is_worth(&repaired, &plan(&scenario, used, 11.9), 0.05));
+    }
+}

@@ -1,0 +1,162 @@
+//! What was predicted beside what was measured.
+
+use super::ask::{Sample, Told};
+use super::predict::Predicted;
+use profiles::Quality;
+use profiles::units::significant;
+use protocol::Name;
+use std::fmt::Write as _;
+
+/// One service's figures.
+pub(crate) struct Row {
+    pub(crate) service: Name,
+    /// For the tokens of the median request; `None`: the profile has no kernel for it.
+    pub(crate) predicted: Option<Predicted>,
+    pub(crate) samples: Vec<Sample>,
+    /// Requests that were not answered, and the last reason.
+    pub(crate) failed: (usize, Option<String>),
+}
+
+/// Samples of a service.
+pub(crate) fn of(service: &Name, told: &[Told]) -> (Vec<Sample>, (usize, Option<String>)) {
+    let mine = || told.iter().filter(|(name, _)| name == service).map(|(_, said)| said);
+    let samples = mine().filter_map(|said| said.clone().ok()).collect();
+    let failed: Vec<&String> = mine().filter_map(|said| said.as_ref().err()).collect();
+    (samples, (failed.len(), failed.last().map(|why| (*why).clone())))
+}
+
+/// Where a share of the sorted values lies below.
+fn at(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut all: Vec<f64> = values.collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// Median tokens of a prompt and of an answer.
+pub(crate) fn tokens(samples: &[Sample]) -> Option<(u32, u32)> {
+    let middle = |of: fn(&Sample) -> u32| {
+        let mut all: Vec<u32> = samples.iter().map(of).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    };
+    Some((middle(|s| s.prompt)?, middle(|s| s.answer)?))
+}
+
+fn word(quality: Quality) -> String {
+    serde_json::to_value(quality).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The report as a table. `power_w`: what a sensor measured of this machine; `profile`: whose numbers predictions are.
+pub(crate) fn table(rows: &[Row], seconds: f64, power_w: Option<f64>, profile: &str) -> String {
+    let mut out = format!("\nafter {} s, one request at a time; predicted from {profile}\n\n", significant(seconds));
+    let _ = writeln!(
+        out,
+        "{:<16}  {:>5}  {:<14}  {:>11}  {:>11}  {:>23}  {:>6}",
+        "service", "asked", "", "predicted", "seen", "10 % to 90 %", "off"
+    );
+    for row in rows {
+        lines(&mut out, row, power_w);
+    }
+    for row in rows {
+        if let (n @ 1.., Some(why)) = &row.failed {
+            let _ = writeln!(out, "{}: {n} requests were not answered, the last because: {why}", row.service);
+        }
+    }
+    let worst = |of: fn(&Predicted) -> Quality| rows.iter().filter_map(|r| r.predicted.as_ref()).map(of).max();
+    if let (Some(times), Some(energy)) = (worst(|p| p.times), worst(|p| p.energy)) {
+        let _ = writeln!(out, "\ntimes: seen is measured; predictions rest on {} numbers or better", word(times));
+        let seen = match power_w {
+            Some(w) => {
+                format!("measured, {} W of the whole machine over the last 10 s, for as long as a request took", significant(w))
+            }
+            None => "modelled, since this machine has no power sensor: the same work, over the time that was measured".into(),
+        };
+        let _ = writeln!(out, "energy: seen is {seen}; predictions rest on {} numbers or better", word(energy));
+    }
+    out
+}
+
+fn lines(out: &mut String, row: &Row, power_w: Option<f64>) {
+    let asked = row.samples.len() + row.failed.0;
+    if row.samples.is_empty() {
+        let _ = writeln!(out, "{:<16}  {asked:>5}  no answer yet", row.service.as_str());
+        return;
+    }
+    let total = sorted(row.samples.iter().map(|s| s.total_s));
+    let predicted = row.predicted.as_ref();
+    let joules = |s: &Sample| power_w.map_or_else(|| predicted.map(|p| p.joules(s.total_s)), |w| Some(w * s.total_s));
+    let quality = if power_w.is_some() { "measured" } else { "modelled" };
+    let figures = [
+        ("TTFT s".to_owned(), predicted.map(|p| p.takes.ttft_s), sorted(row.samples.iter().map(|s| s.ttft_s))),
+        ("TPOT s".to_owned(), predicted.map(|p| p.takes.tpot_s), sorted(row.samples.iter().filter_map(|s| s.tpot_s))),
+        ("whole s".to_owned(), predicted.map(|p| p.takes.total_s), total),
+        (format!("J, {quality}"), predicted.map(|p| p.joules(p.takes.total_s)), sorted(row.samples.iter().filter_map(joules))),
+    ];
+    for (i, (what, said, seen)) in figures.into_iter().enumerate() {
+        let (name, count) = if i == 0 { (row.service.as_str(), asked.to_string()) } else { ("", String::new()) };
+        let said = said.filter(|s| *s > 0.0);
+        let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), significant);
+        let middle = (!seen.is_empty()).then(|| at(&seen, 0.5));
+        let spread = if seen.is_empty() {
+            String::new()
+        } else {
+            format!("{} to {}", significant(at(&seen, 0.1)), significant(at(&seen, 0.9)))
+        };
+        let off = said.zip(middle).map_or_else(String::new, |(p, m)| format!("{:+.0} %", 100.0 * (m / p - 1.0)));
+        let _ = writeln!(
+            out,
+            "{name:<16}  {count:>5}  {what:<14}  {:>11}  {:>11}  {spread:>23}  {off:>6}",
+            shown(said),
+            shown(middle)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::physics::chain::Chained;
+
+    fn sample(ttft_s: f64) -> Sample {
+        Sample { prompt: 40, answer: 11, ttft_s, tpot_s: Some(0.01), total_s: ttft_s + 0.1 }
+    }
+
+    fn row(samples: Vec<Sample>) -> Row {
+        let takes = Chained { ttft_s: 0.1, tpot_s: 0.01, total_s: 0.2, dynamic_j: 1.0 };
+        let predicted = Some(Predicted { takes, standing_w: 5.0, times: Quality::Fitted, energy: Quality::Assumed });
+        Row { service: Name::new("chat").expect("a name"), predicted, samples, failed: (0, None) }
+    }
+
+    #[test]
+    fn predicted_stands_beside_seen_with_its_quality() {
+        let text = table(&[row(vec![sample(0.1), sample(0.2), sample(0.15)])], 60.0, None, "this.yaml");
+        let ttft = text.lines().find(|l| l.contains("TTFT")).expect("a line");
+        assert!(ttft.starts_with("chat") && ttft.contains("0.100 to 0.200") && ttft.ends_with("+50 %"), "{text}");
+        // 1 J of work and 5 W: 2 J over 0.2 s, 2.25 J over 0.25 s.
+        let energy = text.lines().find(|l| l.contains("J, modelled")).expect("a line");
+        assert!(energy.contains(" 2.00 ") && energy.contains(" 2.25 ") && energy.ends_with("+12 %"), "{energy}");
+        assert!(text.contains("no power sensor") && text.contains("rest on assumed numbers"), "{text}");
+    }
+
+    #[test]
+    fn a_sensor_makes_energy_measured() {
+        let text = table(&[row(vec![sample(0.1)])], 60.0, Some(20.0), "this.yaml");
+        let energy = text.lines().find(|l| l.contains("J, measured")).expect("a line");
+        assert!(energy.contains(" 4.00 ") && text.contains("20.0 W of the whole machine"), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_answered_is_said() {
+        let told = vec![(Name::new("chat").expect("a name"), Err("a stage is lost".to_owned()))];
+        let (samples, failed) = of(&told[0].0, &told);
+        let text = table(&[Row { failed, ..row(samples) }], 5.0, None, "this.yaml");
+        assert!(
+            text.contains("no answer yet") && text.contains("1 requests were not answered, the last because: a stage is lost"),
+            "{text}"
+        );
+    }
+}

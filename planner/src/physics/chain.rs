@@ -1,0 +1,124 @@
+//! A model cut into stages, each with a precision and rates of its own, with nobody else there: what one request
+//! takes on such a pipeline. A plan's table makes the same sums for one precision; here each stage may have another.
+//!
+//! Per pass a stage costs its fixed overhead and its blocks ([`pass::run`]); between two stages crosses a message,
+//! and after the last stage a token's number goes the same way back.
+
+use super::pass::{self, Rates, Spent};
+use super::request::{Request, TOKEN_BYTES};
+use super::work::{self, Pass};
+use profiles::{LinkProfile, ModelProfile, Precision};
+
+/// Blocks of a model on a processor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    pub blocks: std::ops::Range<u32>,
+    pub precision: Precision,
+    pub rates: Rates,
+}
+
+/// What one request takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Chained {
+    /// The whole prompt, to the first token. Seconds.
+    pub ttft_s: f64,
+    /// One decode pass at the mean context. Seconds.
+    pub tpot_s: f64,
+    pub total_s: f64,
+    /// Dynamic energy of the whole request, links included. Joules.
+    pub dynamic_j: f64,
+}
+
+/// Runs a request through stages that follow each other; `None` where a processor cannot run its stage.
+#[must_use]
+pub fn run(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, request: &Request) -> Option<Chained> {
+    let one = |pass: Pass, decoding: bool| -> Option<Spent> {
+        let mut sum = Spent::default();
+        for stage in stages {
+            sum = sum + computed(model, stage, pass, decoding)?;
+        }
+        Some(sum + crossed(model, stages, link, pass))
+    };
+    let prefill = one(request.prefill, false)?;
+    let decode = if request.passes > 0.0 { one(request.decode, true)? } else { Spent::default() };
+    let total = prefill.times(request.items) + decode.times(request.passes);
+    Some(Chained { ttft_s: prefill.time_s, tpot_s: decode.time_s, total_s: total.time_s, dynamic_j: total.energy_j })
+}
+
+fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
+    let mut sum = Spent { time_s: stage.rates.pass_overhead_s, ..Spent::default() };
+    let mut first = 0u32;
+    for g in &model.blocks {
+        let (from, to) = (first.max(stage.blocks.start), first.saturating_add(g.count).min(stage.blocks.end));
+        first = first.saturating_add(g.count);
+        let runs = if decoding { work::in_decode(&g.block) } else { work::in_prefill(&g.block) };
+        if to > from && runs {
+            let work = work::of_block(&g.block, stage.precision, pass, stage.rates.cache_bytes);
+            sum = sum + pass::run(&work, &stage.rates, 0.0)?.0.times(f64::from(to - from));
+        }
+    }
+    Some(sum)
+}
+
+/// Messages of one pass: states forward, a token back over every link.
+fn crossed(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, pass: Pass) -> Spent {
+    let mut sum = Spent::default();
+    for stage in stages.iter().take(stages.len().saturating_sub(1)) {
+        let last = model.chain().nth(stage.blocks.end.saturating_sub(1) as usize);
+        let width = last.map_or(0.0, |block| block.output_width as f64);
+        let states = pass.tokens * pass.batch * width * f64::from(stage.precision.activation_bits) / 8.0;
+        let bytes = states + pass.batch * TOKEN_BYTES;
+        let rate = link.bandwidth.value.get() * (1.0 - link.loss.value.get());
+        sum.time_s += 2.0 * link.latency.value.get() + bytes / rate;
+        sum.energy_j += bytes * link.joules_per_byte.value.get();
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::physics::whole;
+    use crate::testing::{board, tiny_llm};
+    use profiles::{Catalogue, WeightFormat};
+
+    fn stage(blocks: std::ops::Range<u32>, weights: WeightFormat) -> Stage {
+        let device = board();
+        let rates = Rates::of(&device, &device.modes[0], &device.processors[0], weights, 1.0).unwrap();
+        Stage { blocks, precision: Precision { weights, kv_bits: 16, activation_bits: 16 }, rates }
+    }
+
+    #[test]
+    fn one_stage_is_the_whole_model_and_a_cut_adds_its_overhead_and_its_message() {
+        let model = tiny_llm("tiny", 4, 256);
+        let request = Request::new(model.kind, 64, 16, 1);
+        let link = Catalogue::builtin().link("loopback").unwrap();
+        let all = model.chain().count() as u32;
+        let one = run(&model, &[stage(0..all, WeightFormat::W8)], link, &request).unwrap();
+        let alone =
+            whole::run(&model, stage(0..all, WeightFormat::W8).precision, &request, &stage(0..all, WeightFormat::W8).rates)
+                .unwrap();
+        assert!((one.ttft_s - alone.prefill.time_s).abs() < 1e-15 && (one.tpot_s - alone.decode.time_s).abs() < 1e-15);
+        assert!((one.total_s - alone.total().time_s).abs() < 1e-12 && (one.dynamic_j - alone.total().energy_j).abs() < 1e-12);
+        let two = run(&model, &[stage(0..3, WeightFormat::W8), stage(3..all, WeightFormat::W8)], link, &request).unwrap();
+        // 256 halves and a token's number there, two latencies, and the second stage's overhead.
+        let message = 2.0 * link.latency.value.get() + 516.0 / link.bandwidth.value.get();
+        let overhead = stage(0..1, WeightFormat::W8).rates.pass_overhead_s;
+        assert!((two.tpot_s - one.tpot_s - overhead - message).abs() < 1e-12, "{two:?} {one:?}");
+    }
+
+    #[test]
+    fn each_stage_has_its_own_precision() {
+        let model = tiny_llm("tiny", 4, 256);
+        let request = Request::new(model.kind, 64, 16, 1);
+        let link = Catalogue::builtin().link("loopback").unwrap();
+        let all = model.chain().count() as u32;
+        let at = |a, b| run(&model, &[stage(0..3, a), stage(3..all, b)], link, &request).unwrap().tpot_s;
+        let (wide, mixed, narrow) = (
+            at(WeightFormat::W8, WeightFormat::W8),
+            at(WeightFormat::W8, WeightFormat::W4),
+            at(WeightFormat::W4, WeightFormat::W4),
+        );
+        assert!(narrow < mixed && mixed < wide, "{narrow} {mixed} {wide}");
+    }
+}
