@@ -8,6 +8,7 @@ use super::wait;
 use crate::cli::args::Watch;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::{files, solve, watch as terminal};
+use crate::replan::Terms;
 use crate::{lint, whatif};
 use protocol::{Name, Plan, Status};
 use scenarios::Scenario;
@@ -175,7 +176,9 @@ fn replan(
 ) -> Result<Option<String>, Failure> {
     let reduced = without(scenario, lost).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
     let effort = solve::effort(&args.search);
-    let solved = solve::with_threads(args.search.threads, || solve::solve(&reduced, &effort, running, terminal::Show::Nothing))?;
+    // Moves that a day's saving does not pay for are not made.
+    let parent = running.map(|plan| (plan, Terms { hysteresis: args.gain, ..Terms::default() }));
+    let solved = solve::with_threads(args.search.threads, || solve::solve(&reduced, &effort, parent, terminal::Show::Nothing))?;
     let Some(plan) = solved.plan else {
         return Err(Failure::input(format!("error: no plan {why}: nothing feasible was found; the fleet goes on as it is")));
     };
