@@ -192,10 +192,10 @@ impl Record {
             .map(|p| self.own_curve(p))
             .filter(|c| c.len() > 1)
             .collect();
-        let median = |of: &dyn Fn(&[(f64, f64)]) -> Option<f64>| {
-            crate::runs::median(&curves.iter().filter_map(|c| of(c)).collect::<Vec<_>>())
-        };
-        let (near, far, here) = (median(&|c| Some(c.first()?.1))?, median(&|c| Some(c.last()?.1))?, median(&|c| along(c, set))?);
+        let median = |factors: Vec<f64>| crate::runs::median(&factors);
+        let near = median(curves.iter().map(|c| c[0].1).collect())?;
+        let far = median(curves.iter().map(|c| c[c.len() - 1].1).collect())?;
+        let here = median(curves.iter().filter_map(|c| along(c, set)).collect())?;
         let memory = if (far / near - 1.0).abs() > SAME { ((here - near) / (far - near)).clamp(0.0, 1.0) } else { 1.0 };
         Some((memory, here))
     }
