@@ -17,10 +17,10 @@ pub(super) struct Plot {
     pub series: Vec<Series>,
 }
 
-const SIZE: (f64, f64) = (560.0, 360.0);
+const SIZE: (f64, f64) = (576.0, 360.0);
 const LEFT: f64 = 64.0;
 const TOP: f64 = 36.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 32.0;
 const BOTTOM: f64 = 48.0;
 /// Distinct in grey and for the colour-blind (Okabe and Ito).
 const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
