@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `read(W)` is the measured rate of reading a working set round and round: a token's is all weights that it multiplies,
-//! and the cache of its keys and values. `own` is what a format's products of one token took at two working sets over the
+//! and the cache of its keys and values. `own` is what a format's products of one token took at the measured working sets over the
 //! same roofline. Everything is measured without the model.
 
 use crate::measure::products::{Product, Resident, TOKENS};

@@ -187,7 +187,7 @@ fn processor(record: &Record, cpu: &Processor, c: &mut Cites<'_>) -> Result<Proc
     let (share, exponent) = match &record.overlap {
         Some(f) => {
             let what = format!(
-                "share of the read rate and exponent of the roofline to {} products of one token with weights in two working sets, median error {:.1} %",
+                "share of the read rate and exponent of the roofline to {} products of one token with weights in several working sets, median error {:.1} %",
                 f.points,
                 f.residual * 100.0
             );

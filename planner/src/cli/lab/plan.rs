@@ -26,7 +26,7 @@ pub(crate) fn of(lab: &Lab) -> Result<Plan, Failure> {
         seed: 0,
         devices: lab.agents.iter().map(|a| device(a.as_str())).collect(),
         services: lab.services.iter().map(service).collect::<Result<_, _>>()?,
-        totals: totals(),
+        totals: Totals::default(),
         certificate: Certificate {
             objective: "by hand".into(),
             unit: "W".into(),
@@ -110,22 +110,5 @@ fn device(name: &str) -> PlannedDevice {
             pools: Vec::new(),
             processors: Vec::new(),
         },
-    }
-}
-
-fn totals() -> Totals {
-    Totals {
-        power_w: 0.0,
-        energy_per_request_j: 0.0,
-        mean_latency_s: 0.0,
-        accuracy: None,
-        answering_power_w: 0.0,
-        ipw: None,
-        ipw_fleet: None,
-        answers_per_kj: None,
-        latency_score: 0.0,
-        underutilisation: 0.0,
-        throttled_devices: 0,
-        targets: Vec::new(),
     }
 }
