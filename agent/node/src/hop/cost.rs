@@ -72,7 +72,7 @@ fn framed(width: usize, tokens: u32) -> Cost {
     let answers = std::thread::spawn(move || {
         for i in 0..tokens {
             let (head, payload) = frame::read(&mut far, 1_000).expect("states");
-            let rows = states::unpack(&payload, width, head.bits).expect("finite");
+            let rows = states::unpack(&payload, 1, width, head.bits).expect("finite");
             assert_eq!(rows.len(), width);
             frame::write(&mut far, &Head::of(Kind::Token, 1, i, 1_000), &[0; 8]).expect("a token");
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0  4  "WLH1"
-//!  4  1  kind           5  1  bits of a number: 16, 8, or 0 where there are none
+//!  4  1  kind           5  1  bits of a number: 16, 8, 4 (as few as needed), or 0 where there are none
 //!  6  1  1: a token is wanted after the last row               7  1  0
 //!  8  8  session       16  4  sequence, from 0, in each direction
 //! 20  4  rows          24  4  numbers in a row
@@ -109,9 +109,12 @@ impl Head {
         };
         let length = word(32);
         let (low, high) = match (kind, head.bits) {
-            (Kind::States, 16 | 8) if (1..=ROWS).contains(&head.rows) && (1..=COLS).contains(&head.cols) => {
-                let exact = super::states::bytes(head.bits, head.rows, head.cols);
-                (exact, exact)
+            (Kind::States, bits)
+                if super::states::WIDTHS.contains(&bits)
+                    && (1..=ROWS).contains(&head.rows)
+                    && (1..=COLS).contains(&head.cols) =>
+            {
+                super::states::bytes(bits, head.rows, head.cols)
             }
             (Kind::States, bits) => return form(format!("{} rows of {} numbers of {bits} bits", head.rows, head.cols)),
             (Kind::Challenge, 0) => (32, 32),

@@ -3,10 +3,13 @@
 //! The side that is called says a random number; the caller signs it together with what it wants. So an opening
 //! is an enrolled device's, and cannot be said again. The bus only tells the address.
 
+mod adaptive;
 mod client;
 #[cfg(test)]
 mod cost;
 pub(crate) mod frame;
+#[cfg(test)]
+mod quality;
 mod server;
 mod states;
 

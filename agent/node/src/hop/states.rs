@@ -1,20 +1,30 @@
-//! Hidden states as they cross a link: half precision, or 8 bits with one scale for each token.
+//! Hidden states as they cross a link: half precision, 8 bits with one scale for each token, or as few bits as a token needs
+//! ([`adaptive`], 4 bits in a plan).
 //!
 //! `int8`: scale = max |x| / 127 of the row, as f32, then `round(x / scale)` (symmetric, per token: the scheme
 //! that LLM.int8(), arXiv 2208.07339, calls vector-wise for activations).
 
+use super::adaptive;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
 /// Largest finite half; a state beyond it is cut, since an infinity would spoil every later number.
 const MOST: f32 = 65_504.0;
 
-/// Bytes of so many rows.
-pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> u32 {
-    // Both are checked to be below 2^17 by the frame.
+/// Bits that a plan may say.
+pub(crate) const WIDTHS: [u8; 3] = [16, 8, ADAPTIVE];
+/// As few as a token needs.
+pub(crate) const ADAPTIVE: u8 = 4;
+
+/// Fewest and most bytes of so many rows.
+pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> (u32, u32) {
+    // Both are checked to be at most 2^16 by the frame, and their product to be far below 2^31.
+    let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let exact = |n| (n, n);
     match bits {
-        16 => rows * cols * 2,
-        _ => rows * (cols + 4),
+        16 => exact(rows * cols * 2),
+        8 => exact(rows * (cols + 4)),
+        _ => (rows * size(adaptive::LEAST), rows * size(adaptive::most(cols as usize))),
     }
 }
 
@@ -46,6 +56,10 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
             halves(&mut out, row);
             continue;
         }
+        if bits == ADAPTIVE {
+            adaptive::pack(&mut out, row);
+            continue;
+        }
         // 127 times the scale must stay finite.
         let scale = (row.iter().fold(0f32, |most, x| most.max(x.abs())) / 127.0).min(f32::MAX / 128.0);
         out.extend_from_slice(&scale.to_le_bytes());
@@ -58,9 +72,16 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
 }
 
 /// The numbers again. `None`: a scale or a half is no finite number, or the length is another.
-pub(crate) fn unpack(payload: &[u8], cols: usize, bits: u8) -> Option<Vec<f32>> {
+pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8) -> Option<Vec<f32>> {
+    if bits == ADAPTIVE {
+        let (mut rest, mut out) = (payload, Vec::with_capacity(rows * cols));
+        for _ in 0..rows {
+            adaptive::unpack(&mut rest, cols, &mut out)?;
+        }
+        return (rest.is_empty() && finite(&out)).then_some(out);
+    }
     let width = if bits == 16 { cols * 2 } else { cols + 4 };
-    if width == 0 || !payload.len().is_multiple_of(width) {
+    if cols == 0 || payload.len() != rows * width {
         return None;
     }
     let mut out = Vec::with_capacity(payload.len() / width * cols);

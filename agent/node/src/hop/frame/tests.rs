@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 fn states(bits: u8, rows: u32, cols: u32) -> (Head, Vec<u8>) {
     let head = Head { bits, rows, cols, wanted: true, ..Head::of(Kind::States, 0x0123_4567_89ab_cdef, 7, 500) };
-    (head, vec![9; super::super::states::bytes(bits, rows, cols) as usize])
+    (head, vec![9; super::super::states::bytes(bits, rows, cols).0 as usize])
 }
 
 #[test]
@@ -11,6 +11,7 @@ fn frames_are_read_back() {
     let all = [
         states(16, 1, 576),
         states(8, 256, 2048),
+        states(4, 3, 576),
         (Head::of(Kind::Challenge, 1, 0, 0), vec![1; 32]),
         (Head::of(Kind::Open, 1, 0, 9), b"signed".to_vec()),
         (Head::of(Kind::Ready, u64::MAX, u32::MAX, u32::MAX), Vec::new()),
