@@ -104,7 +104,8 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
         if !shared.serves(loaded.plan.id) {
             return Err(format!("{} is not served here any more", loaded.plan));
         }
-        let rows = states::unpack(&payload, head.rows as usize, cols, head.bits).ok_or("a hidden state that is no finite number")?;
+        let rows =
+            states::unpack(&payload, head.rows as usize, cols, head.bits).ok_or("a hidden state that is no finite number")?;
         let drawn = link.step(Input::Hidden(&rows), head.wanted).map_err(|e: StepError| e.to_string())?;
         if let Some(choice) = drawn {
             let token = [choice.token.to_le_bytes(), choice.logprob.to_le_bytes()].concat();
