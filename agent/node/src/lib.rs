@@ -23,7 +23,7 @@ mod traffic;
 mod wires;
 
 pub use error::NodeError;
-pub use settings::{Limits, Settings};
+pub use settings::{Limits, Role, Settings};
 
 use fleet::Rules;
 use fleet::agent::{Agent, Event, Identity, read_plan};

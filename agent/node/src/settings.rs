@@ -18,6 +18,9 @@ pub struct Settings {
     pub key: PathBuf,
     /// Folder for its ledger and plans.
     pub state: PathBuf,
+    /// What it does for others on the bus.
+    #[serde(default)]
+    pub role: Role,
     /// Address on which the bus listens, `HOST:PORT`; none: a free port of the loopback.
     #[serde(default)]
     pub listen: Option<String>,
@@ -44,6 +47,45 @@ pub struct Settings {
     pub memory_bytes: Option<u64>,
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl Settings {
+    /// What other machines can reach because the configuration says so, and what that means: one line each.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<String> {
+        let plain = "what crosses is signed and not secret (there is no TLS): use a network that you trust, or a VPN";
+        let mut lines = Vec::new();
+        if let Some(at) = self.listen.as_ref().filter(|at| !is_loopback(at)) {
+            lines.push(format!("listen: {at} is reached from other machines; {plain}"));
+        }
+        if !self.hop.ip().is_loopback() {
+            lines.push(format!("hop: {} is reached from other machines; {plain}", self.hop));
+        }
+        if !self.http.ip().is_loopback() && self.api_keys.is_empty() {
+            lines
+                .push(format!("http: {} is reached from other machines, and anyone there may ask: api_keys has none", self.http));
+        }
+        lines
+    }
+}
+
+/// Whether `HOST:PORT`, with or without `tcp/`, is this machine only. A name is believed to be elsewhere.
+fn is_loopback(address: &str) -> bool {
+    let bare = address.strip_prefix("tcp/").unwrap_or(address);
+    bare.parse::<SocketAddr>().map_or_else(|_| bare.starts_with("localhost:"), |at| at.ip().is_loopback())
+}
+
+/// What an agent does for others on the bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Links up with all other peers: a fleet in one house.
+    #[default]
+    Peer,
+    /// Passes on what leaves say.
+    Hub,
+    /// Reaches the others through a hub.
+    Leaf,
 }
 
 /// What a server takes on.
@@ -75,3 +117,6 @@ impl Default for Limits {
 fn any_port() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,7 @@ impl World {
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
             state: self.path(&format!("state-{agent}")),
+            role: node::Role::Peer,
             listen: None,
             connect: Vec::new(),
             hop: any,

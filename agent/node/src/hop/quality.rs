@@ -43,10 +43,12 @@ fn measure(cut: &Cut, windows: &[Vec<Token>], bits: Option<u8>) -> (f64, f64) {
             let chunk = Chunk { sequence: &mut front, input: Input::Tokens(tokens), want: Want::All };
             let rows = cut.front.forward(&mut [chunk], &mut work).expect("rows").to_vec();
             let rows = bits.map_or(rows.clone(), |bits| {
-                let payload = states::pack(&rows, cols, bits).expect("finite");
+                let (mut payload, mut back) = (Vec::new(), Vec::new());
+                states::pack(&rows, cols, bits, &mut payload).expect("finite");
                 bytes += payload.len();
                 states += tokens.len();
-                states::unpack(&payload, tokens.len(), cols, bits).expect("what was packed")
+                states::unpack(&payload, tokens.len(), cols, bits, &mut back).expect("what was packed");
+                back
             });
             let want = if start < CONTEXT / 2 { Want::Nothing } else { Want::All };
             let chunk = Chunk { sequence: &mut back, input: Input::Hidden(&rows), want };
