@@ -74,6 +74,7 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     heads[decode::LAUNCH] = launch(case).ln();
     heads[decode::ARITHMETIC] = 0.15f64.ln();
     heads[decode::PROMPT] = 0.3f64.ln();
+    heads[decode::ATTENTION] = 0.15f64.ln();
     let mut w = Writer { terms, heads, out: Vec::new() };
     let size = (case.parameters / 3e9).ln();
     let batch = case.batch.ln();
@@ -176,6 +177,14 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(c, &format!("model {}", case.model), 0.4, 1.0);
     w.add(c, &device, 0.3, 1.0);
     w.add(c, &format!("{device} model {}", case.model), 0.3, 1.0);
+
+    let t = decode::ATTENTION;
+    w.add(t, &kind, 0.4, 1.0);
+    w.add(t, &unit, 0.4, 1.0);
+    w.add(t, &class, 0.4, 1.0);
+    w.add(t, &engine, 0.3, 1.0);
+    w.add(t, &device, 0.3, 1.0);
+    w.add(t, &format!("{device} model {}", case.model), 0.3, 1.0);
 
     let p = decode::PROMPT;
     let end = flag(case.end_to_end);
