@@ -181,8 +181,9 @@ pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -
         ProcessorKind::Gpu if words::metal(&device.id, &engine) => Kernels::Metal,
         _ => Kernels::Once,
     };
-    let decode = load::of_step(&shape, bits, step, kernels);
-    let prefill = load::of_prompt(&shape, bits, Pass { tokens: prompt, context: depth, batch });
+    let read_bits = shape.read_bits(bits, words::fallback_bits(&row.quant));
+    let decode = load::of_step(&shape, read_bits, step, kernels);
+    let prefill = load::of_prompt(&shape, read_bits, Pass { tokens: prompt, context: depth, batch });
     let caps = || {
         device
             .modes

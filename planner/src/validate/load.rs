@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn one_sequence_moves_the_same_under_any_kernels() {
         for (model, billions, active) in [("gpt-oss-20b", 20.9, 3.6), ("Llama-2-7B", 6.74, 6.74)] {
-            let (once, metal) = (step(model, billions, active, 1.0, Kernels::Once), step(model, billions, active, 1.0, Kernels::Metal));
+            let (once, metal) =
+                (step(model, billions, active, 1.0, Kernels::Once), step(model, billions, active, 1.0, Kernels::Metal));
             assert!((once.weight_bytes / metal.weight_bytes - 1.0).abs() < 1e-12, "{model}");
             assert!((once.matrix_ops / metal.matrix_ops - 1.0).abs() < 1e-12, "{model}");
         }
@@ -123,7 +124,10 @@ mod tests {
         let of = |batch, kernels| step("gpt-oss-20b", 20.9, 3.6, batch, kernels);
         assert!(of(16.0, Kernels::Metal).weight_bytes > 1.5 * of(16.0, Kernels::Once).weight_bytes);
         assert!((of(32.0, Kernels::Metal).weight_bytes / of(32.0, Kernels::Once).weight_bytes - 1.0).abs() < 1e-12);
-        assert!(of(32.0, Kernels::Metal).matrix_ops > 4.0 * of(32.0, Kernels::Once).matrix_ops, "tiles of a few rows are mostly empty");
+        assert!(
+            of(32.0, Kernels::Metal).matrix_ops > 4.0 * of(32.0, Kernels::Once).matrix_ops,
+            "tiles of a few rows are mostly empty"
+        );
         let dense = |batch| step("Llama-2-7B", 6.74, 6.74, batch, Kernels::Metal).matrix_ops;
         assert!((dense(16.0) / dense(32.0) - 1.0).abs() < 1e-9 && dense(8.0) < 0.3 * dense(16.0));
     }

@@ -39,7 +39,7 @@ impl Public {
     }
 }
 
-pub(super) const PUBLIC: [Public; 40] = [
+pub(super) const PUBLIC: [Public; 45] = [
     Public::dense("llama-2-7b", 32, 32, 32, 128),
     Public::dense("llama-2-13b", 40, 40, 40, 128),
     Public::dense("llama-2-70b", 80, 64, 8, 128),
@@ -78,6 +78,12 @@ pub(super) const PUBLIC: [Public; 40] = [
     Public::dense("gemma-3-27b", 62, 32, 16, 128).windows(6, 1024),
     Public::dense("phi-2", 32, 32, 32, 80),
     Public::dense("phi-3.5-mini", 32, 32, 32, 96),
+    // Short convolutions or a linear recurrence in all layers but every third or fourth.
+    Public::dense("lfm2.5-350m", 16, 16, 8, 64).windows(3, 0),
+    Public::dense("lfm2.5-1.2b", 16, 32, 8, 64).windows(3, 0),
+    Public::dense("qwen3.5-0.8b", 24, 8, 2, 256).windows(4, 0),
+    Public::dense("qwen3.5-2b", 24, 8, 2, 256).windows(4, 0),
+    Public::dense("qwen3.5-4b", 32, 16, 4, 256).windows(4, 0),
     Public::dense("openvla-7b", 32, 32, 32, 128),
     Public::dense("nemotron-3-super", 88, 32, 2, 128).windows(11, 0).experts(512, 22),
 ];

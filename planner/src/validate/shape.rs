@@ -6,6 +6,10 @@ use profiles::{Block, BlockGroup, Catalogue, Mixer, Mlp};
 /// Experts and active experts that an unknown mixture is given: fine-grained, as recent ones are. Assumed.
 const EXPERTS: (u32, u32) = (128, 4);
 
+/// Weights of a block of ggml's k-quants, and bits of its fallback for embeddings, which are kept at six bits.
+const K_BLOCK: u64 = 256;
+const EMBEDDING_BITS: f64 = 8.5;
+
 /// A row's model.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
@@ -14,6 +18,21 @@ pub(super) struct Shape {
     pub layers: f64,
     pub parameters: f64,
     pub active: f64,
+    /// Weights in a row of most matrices, and the share of the parameters in the embedding, where the catalogue has the model.
+    pub width: Option<(u64, f64)>,
+}
+
+impl Shape {
+    /// Bits per weight that are read where a row tells `bits` of a format: a k-quant of a model whose rows it cannot cut
+    /// holds more than its name says (Qwen2.5-0.5B's Q4_K_M 6.4 bits, not 4.84).
+    pub(super) fn read_bits(&self, bits: f64, fallback: Option<f64>) -> f64 {
+        match (self.width, fallback) {
+            (Some((width, embedded)), Some(other)) if width % K_BLOCK != 0 => {
+                bits.max(embedded * EMBEDDING_BITS + (1.0 - embedded) * other)
+            }
+            _ => bits,
+        }
+    }
 }
 
 /// `Llama-3.2-1B-Instruct` as ids are written: `llama-3.2-1b-instruct`.
@@ -37,13 +56,17 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
         if parameters.is_none_or(|p| (p / total - 1.0).abs() < 0.25) {
             let layers = model.blocks.iter().filter(|g| g.block.name != "embedding").map(|g| f64::from(g.count)).sum();
             let active = model.active_parameters() as f64;
-            return Some(Shape { blocks: model.blocks.clone(), layers, parameters: total, active });
+            let embedded = model.blocks.iter().find(|g| g.block.name == "embedding").map_or(0.0, |g| g.block.parameters as f64);
+            let inner = model.blocks.iter().find(|g| !matches!(g.block.mixer, Mixer::None));
+            let width = inner.map(|g| (g.block.output_width, embedded / total));
+            return Some(Shape { blocks: model.blocks.clone(), layers, parameters: total, active, width });
         }
     }
     let parameters = parameters.filter(|p| *p > 0.0)?;
     let active = active.filter(|a| *a > 0.0).unwrap_or(parameters).min(parameters);
     let known = PUBLIC.iter().filter(|p| names(p.id, &slug)).max_by_key(|p| p.id.len()).copied();
-    let Public { layers, heads, kv_heads, head_dim, every, window, experts, latent, .. } = known.unwrap_or_else(|| inferred(active));
+    let Public { layers, heads, kv_heads, head_dim, every, window, experts, latent, .. } =
+        known.unwrap_or_else(|| inferred(active));
     let mut layer = Block::new("layer", (parameters / f64::from(layers)) as u64, u64::from(heads) * u64::from(head_dim));
     layer.mixer = match latent {
         (0, _) => Mixer::Attention { heads, kv_heads, head_dim, window: None },
@@ -64,7 +87,7 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
         };
         blocks.push(BlockGroup { count: layers - layers / every, block: layer });
     }
-    Some(Shape { blocks, layers: f64::from(layers), parameters, active })
+    Some(Shape { blocks, layers: f64::from(layers), parameters, active, width: None })
 }
 
 /// Shape of a usual transformer of so many parameters: `12 layers width^2`, layers growing with the fourth root
@@ -88,6 +111,17 @@ mod tests {
         let other = of("Llama-3.2-1B", Some(9e9), None).unwrap();
         assert!((other.parameters - 9e9).abs() < 1.0);
         assert!(of("unheard of", None, None).is_none());
+    }
+
+    #[test]
+    fn k_quants_fall_back_where_rows_are_no_multiple_of_their_blocks() {
+        let narrow = of("Qwen2.5-0.5B", Some(0.494e9), None).unwrap();
+        let read = narrow.read_bits(4.84, Some(5.5));
+        assert!((6.1..6.6).contains(&read), "its file has 398 MB: {read}");
+        assert!((narrow.read_bits(6.7, Some(5.5)) - 6.7).abs() < 1e-12, "told bits of a file stay");
+        assert!((narrow.read_bits(4.5, None) - 4.5).abs() < 1e-12);
+        let even = of("Llama-3.2-1B", Some(1.236e9), None).unwrap();
+        assert!((even.read_bits(4.84, Some(5.5)) - 4.84).abs() < 1e-12);
     }
 
     #[test]

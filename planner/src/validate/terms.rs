@@ -192,6 +192,10 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(p, &class, 0.3, end);
     w.add(p, &device, 0.3, end);
     w.add(p, &format!("{device} model {}", case.model), 0.3, end);
+    // Engines differ in what they do with the prompts of several requests: one by one, together, in chunks between steps.
+    w.add(p, &engine, 0.3, end);
+    w.add(p, &format!("{engine} batch"), 0.2, batch * end);
+    w.add(p, &format!("{device} batch"), 0.2, batch * end);
     Observation { y, law, heads: w.heads, terms: w.out }
 }
 
