@@ -129,7 +129,10 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
             at.tell(Input::Event(Event::Reconnected));
         }
         Life::Gone(key) => {
-            let _ = Name::new(key.agent()).map(|who| at.wires.gone(&who));
+            if let Ok(who) = Name::new(key.agent()) {
+                at.wires.gone(&who);
+                at.tell(Input::Event(Event::Lost(who)));
+            }
         }
     };
     let bus = &shared.bus;

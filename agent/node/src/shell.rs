@@ -126,7 +126,7 @@ impl Shell {
             let settings = &shared.settings;
             let outcome = match what {
                 Job::Fetch => loaded::fetch(&layout, settings),
-                Job::Verify => loaded::verify(&layout, settings),
+                Job::Verify => loaded::verify(&layout, settings, &shared.checked),
                 Job::Load => loaded::load(&layout, settings, &shared.pool, shared.free_bytes()).map(|l| shared.keep(l)),
                 Job::Warm => match shared.loaded(layout.plan().id) {
                     Some(loaded) => loaded::warm(&loaded),

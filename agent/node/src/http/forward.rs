@@ -54,7 +54,7 @@ fn elsewhere(shared: &Shared) -> Vec<(Name, Name)> {
 
 /// Whether the plan has the service, though perhaps nobody can answer for it now.
 pub(crate) fn is_planned(shared: &Shared, service: &Name) -> bool {
-    planned(shared).iter().any(|(s, _)| s == service)
+    planned(shared).iter().any(|(s, _)| s == service) || shared.holds(service)
 }
 
 /// Services that are answered through this device.
@@ -131,16 +131,27 @@ pub(crate) async fn hand_on(
 fn ask(shared: &Shared, service: &Name, request: &[u8]) -> Told {
     let until = clock::seconds() + f64::from(shared.limits.heal_ms) / 1e3;
     loop {
-        let device = elsewhere(shared).into_iter().find(|(s, _)| s == service).map(|(_, device)| device);
-        let tried = match &device {
-            Some(device) => begin(shared, device, request).map_err(|e| format!("{device} is lost: {e}")),
-            None if shared.traffic.services().contains(service) => return Told::Here,
-            None => Err("the device where it begins is lost".into()),
-        };
-        match tried {
-            Ok(told) => return told,
-            Err(why) if clock::seconds() >= until => return Told::Lost(format!("`{service}`: {why}; try again")),
-            Err(why) => shared.metrics.note(format!("`{service}`: {why}; tried again")),
+        let devices: Vec<Name> = elsewhere(shared).into_iter().filter(|(s, _)| s == service).map(|(_, d)| d).collect();
+        let (mut why, mut said) = ("the device where it begins is lost".to_owned(), None);
+        for device in devices {
+            match begin(shared, &device, request) {
+                // One that cannot answer now is not the only one.
+                Ok(Told::Whole(head, body)) if head.0 == StatusCode::SERVICE_UNAVAILABLE => said = Some(Told::Whole(head, body)),
+                Ok(told) => return told,
+                Err(e) => {
+                    why = format!("{device} is lost: {e}");
+                    shared.metrics.note(format!("`{service}`: {why}"));
+                }
+            }
+        }
+        if shared.traffic.services().contains(service) {
+            return Told::Here;
+        }
+        if let Some(said) = said {
+            return said;
+        }
+        if clock::seconds() >= until {
+            return Told::Lost(format!("`{service}`: {why}; try again"));
         }
         std::thread::sleep(AGAIN);
     }
