@@ -83,6 +83,8 @@ impl Node {
         let now = clock::now();
         let core = Agent::start(identity, Rules::default(), now.wall_ms, &contents, |id, bytes| read_plan(id, bytes), now);
         shared.set_boot(core.status().boot);
+        // Who asks before the core's first event is told that the service is not there yet, not that there is none.
+        shared.set_plans(shell::held(&core));
         let held = declare(&shared)?;
         let server = http::Server::start(Arc::clone(&shared), http)?;
         let spawn = |what: &'static str, work: Box<dyn FnOnce() + Send>| {

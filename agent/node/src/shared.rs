@@ -173,9 +173,11 @@ impl Shared {
         *lock(&self.plans) = held;
     }
 
-    /// Whether a plan that the core holds has the service: also while none of them is served.
-    pub(crate) fn holds(&self, service: &Name) -> bool {
-        lock(&self.plans).values().any(|p| p.plan.services.iter().any(|s| s.name == service.as_str()))
+    /// Plans that the core holds, the newest first.
+    pub(crate) fn held(&self) -> Vec<Arc<SignedPlan>> {
+        let mut held: Vec<_> = lock(&self.plans).values().cloned().collect();
+        held.sort_by_key(|p| std::cmp::Reverse(p.order.generation));
+        held
     }
 
     pub(crate) fn plan(&self, id: PlanId) -> Option<Arc<SignedPlan>> {

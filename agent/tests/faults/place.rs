@@ -200,7 +200,8 @@ impl Place {
 fn held(name: &str, number: u8, state: &Path) -> Child {
     run(&format!("mount -t tmpfs -o {STATE} tmpfs {}", state.display()));
     // Ends when its stdin does, which is when this test ends.
-    let holder = Command::new("unshare").args(["--net", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let holder =
+        Command::new("unshare").args(["--net", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let id = holder.id();
     let space = |of: &str| std::fs::read_link(format!("/proc/{of}/ns/net")).unwrap();
     while space(&id.to_string()) == space("self") {

@@ -30,15 +30,8 @@ pub(super) enum Fault {
     PlannerKilled,
 }
 
-pub(super) const FAULTS: [Fault; 7] = [
-    Fault::Killed,
-    Fault::Stopped,
-    Fault::LinkDown,
-    Fault::DiskFull,
-    Fault::CorruptModel,
-    Fault::Hot,
-    Fault::PlannerKilled,
-];
+pub(super) const FAULTS: [Fault; 7] =
+    [Fault::Killed, Fault::Stopped, Fault::LinkDown, Fault::DiskFull, Fault::CorruptModel, Fault::Hot, Fault::PlannerKilled];
 
 /// What a round showed.
 #[derive(Clone, Copy, Debug)]
@@ -182,9 +175,8 @@ impl Home {
                 self.places[victim].flip(bit);
                 self.start(victim);
                 crowd.troubles.end();
-                let noticed = until("a damaged model is told of", || {
-                    own(&http, name).is_some_and(|s| s["note"].as_str().is_some_and(|n| n.contains("is damaged")))
-                });
+                let noticed =
+                    until("a damaged model is told of", || ask(&http, "GET", "/fleet/status", b"").1.contains("is damaged"));
                 assert_eq!(ask(&http, "GET", "/readyz", b"").0, 503, "{name} serves a damaged model");
                 let back = self.back(usize::MAX, crowd);
                 self.places[victim].flip(bit);

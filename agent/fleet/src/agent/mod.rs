@@ -408,7 +408,7 @@ impl Agent {
         let Some(done) = self.writing.take_if(|w| w.number == write) else { return };
         if !ok {
             self.write_wait.failed(now.mono_ms, self.rules.retry_ms, &mut self.jitter);
-            self.note = Some("the disk refuses the ledger".into());
+            self.changed = true;
             // What led to the change is looked at anew; an offer comes again by asking.
             self.ask_ms = self.ask_ms.min(self.write_wait.at_ms());
             return;
