@@ -1,4 +1,5 @@
-//! Ten thousand seeds: whatever fails, no promise is broken, and the fleet comes to rest.
+//! Ten thousand seeds: whatever fails, no promise is broken, the fleet converges within 30 s of the last fault, and comes
+//! to rest.
 //!
 //! `SEEDS=200000 cargo test -p fleet --test main many_seeds -- --nocapture` runs more,
 //! `SEED=17 cargo test -p fleet --test main replay -- --nocapture` prints what happened in one.

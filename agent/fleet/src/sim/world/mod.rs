@@ -272,6 +272,10 @@ impl World {
             Ev::Drained(plan) => self.agent(node, Event::Drained { plan }),
             Ev::EngineDies(plan) => {
                 self.nodes[node].engine.loaded.remove(&plan);
+                if !self.storm.on {
+                    // Such is this plan: a fault that the storm's end does not end.
+                    self.fault_at = self.now;
+                }
                 self.agent(node, Event::Crashed { plan });
             }
             Ev::Sample => {

@@ -2,8 +2,8 @@
 //!
 //! *Converged*: every agent has the newest plan, serves it with all its pipelines open, and the planners want it; where
 //! it failed, every device is back on what it had. A plan that fails is a fault as well, inside the system: the time is
-//! counted from the storm's end, from when an agent has given a plan up, or from when someone applied one, whichever is
-//! the latest. *At rest* is more:
+//! counted from the storm's end, from the last engine that a bad plan killed or the last plan that an agent gave up, or
+//! from when someone applied one, whichever is the latest. *At rest* is more:
 //! the plan has outlived its probation everywhere, and nothing is written any more.
 
 use super::super::node::{Core, Ev};
