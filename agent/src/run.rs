@@ -85,16 +85,20 @@ fn read(path: &Path) -> Result<Settings, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
-        let keys = "agent, fleet, key, state, role, listen, connect, hop, http, models, api_keys, threads, memory_bytes, limits";
+        let keys = "agent, fleet, key, state, role, listen, connect, hop, http, models, digests, sensors, api_keys, threads, memory_bytes, limits";
         Failure::help(e, format!("there are {keys}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    for p in [&mut settings.fleet, &mut settings.key, &mut settings.state].into_iter().chain(settings.models.values_mut()) {
+    let own = [&mut settings.fleet, &mut settings.key, &mut settings.state];
+    for p in own.into_iter().chain(settings.models.values_mut()).chain(settings.sensors.as_mut()) {
         *p = folder.join(&*p);
     }
     // What `agent pull` has fetched needs no line.
     for known in Registry::read(None)?.models.iter().filter(|m| m.path().is_file()) {
-        settings.models.entry(known.id.clone()).or_insert_with(|| known.path());
+        let path = settings.models.entry(known.id.clone()).or_insert_with(|| known.path());
+        if let (true, Ok(digest)) = (*path == known.path(), known.sha256.parse()) {
+            settings.digests.entry(known.id.clone()).or_insert(digest);
+        }
     }
     Ok(settings)
 }

@@ -1,6 +1,6 @@
 //! What an agent is told when it starts.
 
-use protocol::Name;
+use protocol::{Digest, Name};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +36,13 @@ pub struct Settings {
     /// Model files by the names that plans give them.
     #[serde(default)]
     pub models: BTreeMap<String, PathBuf>,
+    /// SHA-256 of model files by the same names: a file that is another one is not loaded. What `agent pull` fetched
+    /// has its digest in the list of models.
+    #[serde(default)]
+    pub digests: BTreeMap<String, Digest>,
+    /// Folder below which `sys` and `proc` lie for the sensors, as in a container; none: the machine's own.
+    #[serde(default)]
+    pub sensors: Option<PathBuf>,
     /// Keys of which a request must have one; none: anyone who reaches the address may ask.
     #[serde(default)]
     pub api_keys: Vec<String>,
@@ -104,12 +111,15 @@ pub struct Limits {
     pub hop_ms: u32,
     /// A request whose pipeline is broken waits so long for it to be whole again, ms.
     pub heal_ms: u32,
+    /// Length of a window of health, ms: three bad ones give a plan up, six good ones prove it.
+    pub window_ms: u32,
 }
 
 impl Default for Limits {
     /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
     fn default() -> Self {
-        Self { running: 2, waiting: 16, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms: 30_000, heal_ms: 10_000 }
+        let (running, waiting, hop_ms) = (2, 16, 30_000);
+        Self { running, waiting, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms, heal_ms: 10_000, window_ms: 10_000 }
     }
 }
 

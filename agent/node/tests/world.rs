@@ -56,6 +56,8 @@ impl World {
     pub(crate) fn settings(&self, agent: &str) -> Settings {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Settings {
+            digests: BTreeMap::default(),
+            sensors: None,
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
