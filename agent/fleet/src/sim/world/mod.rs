@@ -648,6 +648,12 @@ impl World {
             return;
         }
         self.nodes[node].started_ms = self.now;
+        if self.storm.on && self.rng.random_bool(0.2) {
+            // What has failed once fails again soon: a start on a disk that a process left in the middle of a write is
+            // only put to the test by a power cut after it.
+            let again = self.rng.random_range(0..500);
+            self.after(again, node, Ev::Crash);
+        }
         if !self.rules.has(Flaw::NoSettle) {
             self.nodes[node].disk.settle();
         }
