@@ -64,7 +64,7 @@ fn a_failed_plan_tried_again_is_found() {
 
 #[test]
 fn a_plan_kept_alone_is_found() {
-    found(Flaw::CommitAlone, "which node");
+    found(Flaw::CommitAlone, "not converged");
 }
 
 #[test]
