@@ -109,12 +109,12 @@ pub const fn kv_bytes(kv_bits: u8) -> f64 {
 
 /// Bits per activation element on a link, of nominal `activation_bits`. Nominal 4 sends large values exactly and the others
 /// at as few bits as keep a bound on a token's error (threshold splitting and token-wise adaptive bits, arXiv 2511.04002;
-/// `agent/node/src/hop/adaptive.rs`): up to 5.1 bits over cuts of SmolLM2-135M, everything counted, measured
+/// `agent/node/src/hop/adaptive.rs`): up to 5.2 bits over cuts of SmolLM2-135M, everything counted, measured
 /// (docs/fleet.md). The scale of 8 bits, 4 bytes a token, is not counted.
 #[must_use]
 pub const fn activation_bits_sent(activation_bits: u8) -> f64 {
     match activation_bits {
-        4 => 5.1,
+        4 => 5.2,
         other => other as f64,
     }
 }

@@ -123,13 +123,13 @@ fn at(sorted: &[u64], share: f64) -> u64 {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in [3, 17, 4_242] {
+    for seed in [3, 18, 4_242] {
         let options = Options { trace: true, ..Options::default() };
         let (a, b) = (run(seed, &options), run(seed, &options));
         assert_eq!(a.trace, b.trace);
         assert_eq!((a.fingerprint, a.counts), (b.fingerprint, b.counts));
         assert_eq!(run(seed, &Options::default()).fingerprint, a.fingerprint, "a trace changes nothing");
-        assert!(a.trace.len() > 50, "{} lines", a.trace.len());
+        assert!(a.trace.len() > 100, "{} lines", a.trace.len());
     }
 }
 

@@ -1,5 +1,5 @@
-//! Shapes in the makers' published configurations (`config.json` of each model), for models that are often measured and that
-//! the catalogue does not hold.
+//! Shapes of models that are often measured and that the catalogue does not hold: GLM-4.7-Flash's was looked up in the maker's
+//! configuration; the others are assumed, as they are remembered of the makers' `config.json`, and were not compared with them.
 
 /// Attention and experts of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -160,13 +160,13 @@ pub(crate) fn unpack(from: &mut &[u8], cols: usize, out: &mut Vec<f32>) -> Optio
     let bits = head[0];
     let large = usize::from(u16::from_le_bytes([head[2], head[3]]));
     let step = f32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-    if bits == HALF {
+    if bits == HALF && head[1..] == [0; HEAD - 1] {
         let (halves, rest) = rest.split_at_checked(2 * cols)?;
         out.extend(halves.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()));
         *from = rest;
         return Some(());
     }
-    if bits > 8 || large > cols / ONE_LARGE_IN || !step.is_finite() {
+    if head[1] != 0 || bits > 8 || large > cols / ONE_LARGE_IN || !step.is_finite() {
         return None;
     }
     let (list, rest) = rest.split_at_checked(4 * large)?;

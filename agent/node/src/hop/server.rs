@@ -110,7 +110,9 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
         unpacked.ok_or("a hidden state that is no finite number")?;
         let drawn = link.step(Input::Hidden(&rows), head.wanted).map_err(|e: StepError| e.to_string())?;
         if let Some(choice) = drawn {
-            let token = [choice.token.to_le_bytes(), choice.logprob.to_le_bytes()].concat();
+            let mut token = [0; 8];
+            token[..4].copy_from_slice(&choice.token.to_le_bytes());
+            token[4..].copy_from_slice(&choice.logprob.to_le_bytes());
             outgoing.send(stream, &Head::of(Kind::Token, session, told, within_ms), &token).map_err(said)?;
             told += 1;
         }
