@@ -2,8 +2,9 @@
 
 use crate::exit::{Exit, Failure, Outcome, causes};
 use crate::registry::Registry;
-use bus_zenoh::{Endpoint, Place, Role, Zenoh};
+use bus_zenoh::{Endpoint, Place, Role, Tls, Zenoh};
 use clap::Args;
+use fleet::certificate::{Credentials, pem};
 use node::{Node, NodeError, Settings};
 use protocol::bus::BusError;
 use serde_json::json;
@@ -25,7 +26,8 @@ pub(crate) struct Run {
 
 pub(crate) fn run(args: &Run) -> Outcome {
     let settings = read(&args.config)?;
-    for line in settings.exposed() {
+    let credentials = settings.read_credentials().map_err(|e| Failure::input(format!("error: {}", causes(&e))))?;
+    for line in settings.exposed(credentials.is_some()) {
         eprintln!("warning: {line}");
     }
     let endpoint =
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &Run) -> Outcome {
         node::Role::Hub => Role::Hub,
         node::Role::Leaf => Role::Leaf,
     };
-    let bus = Zenoh::open(&Place { role, listen, connect }).map_err(lost)?;
+    let bus = Zenoh::open(&Place { role, listen, connect, tls: credentials.as_ref().map(tls) }).map_err(lost)?;
     let (told, ended) = std::sync::mpsc::channel();
     // Fails only when a handler is there already, and there is none.
     let interrupted = told.clone();
@@ -66,6 +68,12 @@ pub(crate) fn run(args: &Run) -> Outcome {
     Ok(Exit::Interrupted)
 }
 
+fn tls(credentials: &Credentials) -> Tls {
+    let certificates = |all: &[Vec<u8>]| all.iter().map(|der| pem("CERTIFICATE", der)).collect::<String>();
+    let key = pem("PRIVATE KEY", &credentials.key);
+    Tls { authorities: certificates(&credentials.authorities), certificate: certificates(&credentials.chain), key }
+}
+
 fn failure(error: NodeError) -> Failure {
     let text = format!("error: {}", causes(&error));
     match error {
@@ -85,12 +93,14 @@ fn read(path: &Path) -> Result<Settings, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
-        let keys = "agent, fleet, key, state, role, listen, connect, hop, http, models, digests, sensors, api_keys, threads, memory_bytes, limits";
+        let keys = "agent, fleet, key, certificate, tls, state, role, listen, connect, hop, http, models, digests, sensors, api_keys, threads, memory_bytes, limits";
         Failure::help(e, format!("there are {keys}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let own = [&mut settings.fleet, &mut settings.key, &mut settings.state];
-    for p in own.into_iter().chain(settings.models.values_mut()).chain(settings.sensors.as_mut()) {
+    for p in
+        own.into_iter().chain(settings.models.values_mut()).chain(settings.sensors.as_mut()).chain(settings.certificate.as_mut())
+    {
         *p = folder.join(&*p);
     }
     // What `agent pull` has fetched needs no line.

@@ -2,7 +2,7 @@
 
 use crate::models::{agent, root, smollm2_file};
 use engine::testing::Tiny;
-use fleet::enrol::{Roster, make_key};
+use fleet::enrol::{Owners, Roster, make_key};
 use node::testing::{Part, plan};
 use profiles::WeightFormat::{W4, W8};
 use protocol::envelope::{self, Terms};
@@ -43,16 +43,15 @@ impl Fleet {
     pub(crate) fn of(model: PathBuf, agents: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |f: &str| folder.path().join(f);
-        let planner = make_key(&at("planner.key")).unwrap();
-        let mut roster = Roster::new(Name::new("test").unwrap(), &planner.public());
+        let owners = Owners::from(make_key(&at("planner.key")).unwrap());
+        let mut roster = Roster::new(Name::new("test").unwrap(), &owners.now).unwrap();
         for name in agents {
-            let key = make_key(&at(&format!("{name}.key"))).unwrap();
-            roster.enrol(Name::new(name).unwrap(), &key.public()).unwrap();
+            roster.enrol(Name::new(name).unwrap(), folder.path(), &owners).unwrap();
         }
         roster.write(&at("fleet.json")).unwrap();
         // Free at this moment; `a` listens there, `b` connects.
         let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        Self { folder, planner, bus, model }
+        Self { folder, planner: owners.now, bus, model }
     }
 
     pub(crate) fn start(&self, name: &str) -> Running {

@@ -6,43 +6,32 @@
 
 mod kept;
 mod place;
+mod session;
 
-use kept::Kept;
-pub use place::{BadEndpoint, Endpoint, Place, Role};
+pub use place::{BadEndpoint, Endpoint, Place, Role, Tls};
 use protocol::bus::{Bus, BusError, Handler, Held, Keep, Life, Message, Qos, Sink, Watch, fits};
 use protocol::key::{Key, Pattern};
+use session::{Sessions, failed};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use zenoh::Wait as _;
 use zenoh::bytes::ZBytes;
 use zenoh::key_expr::KeyExpr;
 use zenoh::qos::{CongestionControl, Priority};
 use zenoh::query::{ConsolidationMode, Query, QueryTarget};
 use zenoh::sample::SampleKind;
-use zenoh::{Session, Wait as _};
 
 /// What a refusal begins with: Zenoh's own errors (a time limit) begin otherwise.
 const REFUSED: &[u8] = b"refused: ";
-/// A good-bye takes up to 10 s on a link that loses packets (eclipse-zenoh/zenoh#2675): so long and no longer.
-const CLOSE: Duration = Duration::from_secs(1);
 
-/// A session; its end takes back all that it declared.
-pub struct Zenoh {
-    /// Only taken by the drop.
-    session: Option<Session>,
-    kept: Arc<Kept>,
-    /// Answers for what is kept.
-    keeper: Option<zenoh::query::Queryable<()>>,
-}
+/// A participant; its end takes back all that it declared.
+pub struct Zenoh(Arc<Sessions>);
 
 impl fmt::Debug for Zenoh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Zenoh")
     }
-}
-
-fn failed(doing: &'static str) -> impl Fn(zenoh::Error) -> BusError {
-    move |e| BusError::Transport { doing, why: e.to_string() }
 }
 
 fn expression(text: &str) -> Result<KeyExpr<'static>, BusError> {
@@ -53,33 +42,15 @@ impl Zenoh {
     /// Opens a session. It does not wait for others: it connects as soon as they are there, and again after a loss.
     ///
     /// # Errors
-    /// When an endpoint to listen on cannot be had.
+    /// When an endpoint to listen on cannot be had, or certificate and key are none.
     pub fn open(place: &Place) -> Result<Self, BusError> {
-        let config = place.config().map_err(failed("reading the configuration"))?;
-        let session = zenoh::open(config).wait().map_err(failed("opening"))?;
-        let kept = Arc::new(Kept::default());
-        let keeper = kept::serve(&session, &kept).map_err(failed("serving what is kept"))?;
-        Ok(Self { session: Some(session), kept, keeper: Some(keeper) })
-    }
-
-    fn session(&self) -> Result<&Session, BusError> {
-        self.session.as_ref().ok_or(BusError::Transport { doing: "speaking", why: "the session is closed".into() })
+        Sessions::open(place.clone()).map(Self)
     }
 }
 
 impl Drop for Zenoh {
     fn drop(&mut self) {
-        let (keeper, session) = (self.keeper.take(), self.session.take());
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            drop(keeper);
-            if let Some(session) = session {
-                // A session that cannot say good-bye is missed by its lease.
-                let _ = session.close().wait();
-            }
-            let _ = tell.send(());
-        });
-        let _ = told.recv_timeout(CLOSE);
+        self.0.close();
     }
 }
 
@@ -87,46 +58,53 @@ impl Bus for Zenoh {
     fn publish(&self, key: &Key, payload: &[u8], qos: Qos, keep: Keep) -> Result<(), BusError> {
         fits(key, payload)?;
         if keep == Keep::Last {
-            self.kept.put(key, payload);
+            self.0.kept.put(key, payload);
         }
         // A message that blocks closes its link after 5 s; one that may drop is dropped where the way is full.
         let (congestion, priority) = match qos {
             Qos::Sample => (CongestionControl::Drop, Priority::DataLow),
             Qos::Assured => (CongestionControl::Block, Priority::InteractiveHigh),
         };
-        let put = self.session()?.put(expression(key.as_str())?, payload);
+        let session = self.0.now()?;
+        let put = session.put(expression(key.as_str())?, payload);
         put.congestion_control(congestion).priority(priority).wait().map_err(failed("publishing"))
     }
 
     fn subscribe(&self, pattern: &Pattern, sink: Sink) -> Result<Held, BusError> {
-        let hear = move |sample: zenoh::sample::Sample| {
-            // A key of another form is no message of ours.
-            if let (SampleKind::Put, Ok(key)) = (sample.kind(), sample.key_expr().as_str().parse()) {
-                sink(Message { key, payload: sample.payload().to_bytes().into_owned() });
-            }
-        };
-        let declared = self.session()?.declare_subscriber(expression(pattern.as_str())?).callback(hear);
-        declared.wait().map(Held::new).map_err(failed("subscribing"))
+        let (key, sink) = (expression(pattern.as_str())?, Arc::new(sink));
+        self.0.declare("subscribing", move |session| {
+            let sink = Arc::clone(&sink);
+            let hear = move |sample: zenoh::sample::Sample| {
+                // A key of another form is no message of ours.
+                if let (SampleKind::Put, Ok(key)) = (sample.kind(), sample.key_expr().as_str().parse()) {
+                    sink(Message { key, payload: sample.payload().to_bytes().into_owned() });
+                }
+            };
+            session.declare_subscriber(key.clone()).callback(hear).wait().map(Held::new)
+        })
     }
 
     fn last(&self, pattern: &Pattern, within: Duration) -> Result<Vec<Message>, BusError> {
-        kept::ask(self.session()?, pattern, within).map_err(failed("asking for what is kept"))
+        kept::ask(&self.0.now()?, pattern, within).map_err(failed("asking for what is kept"))
     }
 
     /// Each request has a thread of its own: one that hangs holds up nobody else.
     fn serve(&self, pattern: &Pattern, handler: Handler) -> Result<Held, BusError> {
-        let handler = Arc::new(handler);
-        let answer = move |query: Query| {
+        let (key, handler) = (expression(pattern.as_str())?, Arc::new(handler));
+        self.0.declare("serving", move |session| {
             let handler = Arc::clone(&handler);
-            std::thread::spawn(move || reply(&query, &handler));
-        };
-        let declared = self.session()?.declare_queryable(expression(pattern.as_str())?).callback(answer);
-        declared.wait().map(Held::new).map_err(failed("serving"))
+            let answer = move |query: Query| {
+                let handler = Arc::clone(&handler);
+                std::thread::spawn(move || reply(&query, &handler));
+            };
+            session.declare_queryable(key.clone()).callback(answer).wait().map(Held::new)
+        })
     }
 
     fn request(&self, key: &Key, payload: &[u8], within: Duration) -> Result<Vec<u8>, BusError> {
         fits(key, payload)?;
-        let get = self.session()?.get(expression(key.as_str())?).payload(payload).timeout(within);
+        let session = self.0.now()?;
+        let get = session.get(expression(key.as_str())?).payload(payload).timeout(within);
         let get = get.target(QueryTarget::All).consolidation(ConsolidationMode::None);
         let get = get.congestion_control(CongestionControl::Block).priority(Priority::InteractiveHigh);
         let replies = get.wait().map_err(failed("asking"))?;
@@ -144,20 +122,29 @@ impl Bus for Zenoh {
     }
 
     fn declare_alive(&self, key: &Key) -> Result<Held, BusError> {
-        let token = self.session()?.liveliness().declare_token(expression(key.as_str())?);
-        token.wait().map(Held::new).map_err(failed("showing that it lives"))
+        let key = expression(key.as_str())?;
+        self.0.declare("showing that it lives", move |session| {
+            session.liveliness().declare_token(key.clone()).wait().map(Held::new)
+        })
     }
 
     fn watch_alive(&self, pattern: &Pattern, watch: Watch) -> Result<Held, BusError> {
-        let see = move |sample: zenoh::sample::Sample| {
-            let Ok(key) = sample.key_expr().as_str().parse() else { return };
-            watch(match sample.kind() {
-                SampleKind::Put => Life::Born(key),
-                SampleKind::Delete => Life::Gone(key),
-            });
-        };
-        let watching = self.session()?.liveliness().declare_subscriber(expression(pattern.as_str())?);
-        watching.history(true).callback(see).wait().map(Held::new).map_err(failed("watching who lives"))
+        let (key, watch) = (expression(pattern.as_str())?, Arc::new(watch));
+        self.0.declare("watching who lives", move |session| {
+            let watch = Arc::clone(&watch);
+            let see = move |sample: zenoh::sample::Sample| {
+                let Ok(key) = sample.key_expr().as_str().parse() else { return };
+                watch(match sample.kind() {
+                    SampleKind::Put => Life::Born(key),
+                    SampleKind::Delete => Life::Gone(key),
+                });
+            };
+            session.liveliness().declare_subscriber(key.clone()).history(true).callback(see).wait().map(Held::new)
+        })
+    }
+
+    fn renew(&self) -> Result<(), BusError> {
+        self.0.renew()
     }
 }
 

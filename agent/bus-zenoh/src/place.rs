@@ -1,7 +1,10 @@
 //! Where a session listens and connects.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -49,6 +52,22 @@ pub enum Role {
     Leaf,
 }
 
+/// What a session shows on its links, and by whom a neighbour's certificate must be signed; all PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// One after another.
+    pub authorities: String,
+    pub certificate: String,
+    /// Secret.
+    pub key: String,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
 /// A session's place in the net.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
@@ -56,15 +75,21 @@ pub struct Place {
     /// None: on a free port of the loopback, so that only this machine's sessions reach it; a leaf: nowhere.
     pub listen: Option<Endpoint>,
     pub connect: Vec<Endpoint>,
+    /// Both sides of each link show a certificate (TLS 1.3). None: links are plain TCP.
+    pub tls: Option<Tls>,
 }
 
 impl Place {
     /// `exit_on_failure` and `timeout_ms`: by default a session gives up where the other is not there yet.
     /// The lease of 2 s is what pipelines can wait for a silent neighbour; the sessions' numbers are those that
-    /// larger fleets need.
+    /// larger fleets need. Two that connect to each other at the same moment take each other's link for a second one
+    /// and close both; times between attempts that differ from session to session end that.
     pub(crate) fn config(&self) -> zenoh::Result<zenoh::Config> {
         let loopback = Endpoint("127.0.0.1:0".into());
-        let tcp = |e: &Endpoint| format!("tcp/{e}");
+        let scheme = if self.tls.is_some() { "tls" } else { "tcp" };
+        let at = |e: &Endpoint| format!("{scheme}/{e}");
+        let chance = RandomState::new().hash_one(());
+        let (first_ms, longest_ms) = (300 + chance % 500, 1_500 + (chance >> 32) % 1_500);
         let mode = match self.role {
             Role::Peer => "peer",
             Role::Hub => "router",
@@ -73,19 +98,33 @@ impl Place {
         // A leaf is not called.
         let listen = match (self.role, &self.listen) {
             (Role::Leaf, None) => Vec::new(),
-            (_, at) => vec![tcp(at.as_ref().unwrap_or(&loopback))],
+            (_, own) => vec![at(own.as_ref().unwrap_or(&loopback))],
         };
+        let encoded = |pem: &str| STANDARD.encode(pem);
+        // The message's signature says who speaks; a link need only be by a device of the fleet.
+        let tls = self.tls.as_ref().map_or(json!({}), |tls| {
+            json!({
+                "root_ca_certificate_base64": encoded(&tls.authorities),
+                "listen_certificate_base64": encoded(&tls.certificate),
+                "listen_private_key_base64": encoded(&tls.key),
+                "connect_certificate_base64": encoded(&tls.certificate),
+                "connect_private_key_base64": encoded(&tls.key),
+                "enable_mtls": true,
+                "verify_name_on_connect": false,
+            })
+        });
         let settings = json!({
             "mode": mode,
             "listen": { "endpoints": listen, "exit_on_failure": true },
             "connect": {
-                "endpoints": self.connect.iter().map(tcp).collect::<Vec<_>>(),
+                "endpoints": self.connect.iter().map(at).collect::<Vec<_>>(),
                 "timeout_ms": -1,
                 "exit_on_failure": false,
+                "retry": { "period_init_ms": first_ms, "period_max_ms": longest_ms, "period_increase_factor": 1.7 },
             },
             "scouting": { "multicast": { "enabled": false }, "gossip": { "enabled": true } },
             "transport": {
-                "link": { "tx": { "lease": 2000 } },
+                "link": { "tx": { "lease": 2000 }, "tls": tls },
                 "unicast": { "max_sessions": 10_000, "accept_pending": 10_000 },
             },
         });

@@ -116,7 +116,7 @@ fn count(counter: &AtomicUsize) {
 
 /// Joins as a node does: its orders, all statuses, all tokens, its own token. It answers a plan with a status.
 fn join(number: usize, hub: bus_zenoh::Endpoint, owner: &Keyring, heard: &Arc<Heard>) -> Agent {
-    let bus = Arc::new(Zenoh::open(&Place { role: Role::Leaf, listen: None, connect: vec![hub] }).unwrap());
+    let bus = Arc::new(Zenoh::open(&Place { role: Role::Leaf, connect: vec![hub], ..Place::default() }).unwrap());
     let (name, fleet) = (name(&format!("agent-{number}")), name("crowd"));
     let (at, owner, me, answers) = (Arc::clone(heard), owner.clone(), name.clone(), Arc::downgrade(&bus));
     let desired = move |m: Message| {
@@ -151,11 +151,11 @@ fn a_plan_reaches_all_and_nothing_they_say_is_lost() {
     let agents = sessions();
     let at: Vec<_> = (0..HUBS).map(|_| free()).collect();
     // Each hub connects to those before it.
-    let hub = |i: usize| Place { role: Role::Hub, listen: Some(at[i].clone()), connect: at[..i].to_vec() };
+    let hub = |i: usize| Place { role: Role::Hub, listen: Some(at[i].clone()), connect: at[..i].to_vec(), tls: None };
     let _hubs: Vec<_> = (0..HUBS).map(|i| Zenoh::open(&hub(i)).unwrap()).collect();
     let (owner, heard) = (signer(usize::MAX), Arc::new(Heard::default()));
     let ring = Keyring::new([owner.public()]);
-    let planner = Zenoh::open(&Place { role: Role::Leaf, listen: None, connect: vec![at[0].clone()] }).unwrap();
+    let planner = Zenoh::open(&Place { role: Role::Leaf, connect: vec![at[0].clone()], ..Place::default() }).unwrap();
     let mut known = Listener::default();
     for i in 0..agents {
         known.trust(name(&format!("agent-{i}")), Keyring::new([signer(i).public()]));

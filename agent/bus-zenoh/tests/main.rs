@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod certificates;
 mod crowd;
 mod listening;
+mod renewing;
 
 use bus_zenoh::{Place, Role, Zenoh};
 use protocol::Name;
@@ -53,14 +55,16 @@ impl testing::Place for Hubs {
     fn join(&mut self) -> Zenoh {
         self.joined += 1;
         let connect = vec![self.at[self.joined % 2].clone()];
-        Zenoh::open(&Place { role: Role::Leaf, listen: None, connect }).unwrap()
+        Zenoh::open(&Place { role: Role::Leaf, connect, ..Place::default() }).unwrap()
     }
 }
 
 #[test]
 fn conforms_through_hubs() {
     let at = [free(), free()];
-    let hub = |i: usize, connect: Vec<_>| Zenoh::open(&Place { role: Role::Hub, listen: Some(at[i].clone()), connect }).unwrap();
+    let hub = |i: usize, connect: Vec<_>| {
+        Zenoh::open(&Place { role: Role::Hub, listen: Some(at[i].clone()), connect, tls: None }).unwrap()
+    };
     let hubs = [hub(0, Vec::new()), hub(1, vec![at[0].clone()])];
     testing::all(&mut Hubs { at, joined: 0, _hubs: hubs });
 }

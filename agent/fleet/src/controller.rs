@@ -92,7 +92,8 @@ struct Writing {
 pub struct Controller {
     rules: Rules,
     policy: Policy,
-    signer: Arc<Signer>,
+    /// Two while one key replaces the other: who knows either believes the plan.
+    signers: Vec<Arc<Signer>>,
     jitter: Jitter,
     ledger: Ledger,
     plans: BTreeMap<PlanId, Arc<Layout>>,
@@ -113,7 +114,7 @@ impl Controller {
         identity: Identity,
         rules: Rules,
         policy: Policy,
-        signer: Arc<Signer>,
+        signers: Vec<Arc<Signer>>,
         seed: u64,
         contents: &Contents,
         mut read: impl FnMut(PlanId, &Arc<[u8]>) -> Option<Arc<Layout>>,
@@ -132,7 +133,7 @@ impl Controller {
         Self {
             rules,
             policy,
-            signer,
+            signers,
             jitter: Jitter::new(seed),
             ledger,
             stored: contents.plans.keys().copied().collect(),
@@ -208,8 +209,8 @@ impl Controller {
         let before = self.plans.values().map(|l| l.order().issued_ms);
         let issued_ms = floors.chain(before).fold(now.wall_ms, u64::max);
         let terms = Terms { issued_ms, expires_ms: issued_ms.saturating_add(self.policy.life_ms), settles };
-        let bytes = envelope::seal(plan, &terms, &[&*self.signer])?;
-        let signed = envelope::open(&bytes, &Keyring::new([self.signer.public()]))?;
+        let bytes = envelope::seal(plan, &terms, &self.signers.iter().map(|s| &**s).collect::<Vec<_>>())?;
+        let signed = envelope::open(&bytes, &Keyring::new(self.signers.iter().map(|s| s.public())))?;
         let layout = Arc::new(Layout::of(Arc::new(signed))?);
         Ok(self.put(layout, out)?)
     }

@@ -2,6 +2,9 @@
 //!
 //! The roster is public and the same on all devices; a secret key is in one file that only its user may read.
 
+use crate::certificate;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use protocol::sign::{Keyring, PublicKey, Signer};
 use protocol::{Name, hex};
 use serde::{Deserialize, Serialize};
@@ -26,7 +29,40 @@ pub struct Roster {
     pub fleet: Name,
     /// Public keys; two while one replaces the other.
     planners: Vec<String>,
+    /// Certificates of these keys as authorities of the devices' certificates, DER in base64; none in a roster from
+    /// before there were certificates, whose fleet then links up without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    authorities: Vec<String>,
     agents: BTreeMap<Name, String>,
+}
+
+/// The owner's secret keys.
+#[derive(Debug)]
+pub struct Owners {
+    pub now: Signer,
+    /// While one key replaces the other.
+    pub next: Option<Signer>,
+}
+
+impl Owners {
+    /// # Errors
+    /// When a key cannot be read. That there is no next one is none.
+    pub fn read(now: &Path, next: &Path) -> Result<Self, EnrolError> {
+        let next = if next.exists() { Some(read_key(next)?) } else { None };
+        Ok(Self { now: read_key(now)?, next })
+    }
+
+    /// By whom certificates are signed.
+    #[must_use]
+    pub fn newest(&self) -> &Signer {
+        self.next.as_ref().unwrap_or(&self.now)
+    }
+}
+
+impl From<Signer> for Owners {
+    fn from(now: Signer) -> Self {
+        Self { now, next: None }
+    }
 }
 
 /// Why keys or a roster cannot be used.
@@ -42,6 +78,10 @@ pub enum EnrolError {
     NoRoster { path: PathBuf, why: String },
     #[error("`{agent}` is enrolled already")]
     Twice { agent: Name },
+    #[error("{}: no certificate: {why}; `planner enroll` writes one beside the key", .path.display())]
+    NoCertificate { path: PathBuf, why: String },
+    #[error("certificate: {0}")]
+    Certificate(String),
     #[error("the operating system gives no random numbers: {0}")]
     Random(getrandom::Error),
 }
@@ -93,9 +133,13 @@ pub fn read_key(path: &Path) -> Result<Signer, EnrolError> {
 
 impl Roster {
     /// A fleet without agents.
-    #[must_use]
-    pub fn new(fleet: Name, planner: &PublicKey) -> Self {
-        Self { schema: ROSTER.to_owned(), fleet, planners: vec![planner.to_string()], agents: BTreeMap::new() }
+    ///
+    /// # Errors
+    /// When its certificate cannot be made.
+    pub fn new(fleet: Name, owner: &Signer) -> Result<Self, EnrolError> {
+        let authorities = vec![STANDARD.encode(certificate::authority(&fleet, owner)?)];
+        let planners = vec![owner.public().to_string()];
+        Ok(Self { schema: ROSTER.to_owned(), fleet, planners, authorities, agents: BTreeMap::new() })
     }
 
     /// Reads a roster; every key in it is checked.
@@ -115,6 +159,9 @@ impl Roster {
         for key in roster.planners.iter().chain(roster.agents.values()) {
             key.parse::<PublicKey>().map_err(|e| none(e.to_string()))?;
         }
+        for authority in &roster.authorities {
+            STANDARD.decode(authority).map_err(|e| none(format!("authority: {e}")))?;
+        }
         Ok(roster)
     }
 
@@ -129,16 +176,69 @@ impl Roster {
         fs::write(&draft, text).and_then(|()| fs::rename(&draft, path)).map_err(file(path))
     }
 
-    /// Adds an agent.
+    /// Adds an agent, and writes its new key and its certificate into a folder, as `AGENT.key` and `AGENT.crt`.
     ///
     /// # Errors
-    /// When there is one of that name.
-    pub fn enrol(&mut self, agent: Name, key: &PublicKey) -> Result<(), EnrolError> {
+    /// When there is one of that name, or a file of it.
+    pub fn enrol(&mut self, agent: Name, folder: &Path, owners: &Owners) -> Result<Signer, EnrolError> {
         if self.agents.contains_key(&agent) {
             return Err(EnrolError::Twice { agent });
         }
-        self.agents.insert(agent, key.to_string());
+        let signer = make_key(&folder.join(format!("{agent}.key")))?;
+        self.certify(&agent, &signer.public(), folder, owners)?;
+        self.agents.insert(agent, signer.public().to_string());
+        Ok(signer)
+    }
+
+    /// Writes a certificate for an agent's key into a folder, in the place of one that is there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    fn certify(&self, agent: &Name, key: &PublicKey, folder: &Path, owners: &Owners) -> Result<(), EnrolError> {
+        let mut chain = vec![certificate::issue(&self.fleet, owners.newest(), agent, key)?];
+        if let Some(next) = &owners.next {
+            chain.push(certificate::cross(&self.fleet, &owners.now, &next.public())?);
+        }
+        let path = folder.join(format!("{agent}.crt"));
+        let text: String = chain.iter().map(|der| certificate::pem("CERTIFICATE", der)).collect();
+        let draft = path.with_extension("draft");
+        fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).map_err(file(&path))
+    }
+
+    /// Believes the owner's next key beside the present one, and gives every agent a certificate by it that those who
+    /// only know the present one believe as well.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn begin_rotation(&mut self, folder: &Path, owners: &Owners) -> Result<(), EnrolError> {
+        let next = owners.newest();
+        let key = next.public().to_string();
+        if !self.planners.contains(&key) {
+            self.planners.push(key);
+            self.authorities.push(STANDARD.encode(certificate::authority(&self.fleet, next)?));
+        }
+        for (agent, key) in &self.agents {
+            if let Ok(key) = key.parse() {
+                self.certify(agent, &key, folder, owners)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Believes this key of the owner alone.
+    ///
+    /// # Errors
+    /// When its certificate cannot be made.
+    pub fn end_rotation(&mut self, next: &Signer) -> Result<(), EnrolError> {
+        self.planners = vec![next.public().to_string()];
+        self.authorities = vec![STANDARD.encode(certificate::authority(&self.fleet, next)?)];
+        Ok(())
+    }
+
+    /// Certificates by which a device's certificate must be signed, DER; none: links are opened without certificates.
+    #[must_use]
+    pub fn authorities(&self) -> Vec<Vec<u8>> {
+        self.authorities.iter().filter_map(|a| STANDARD.decode(a).ok()).collect()
     }
 
     /// Whose plans are believed.

@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod agent;
 pub mod backoff;
+pub mod certificate;
 pub mod controller;
 pub mod enrol;
 pub mod layout;

@@ -8,6 +8,8 @@ pub enum NodeError {
     Enrolment(#[from] fleet::enrol::EnrolError),
     #[error("`{agent}` is not in the roster with this key; `planner enroll {agent}` adds it")]
     NotEnrolled { agent: protocol::Name },
+    #[error("the certificate of `{agent}` is not for its key: {why}; `planner enroll` writes both")]
+    Certificate { agent: protocol::Name, why: String },
     #[error(transparent)]
     Disk(#[from] fleet::store::disk::DiskError),
     #[error(transparent)]

@@ -12,13 +12,16 @@ mod http;
 mod link;
 mod loaded;
 mod metrics;
+mod missed;
 mod peers;
 mod request;
+mod samples;
 mod settings;
 mod shared;
 mod shell;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 mod traffic;
 mod wires;
 
@@ -38,6 +41,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
+use tls::Tls;
 
 /// A running agent; it ends with this.
 pub struct Node {
@@ -79,7 +83,9 @@ impl Node {
         let (http, http_at) = listen("serving", settings.http)?;
         let (tell, inbox) = channel();
         let identity = Identity { fleet: roster.fleet.clone(), agent: settings.agent.clone() };
-        let shared = Arc::new(Shared::new(settings, &roster, signer, bus, tell));
+        let tls = settings.credentials(&roster, &signer)?.map(|c| Tls::new(&c)).transpose();
+        let tls = tls.map_err(|e| NodeError::Certificate { agent: settings.agent.clone(), why: e.to_string() })?;
+        let shared = Arc::new(Shared::new(settings, &roster, signer, tls, http_at, bus, tell));
         let now = clock::now();
         let core = Agent::start(identity, Rules::default(), now.wall_ms, &contents, |id, bytes| read_plan(id, bytes), now);
         shared.set_boot(core.status().boot);
@@ -95,6 +101,8 @@ impl Node {
         spawn("hops", Box::new(move || hop::listen(&at, hop)))?;
         let at = Arc::clone(&shared);
         spawn("health", Box::new(move || health::watch(&at)))?;
+        let at = Arc::clone(&shared);
+        spawn("missed", Box::new(move || missed::watch(&at)))?;
         let shell = Shell { shared: Arc::clone(&shared), disk, hop: hop_at.to_string(), http: http_at.to_string() };
         shared.tell(Input::Event(Event::Tick));
         let core = spawn("core", Box::new(move || shell.run(core, &inbox)))?;

@@ -1,5 +1,6 @@
 //! A plan's stages of one device, in memory.
 
+use crate::samples::Scaling;
 use crate::settings::Settings;
 use crate::shared::lock;
 use engine::chat::Template;
@@ -41,6 +42,9 @@ pub(crate) struct LoadedStage {
     pub(crate) text: Option<Arc<Text>>,
     /// Planned seconds for a token.
     pub(crate) tpot_s: f64,
+    pub(crate) scaling: Scaling,
+    /// What the plan expects of an answer: joules of all devices, and seconds.
+    pub(crate) expected: (f64, f64),
 }
 
 /// All stages of a plan here.
@@ -87,12 +91,7 @@ fn wanted<'p>(layout: &'p Layout, settings: &'p Settings) -> Result<Vec<Wanted<'
                 if stage.resident_share < 1.0 {
                     return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
                 }
-                if service.scaling.method != "single" {
-                    return Err(failed(format!(
-                        "{}: {} of several samples is not run yet",
-                        service.name, service.scaling.method
-                    )));
-                }
+                Scaling::of(&service.scaling).map_err(|why| failed(format!("{}: {why}", service.name)))?;
                 let model = settings.models.get(&service.model).ok_or_else(|| {
                     Fault::Unavailable(format!(
                         "no file of model {}: name one under `models:` in the configuration",
@@ -209,6 +208,8 @@ pub(crate) fn load(layout: &Layout, settings: &Settings, pool: &Arc<Pool>, free:
             activation_bits: w.service.precision.activation_bits,
             text,
             tpot_s: chain.tpot_s,
+            scaling: Scaling::of(&w.service.scaling).map_err(failed)?,
+            expected: (w.service.expected.energy_j, chain.total_s),
         });
     }
     let loaded = Loaded { plan: layout.plan(), stages };

@@ -13,7 +13,7 @@ use engine::sample::Choice;
 use engine::tokenizer::Stream;
 use engine::{EngineError, Sampling, Token};
 use fleet::agent::Event;
-use protocol::Name;
+use protocol::{Name, SignedPlan};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) tokens: usize,
     pub(crate) ttft_s: Option<f64>,
     pub(crate) whole_s: f64,
+    /// Mean log-probability of its tokens, the one that ended it included.
+    pub(crate) logprob: f64,
 }
 
 /// Where a request runs: the pipeline of a plan, for which it counts until it leaves.
@@ -68,6 +70,16 @@ impl Place {
     /// The first stage, which has what reads and writes texts.
     pub(crate) fn entry(&self) -> Option<&LoadedStage> {
         self.loaded.stage(&self.service, self.ticket.replica, 0).filter(|s| s.text.is_some())
+    }
+
+    /// Stages of this pipeline.
+    pub(crate) fn stages(&self, shared: &Shared) -> usize {
+        let held = shared.held().into_iter().find(|signed| signed.order.plan() == self.ticket.plan);
+        let of = |signed: &SignedPlan| {
+            let service = signed.plan.services.iter().find(|s| s.name == self.service.as_str())?;
+            Some(service.replicas.get(self.ticket.replica as usize)?.stages.len())
+        };
+        held.and_then(|signed| of(&signed)).unwrap_or(1)
     }
 
     /// A place for the same model, where requests do not go to this pipeline any more but to another one, of this
@@ -99,6 +111,8 @@ struct Talk<'t> {
     ttft_s: Option<f64>,
     /// Since when no token could be made.
     lost: Option<f64>,
+    /// Log-probabilities of the tokens that were drawn: their sum, and how many.
+    likely: (f64, usize),
 }
 
 /// Answers a request; `hear` gets the text as it becomes known, and may break off.
@@ -125,7 +139,7 @@ pub(crate) fn answer(
         return Err(EngineError::Context { wanted: ask.prompt.len() + 1, limit: context }.into());
     }
     let out = Out { stream: text.tokenizer.stream(), text: String::new(), told: 0, stop: &ask.stop };
-    let mut talk = Talk { said: Vec::new(), out, start: clock::seconds(), ttft_s: None, lost: None };
+    let mut talk = Talk { said: Vec::new(), out, start: clock::seconds(), ttft_s: None, lost: None, likely: (0.0, 0) };
     let is_end = |token| text.tokenizer.is_end(token);
     loop {
         let entry = place.entry().ok_or_else(missing)?;
@@ -133,7 +147,8 @@ pub(crate) fn answer(
         let lost = match running.talk(&mut talk, &is_end, hear) {
             Ok(finish) => {
                 let whole_s = clock::seconds() - talk.start;
-                return Ok(Answer { finish, tokens: talk.said.len(), ttft_s: talk.ttft_s, whole_s });
+                let logprob = talk.likely.0 / talk.likely.1.max(1) as f64;
+                return Ok(Answer { finish, tokens: talk.said.len(), ttft_s: talk.ttft_s, whole_s, logprob });
             }
             Err(e) => e,
         };
@@ -161,6 +176,7 @@ impl Running<'_> {
         loop {
             let choice = self.next(&talk.said)?;
             talk.lost = None;
+            talk.likely = (talk.likely.0 + f64::from(choice.logprob), talk.likely.1 + 1);
             talk.ttft_s.get_or_insert(clock::seconds() - talk.start);
             let ended = is_end(choice.token);
             let stopped = !ended && talk.out.push(choice.token);

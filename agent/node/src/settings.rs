@@ -1,6 +1,8 @@
 //! What an agent is told when it starts.
 
-use protocol::{Digest, Name};
+use fleet::certificate::Credentials;
+use fleet::enrol::{EnrolError, Roster, read_key};
+use protocol::{Digest, Name, Signer};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,6 +18,13 @@ pub struct Settings {
     pub fleet: PathBuf,
     /// Its secret key.
     pub key: PathBuf,
+    /// Its certificate; none: beside the key, with the ending `crt`.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Whether what crosses between agents is secret and both sides of a link show a certificate; none: where the
+    /// roster has an authority, which it has since there are certificates.
+    #[serde(default)]
+    pub tls: Option<bool>,
     /// Folder for its ledger and plans.
     pub state: PathBuf,
     /// What it does for others on the bus.
@@ -57,20 +66,46 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What other machines can reach because the configuration says so, and what that means: one line each.
+    /// What this agent shows on its links; none: its links are plain.
+    ///
+    /// # Errors
+    /// When its certificate cannot be read.
+    pub fn credentials(&self, roster: &Roster, signer: &Signer) -> Result<Option<Credentials>, EnrolError> {
+        let authorities = roster.authorities();
+        if !self.tls.unwrap_or(!authorities.is_empty()) {
+            return Ok(None);
+        }
+        let path = self.certificate.clone().unwrap_or_else(|| self.key.with_extension("crt"));
+        Credentials::read(authorities, &path, signer).map(Some)
+    }
+
+    /// The same, from its files.
+    ///
+    /// # Errors
+    /// When roster, key or certificate cannot be read.
+    pub fn read_credentials(&self) -> Result<Option<Credentials>, EnrolError> {
+        self.credentials(&Roster::read(&self.fleet)?, &read_key(&self.key)?)
+    }
+
+    /// What other machines can reach because the configuration says so, and may read or ask there: one line each.
+    /// `secret`: links between agents have certificates.
     #[must_use]
-    pub fn exposed(&self) -> Vec<String> {
-        let plain = "what crosses is signed and not secret (there is no TLS): use a network that you trust, or a VPN";
+    pub fn exposed(&self, secret: bool) -> Vec<String> {
+        let plain = "what crosses is signed and not secret (there are no certificates): use a network that you trust, or a VPN";
         let mut lines = Vec::new();
-        if let Some(at) = self.listen.as_ref().filter(|at| !is_loopback(at)) {
+        if let Some(at) = self.listen.as_ref().filter(|at| !secret && !is_loopback(at)) {
             lines.push(format!("listen: {at} is reached from other machines; {plain}"));
         }
-        if !self.hop.ip().is_loopback() {
+        if !secret && !self.hop.ip().is_loopback() {
             lines.push(format!("hop: {} is reached from other machines; {plain}", self.hop));
         }
-        if !self.http.ip().is_loopback() && self.api_keys.is_empty() {
-            lines
-                .push(format!("http: {} is reached from other machines, and anyone there may ask: api_keys has none", self.http));
+        if !self.http.ip().is_loopback() {
+            let anyone = if self.api_keys.is_empty() { ", and anyone there may ask (api_keys has none)" } else { "" };
+            lines.push(format!(
+                "http: {} is reached from other machines{anyone}; requests, answers and keys of users are not secret: use a \
+                 network that you trust, or a proxy that ends TLS",
+                self.http
+            ));
         }
         lines
     }

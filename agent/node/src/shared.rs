@@ -6,6 +6,7 @@ use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
 use crate::shell::Input;
+use crate::tls::Tls;
 use crate::traffic::Traffic;
 use crate::wires::Wires;
 use fleet::enrol::Roster;
@@ -14,6 +15,7 @@ use protocol::bus::Bus;
 use protocol::message::{Head, Listener};
 use protocol::{Key, Keyring, Name, PlanId, SignedPlan, Signer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) signer: Signer,
+    /// None: streams are plain.
+    pub(crate) tls: Option<Tls>,
+    /// Where users are served.
+    pub(crate) http: SocketAddr,
     /// Whose plans are believed.
     pub(crate) planners: Keyring,
     /// All enrolled devices, for openings.
@@ -63,7 +69,15 @@ struct Memory {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, roster: &Roster, signer: Signer, bus: Arc<dyn Bus>, inbox: Sender<Input>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        roster: &Roster,
+        signer: Signer,
+        tls: Option<Tls>,
+        http: SocketAddr,
+        bus: Arc<dyn Bus>,
+        inbox: Sender<Input>,
+    ) -> Self {
         let threads = settings.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut known = Listener::default();
         for (name, keys) in roster.agents() {
@@ -75,6 +89,8 @@ impl Shared {
             limits: settings.limits,
             settings,
             signer,
+            tls,
+            http,
             planners: roster.planners(),
             peers: Peers::new(known.clone()),
             known,

@@ -6,5 +6,6 @@ mod client;
 mod hops;
 mod pipelines;
 mod refusals;
+mod samples;
 mod serving;
 mod world;

@@ -3,7 +3,7 @@
 use crate::client::{ask, get};
 use engine::testing::Tiny;
 use fleet::controller::follow;
-use fleet::enrol::{Roster, make_key};
+use fleet::enrol::{Owners, Roster, make_key};
 pub(crate) use node::testing::{Part, plan};
 use node::{Limits, Node, Settings};
 use protocol::bus::local::Hub;
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) limits: Limits,
     pub(crate) api_keys: Vec<String>,
+    /// As in the settings.
+    pub(crate) tls: Option<bool>,
     newest: Option<PlanRef>,
 }
 
@@ -37,16 +39,24 @@ impl World {
     pub(crate) fn of(agents: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |file: &str| folder.path().join(file);
-        let planner = make_key(&at("planner.key")).unwrap();
-        let mut roster = Roster::new(name("test"), &planner.public());
+        let owners = Owners::from(make_key(&at("planner.key")).unwrap());
+        let mut roster = Roster::new(name("test"), &owners.now).unwrap();
         for agent in agents {
-            let key = make_key(&at(&format!("{agent}.key"))).unwrap();
-            roster.enrol(name(agent), &key.public()).unwrap();
+            roster.enrol(name(agent), folder.path(), &owners).unwrap();
         }
         roster.write(&at("fleet.json")).unwrap();
         TINY.writer().unwrap().save(&at("tiny.gguf")).unwrap();
         let limits = Limits { hop_ms: 20_000, ..Limits::default() };
-        Self { folder, hub: Hub::new(), planner, nodes: BTreeMap::new(), limits, api_keys: Vec::new(), newest: None }
+        Self {
+            folder,
+            hub: Hub::new(),
+            planner: owners.now,
+            nodes: BTreeMap::new(),
+            limits,
+            api_keys: Vec::new(),
+            tls: None,
+            newest: None,
+        }
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
@@ -61,6 +71,8 @@ impl World {
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
+            certificate: None,
+            tls: self.tls,
             state: self.path(&format!("state-{agent}")),
             role: node::Role::Peer,
             listen: None,

@@ -69,6 +69,11 @@ impl PublicKey {
     }
 
     #[must_use]
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    #[must_use]
     pub fn id(&self) -> KeyId {
         let mut id = [0; 8];
         id.copy_from_slice(&Digest::of(self.0.as_bytes()).0[..8]);
@@ -126,6 +131,12 @@ impl Signer {
         self.id
     }
 
+    /// The secret bytes themselves: for what keeps a key in a form of its own, as TLS does.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
         Signature { key: self.id, bytes: self.key.sign(message).to_bytes() }
@@ -143,6 +154,14 @@ impl fmt::Debug for Signer {
 pub struct Signature {
     pub key: KeyId,
     bytes: [u8; 64],
+}
+
+impl Signature {
+    /// The signature alone (RFC 8032).
+    #[must_use]
+    pub const fn raw(&self) -> &[u8; 64] {
+        &self.bytes
+    }
 }
 
 impl fmt::Display for Signature {

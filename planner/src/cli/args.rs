@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Add a device to a fleet: its secret key, its line in the roster
     Enroll(Enroll),
+    /// Replace a fleet's key: begin, and after the agents have the files, --finish
+    Rotate(Rotate),
     /// Sign a plan, hand it to a fleet, and wait until all its devices serve it
     Apply(Apply),
     /// Show what each agent of a fleet does
@@ -289,6 +291,16 @@ pub(crate) struct Enroll {
     /// The device's name in the scenario
     pub(crate) name: String,
     /// Folder with the fleet's roster
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Leave the old key out: every agent has the files of the beginning
+    #[arg(long)]
+    pub(crate) finish: bool,
+    /// Folder with the fleet's roster and keys
     #[arg(long, value_name = "FOLDER", default_value = "fleet")]
     pub(crate) fleet: PathBuf,
 }

@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Yardstick(a) => yardstick::run(&a),
         Command::Keygen(a) => fleet::keygen(&a),
         Command::Enroll(a) => fleet::enroll(&a),
+        Command::Rotate(a) => fleet::rotate(&a),
         Command::Apply(a) => fleet::apply(&a),
         Command::Status(a) => fleet::status(&a),
         Command::Rollback(a) => fleet::rollback(&a),

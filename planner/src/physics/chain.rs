@@ -10,8 +10,9 @@ use super::request::{Request, TOKEN_BYTES};
 use super::work::{self, Pass};
 use profiles::{LinkProfile, ModelProfile, Precision};
 
-/// Round trips before a request's first state can cross: TCP's connection, the challenge, its answer (`agent/node/src/hop`).
-const OPENING_ROUND_TRIPS: f64 = 3.0;
+/// Round trips before a request's first state can cross: TCP's connection, the hellos of TLS 1.3, the caller's
+/// certificate and the challenge, its answer (`agent/node/src/hop`, `tls`). Without certificates it is one less.
+const OPENING_ROUND_TRIPS: f64 = 4.0;
 
 /// Blocks of a model on a processor.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,15 +8,16 @@ fn name(text: &str) -> Name {
 fn keys_and_roster_are_read_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |file: &str| folder.path().join(file);
-    let planner = make_key(&at("planner.key")).expect("a key");
+    let owners = Owners::from(make_key(&at("planner.key")).expect("a key"));
+    let planner = &owners.now;
     assert_eq!(fs::metadata(at("planner.key")).expect("it is there").permissions().mode() & 0o777, 0o600);
     assert_eq!(read_key(&at("planner.key")).expect("its own key").public(), planner.public());
     assert!(matches!(make_key(&at("planner.key")), Err(EnrolError::File { .. })), "a key is never written over");
-    let agent = make_key(&at("pi-1.key")).expect("another key");
+    let mut roster = Roster::new(name("home"), planner).expect("a certificate");
+    let agent = roster.enrol(name("pi-1"), folder.path(), &owners).expect("new");
     assert_ne!(agent.public(), planner.public());
-    let mut roster = Roster::new(name("home"), &planner.public());
-    roster.enrol(name("pi-1"), &agent.public()).expect("new");
-    assert!(matches!(roster.enrol(name("pi-1"), &agent.public()), Err(EnrolError::Twice { .. })));
+    assert_eq!(read_key(&at("pi-1.key")).expect("its key").public(), agent.public());
+    assert!(matches!(roster.enrol(name("pi-1"), folder.path(), &owners), Err(EnrolError::Twice { .. })));
     roster.write(&at("fleet.json")).expect("written");
     let read = Roster::read(&at("fleet.json")).expect("read");
     assert_eq!(read, roster);
@@ -42,4 +43,25 @@ fn what_is_wrong_is_said() {
         let said = Roster::read(&at("fleet.json")).expect_err(text).to_string();
         assert!(said.contains(why), "{said}");
     }
+}
+
+#[test]
+fn the_owners_key_is_replaced_in_two_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |file: &str| folder.path().join(file);
+    let mut owners = Owners::from(make_key(&at("planner.key")).expect("a key"));
+    let mut roster = Roster::new(name("home"), &owners.now).expect("a certificate");
+    let agent = roster.enrol(name("pi-1"), folder.path(), &owners).expect("new");
+    let read =
+        |roster: &Roster| certificate::Credentials::read(roster.authorities(), &at("pi-1.crt"), &agent).expect("a certificate");
+    assert_eq!(read(&roster).chain.len(), 1);
+    owners.next = Some(make_key(&at("planner-next.key")).expect("another key"));
+    for _ in 0..2 {
+        roster.begin_rotation(folder.path(), &owners).expect("both are believed, and once");
+        assert_eq!((roster.authorities().len(), read(&roster).chain.len()), (2, 2));
+    }
+    let next = owners.next.as_ref().expect("it is there");
+    roster.end_rotation(next).expect("the old one is not believed any more");
+    assert_eq!(roster.authorities(), [certificate::authority(&name("home"), next).expect("made")]);
+    assert_eq!(roster.planners(), Keyring::new([next.public()]));
 }

@@ -3,6 +3,7 @@
 use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
 use super::{Draw, OPEN_MS, OPENING, Opening, key, states};
 use crate::shared::Shared;
+use crate::tls::{Stream, Use};
 use crate::wires::Wire;
 use engine::sample::Choice;
 use protocol::message;
@@ -10,9 +11,12 @@ use protocol::{Name, PlanId, hex};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+/// A device that is there says its challenge within this.
+const PROBE_MS: u32 = 1_000;
+
 /// An open stream to the next stage.
 pub(crate) struct Hop {
-    stream: TcpStream,
+    stream: Stream,
     outgoing: Outgoing,
     incoming: Incoming,
     session: u64,
@@ -22,6 +26,30 @@ pub(crate) struct Hop {
     bits: u8,
     within_ms: u32,
     _wire: Wire,
+}
+
+/// A way to an address; what it does not do in time is an error.
+fn connect(address: &str, within_ms: u32) -> Result<TcpStream, HopError> {
+    let within = Duration::from_millis(within_ms.max(1).into());
+    let resolved = address.to_socket_addrs().map_err(HopError::Broken)?.next();
+    let resolved = resolved.ok_or_else(|| HopError::Refused(format!("{address} is no address")))?;
+    let stream = TcpStream::connect_timeout(&resolved, within).map_err(HopError::Broken)?;
+    let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(within)));
+    set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
+    Ok(stream)
+}
+
+/// Whether a device's stages are reached and say their challenge.
+pub(crate) fn answers(shared: &Shared, device: &Name) -> bool {
+    let said = || {
+        let address = shared.peers.hop(device)?;
+        let stream = connect(&address, PROBE_MS).ok()?;
+        let mut stream = Stream::calling(shared.tls.as_ref(), Use::Hop, device, stream).ok()?;
+        let mut incoming = Incoming::default();
+        let (head, _) = incoming.next(&mut stream, PROBE_MS).ok()?;
+        Some(head.kind == Kind::Challenge)
+    };
+    said().unwrap_or(false)
 }
 
 /// Which stage of what is called.
@@ -45,13 +73,9 @@ impl Hop {
         }
         // What hangs is to be noticed before a step would be late.
         let open_ms = within_ms.min(OPEN_MS);
-        let within = Duration::from_millis(open_ms.max(1).into());
-        let resolved = address.to_socket_addrs().map_err(HopError::Broken)?.next();
-        let resolved = resolved.ok_or_else(|| HopError::Refused(format!("{address} is no address")))?;
-        let stream = TcpStream::connect_timeout(&resolved, within).map_err(HopError::Broken)?;
-        let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(within)));
-        set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
+        let stream = connect(&address, open_ms)?;
         let wire = shared.wires.hold(to, &stream).map_err(HopError::Broken)?;
+        let stream = Stream::calling(shared.tls.as_ref(), Use::Hop, to, stream).map_err(HopError::Broken)?;
         let (cols, bits) = (called.cols, called.bits);
         let mut hop = Self {
             stream,
@@ -86,7 +110,7 @@ impl Hop {
         hop.next(Kind::Ready)?;
         hop.within_ms = within_ms;
         let within = Some(Duration::from_millis(within_ms.max(1).into()));
-        let set = hop.stream.set_read_timeout(within).and_then(|()| hop.stream.set_write_timeout(within));
+        let set = hop.stream.tcp().set_read_timeout(within).and_then(|()| hop.stream.tcp().set_write_timeout(within));
         set.map_err(HopError::Broken)?;
         Ok(hop)
     }

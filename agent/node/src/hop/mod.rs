@@ -13,7 +13,7 @@ mod quality;
 mod server;
 mod states;
 
-pub(crate) use client::{Called, Hop};
+pub(crate) use client::{Called, Hop, answers};
 pub(crate) use frame::HopError;
 pub(crate) use server::listen;
 

@@ -2,9 +2,11 @@
 
 use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
 use super::{OPEN_MS, OPENING, Opening, key, states};
+use crate::http::relay;
 use crate::link::{Link, StepError};
 use crate::loaded::Loaded;
 use crate::shared::Shared;
+use crate::tls::{Stream, Use};
 use engine::model::Input;
 use protocol::hex;
 use std::net::{TcpListener, TcpStream};
@@ -46,7 +48,15 @@ pub(crate) fn listen(shared: &Arc<Shared>, listener: TcpListener) {
 }
 
 /// One stream, to its end. Whoever is on the other side hears why it ended.
-fn serve(shared: &Arc<Shared>, mut stream: TcpStream) {
+fn serve(shared: &Arc<Shared>, stream: TcpStream) {
+    if stream.set_nodelay(true).is_err() || limit(&stream, OPEN_MS).is_err() {
+        return;
+    }
+    let mut stream = match Stream::called(shared.tls.as_ref(), stream) {
+        Ok((stream, Use::Hop)) => stream,
+        Ok((stream, Use::Request)) => return relay::pass(shared, stream),
+        Err(e) => return shared.metrics.note(format!("refused a stream: {e}")),
+    };
     let session = shared.session();
     if let Err(why) = talk(shared, &mut stream, session) {
         // It may have gone away meanwhile.
@@ -64,10 +74,8 @@ fn limit(stream: &TcpStream, ms: u32) -> Result<(), HopError> {
     stream.set_read_timeout(within).and_then(|()| stream.set_write_timeout(within)).map_err(HopError::Broken)
 }
 
-fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<(), String> {
+fn talk(shared: &Arc<Shared>, stream: &mut Stream, session: u64) -> Result<(), String> {
     let said = |e: HopError| e.to_string();
-    stream.set_nodelay(true).map_err(|e| e.to_string())?;
-    limit(stream, OPEN_MS).map_err(said)?;
     let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
     let challenge = fleet::enrol::random().map_err(|e| e.to_string())?;
     outgoing.send(stream, &Head::of(Kind::Challenge, session, 0, OPEN_MS), &challenge).map_err(said)?;
@@ -79,13 +87,13 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
     let (opening, loaded) = admitted(shared, sealed, &challenge)?;
     // A caller that is gone holds no thread and no cache.
     let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.as_ref());
-    let _wire = before.map(|name| shared.wires.hold(name, stream)).transpose().map_err(|e| e.to_string())?;
+    let _wire = before.map(|name| shared.wires.hold(name, stream.tcp())).transpose().map_err(|e| e.to_string())?;
     let stage = loaded.stage(&opening.service, opening.replica, opening.stage);
     let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
     let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;
     outgoing.send(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
     // A caller computes between two frames, and may wait for its turn.
-    limit(stream, within_ms.saturating_mul(4)).map_err(said)?;
+    limit(stream.tcp(), within_ms.saturating_mul(4)).map_err(said)?;
     let cols = stage.stage.config().hidden;
     let (mut heard, mut told) = (0, 1);
     let mut rows = Vec::new();

@@ -8,6 +8,7 @@ use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::link::StepError;
 use crate::request::{Answer, Ask, Place, answer};
+use crate::samples::{self, Count};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -43,7 +44,39 @@ impl Kind {
 /// What the thread of a request says.
 enum Said {
     Text(String),
-    Ended(Result<Answer, Refused>),
+    Ended(Result<Ended, Refused>),
+}
+
+/// How an answer ended, and what it took.
+struct Ended {
+    answer: Answer,
+    /// Of several samples.
+    count: Option<Count>,
+    energy: Option<Energy>,
+}
+
+/// Joules of an answer, and how they are known.
+struct Energy {
+    joules: f64,
+    quality: &'static str,
+    scope: &'static str,
+}
+
+impl Energy {
+    /// Measured where this machine has a sensor and the answer was made here alone: the machine's power as it was last
+    /// measured, over the answer's time. Otherwise what the plan expects of an answer, over the time that it took.
+    fn of(shared: &crate::shared::Shared, place: &Place, whole_s: f64) -> Option<Self> {
+        let entry = place.entry()?;
+        if let (Some(power_w), None) = (shared.metrics.power_w(), &entry.next) {
+            return Some(Self { joules: power_w * whole_s, quality: "measured", scope: "this machine" });
+        }
+        let (joules, seconds) = entry.expected;
+        (seconds > 0.0).then(|| Self {
+            joules: joules * whole_s / seconds,
+            quality: "modelled",
+            scope: "all devices of the pipeline",
+        })
+    }
 }
 
 /// All that a request needs to run.
@@ -115,7 +148,7 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
         return Err(if forward::is_planned(shared, &service) { broken() } else { unknown() });
     }
     let sampling = request.sampling(shared.session())?;
-    let tokens = request.tokens(shared.limits.answer_tokens)?;
+    let mut tokens = request.tokens(shared.limits.answer_tokens)?;
     let stop = request.stop()?;
     let (messages, prompt) = match kind {
         Kind::Chat => (Some(request.messages()?), String::new()),
@@ -126,6 +159,9 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
     let place = Place::take(shared, &service).ok_or_else(changing)?;
     let entry = place.entry().ok_or_else(changing)?;
     let text = entry.text.as_ref().ok_or_else(changing)?;
+    if let Some(budget) = entry.scaling.budget {
+        tokens = tokens.min(budget);
+    }
     let encoded = match messages {
         Some(messages) => {
             let template = text.template.as_ref();
@@ -153,9 +189,22 @@ fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     };
-    let outcome = answer(shared, &mut place, &ask, &mut hear).map_err(|e| refused(shared, e));
-    let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |a| (a.tokens as u64, a.ttft_s, a.whole_s));
+    let scaling = place.entry().map(|e| e.scaling);
+    let outcome = match scaling.filter(|s| s.samples > 1) {
+        None => answer(shared, &mut place, &ask, &mut hear).map(|a| (a, None)),
+        Some(scaling) => samples::choose(shared, &mut place, &ask, scaling, &|| !tell.is_closed()).map(|chosen| {
+            // A reader that has gone away needs nothing.
+            let _ = hear(&chosen.text);
+            (chosen.answer, Some(chosen.count))
+        }),
+    };
+    let outcome = outcome.map_err(|e| refused(shared, e));
+    let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |(a, _)| (a.tokens as u64, a.ttft_s, a.whole_s));
     shared.metrics.ended(&place.service, place.ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
+    let outcome = outcome.map(|(answer, count)| {
+        let energy = Energy::of(shared, &place, answer.whole_s);
+        Ended { answer, count, energy }
+    });
     // The place is free before the answer is told, so that who asks next finds it.
     drop((place, turn));
     let _ = tell.blocking_send(Said::Ended(outcome));
@@ -189,12 +238,17 @@ fn reason(finish: Finish) -> &'static str {
 }
 
 impl Frame {
-    fn usage(&self, answer: &Answer) -> Value {
-        json!({
-            "prompt_tokens": self.prompt,
-            "completion_tokens": answer.tokens,
-            "total_tokens": self.prompt + answer.tokens,
-        })
+    fn usage(&self, ended: &Ended) -> Value {
+        let tokens = ended.answer.tokens;
+        let mut usage =
+            json!({ "prompt_tokens": self.prompt, "completion_tokens": tokens, "total_tokens": self.prompt + tokens });
+        if let Some(e) = &ended.energy {
+            usage["energy"] = json!({ "joules": e.joules, "quality": e.quality, "scope": e.scope });
+        }
+        if let Some(c) = ended.count {
+            usage["samples"] = json!({ "planned": c.samples, "counted": c.counted, "agree": c.agree });
+        }
+        usage
     }
 
     fn value(&self, object: &str, choices: &Value) -> Value {
@@ -231,7 +285,7 @@ async fn whole(frame: &Frame, first: Said, told: &mut mpsc::Receiver<Said>) -> R
         }
         next = told.recv().await;
     };
-    let finish = reason(answer.finish);
+    let finish = reason(answer.answer.finish);
     let (object, choice) = match frame.kind {
         Kind::Chat => {
             let message = json!({ "role": "assistant", "content": text });
@@ -251,7 +305,7 @@ async fn streamed(frame: Frame, first: Said, mut told: mpsc::Receiver<Said>, sen
         let text = match said {
             Said::Text(piece) => event(&frame.part(Some(&piece), !std::mem::replace(&mut begun, true), None)),
             Said::Ended(Ok(answer)) => {
-                let mut text = event(&frame.part(None, !begun, Some(reason(answer.finish))));
+                let mut text = event(&frame.part(None, !begun, Some(reason(answer.answer.finish))));
                 if usage {
                     let mut last = frame.part(None, false, None);
                     last["choices"] = json!([]);

@@ -4,9 +4,11 @@
 //! device is asked of it again, or said: an answer never just breaks off.
 
 use super::error::Refused;
+use super::relay;
 use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::shared::Shared;
+use crate::tls::{Stream, Use};
 use crate::wires::Wire;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -75,7 +77,7 @@ type Head = (StatusCode, Vec<(HeaderName, HeaderValue)>);
 
 /// An answer that is read, watched over.
 struct Answer {
-    from: BufReader<TcpStream>,
+    from: BufReader<Stream>,
     device: Name,
     _wire: Wire,
 }
@@ -157,12 +159,20 @@ fn ask(shared: &Shared, service: &Name, request: &[u8]) -> Told {
 /// Sends a request and reads the answer's head, and its body where that is no stream.
 fn begin(shared: &Shared, device: &Name, request: &[u8]) -> std::io::Result<Told> {
     let wrong = |why: &str| std::io::Error::other(why.to_owned());
-    let address = shared.peers.status(device).and_then(|s| s.http.clone()).ok_or_else(|| wrong("no address"))?;
-    let at = address.to_socket_addrs()?.next().ok_or_else(|| wrong("no address"))?;
-    let mut stream = TcpStream::connect_timeout(&at, CONNECT)?;
+    let tls = shared.tls.as_ref();
+    // What is secret goes to where neighbours are heard, the rest to where users are.
+    let said = shared.peers.status(device).and_then(|s| if tls.is_some() { s.hop.clone() } else { s.http.clone() });
+    let at = said.ok_or_else(|| wrong("no address"))?.to_socket_addrs()?.next().ok_or_else(|| wrong("no address"))?;
+    let stream = TcpStream::connect_timeout(&at, CONNECT)?;
     let wire = shared.wires.hold(device, &stream)?;
+    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SILENCE))?;
+    let mut stream = Stream::calling(tls, Use::Request, device, stream)?;
+    if tls.is_some() {
+        stream.write_all(&relay::length(request)?)?;
+    }
     stream.write_all(request)?;
+    stream.flush()?;
     let mut from = BufReader::new(stream);
     let mut lines = Vec::new();
     {

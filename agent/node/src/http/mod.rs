@@ -5,6 +5,7 @@ mod error;
 mod fleet_api;
 mod forward;
 mod openai;
+pub(crate) mod relay;
 mod state;
 mod stream;
 mod watch;

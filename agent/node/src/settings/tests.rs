@@ -12,20 +12,23 @@ fn by_default_nothing_is_reached_from_other_machines() {
     let plain = settings(serde_json::json!({}));
     assert!(plain.listen.is_none() && plain.hop.ip().is_loopback() && plain.http.ip().is_loopback());
     assert_eq!(plain.role, Role::Peer);
-    assert_eq!(plain.exposed(), Vec::<String>::new());
+    assert_eq!(plain.exposed(false), Vec::<String>::new());
     for at in ["127.0.0.1:7447", "tcp/[::1]:1", "localhost:7447"] {
-        assert_eq!(settings(serde_json::json!({ "listen": at })).exposed(), Vec::<String>::new(), "{at}");
+        assert_eq!(settings(serde_json::json!({ "listen": at })).exposed(false), Vec::<String>::new(), "{at}");
     }
 }
 
 #[test]
 fn what_is_reached_is_said() {
     let open = serde_json::json!({ "listen": "pi-1.lan:7447", "hop": "0.0.0.0:7448", "http": "[::]:8080", "role": "hub" });
-    let lines = settings(open.clone()).exposed();
+    let lines = settings(open.clone()).exposed(false);
     let starts: Vec<_> = lines.iter().map(|l| l.split(' ').next().expect("a word")).collect();
     assert_eq!(starts, ["listen:", "hop:", "http:"]);
-    assert!(lines[1].contains("no TLS") && lines[2].contains("api_keys"), "{lines:?}");
+    assert!(lines[1].contains("no certificates") && lines[2].contains("api_keys"), "{lines:?}");
+    let lines = settings(open.clone()).exposed(true);
+    assert!(lines.len() == 1 && lines[0].starts_with("http:"), "{lines:?}");
     let mut keyed = settings(open);
     keyed.api_keys.push("secret".into());
-    assert_eq!(keyed.exposed().len(), 2);
+    let lines = keyed.exposed(true);
+    assert!(!lines[0].contains("anyone") && lines[0].contains("not secret"), "{lines:?}");
 }

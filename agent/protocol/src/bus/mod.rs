@@ -130,6 +130,15 @@ pub trait Bus: Send + Sync {
     /// # Errors
     /// When the transport fails.
     fn watch_alive(&self, pattern: &Pattern, watch: Watch) -> Result<Held, BusError>;
+
+    /// Leaves and joins anew, with all that was declared: for who knows that somebody is there whom the bus misses.
+    /// Others see this participant's tokens go and come back.
+    ///
+    /// # Errors
+    /// When the transport fails; it may be asked again.
+    fn renew(&self) -> Result<(), BusError> {
+        Ok(())
+    }
 }
 
 /// Refuses what is too large for the bus.

@@ -11,7 +11,7 @@ pub(crate) mod show;
 pub(crate) mod wait;
 mod watch;
 
-pub(crate) use enrol::{enroll, keygen};
+pub(crate) use enrol::{enroll, keygen, rotate};
 pub(crate) use watch::watch;
 
 use super::args::{Apply, Format, History, Rollback, Status};

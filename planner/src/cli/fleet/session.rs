@@ -1,13 +1,13 @@
 //! The controller at work for one command: its ledger in the fleet's folder, its fleet behind one agent.
 
-use super::enrol::{failure, owner, roster};
+use super::enrol::{failure, next, owner, roster};
 use super::http::{Agent, HttpError};
 use super::log::{Entry, Log};
 use crate::cli::args::Fleet;
 use crate::cli::exit::Failure;
 use fleet::agent::{Identity, read_plan};
 use fleet::controller::{Action, ApplyError, Event, Policy};
-use fleet::enrol::{Roster, read_key};
+use fleet::enrol::{Owners, Roster};
 use fleet::store::disk::Disk;
 use fleet::{Controller, Layout, Now, Rules};
 use protocol::message::Listener;
@@ -86,7 +86,8 @@ impl Session {
     pub(crate) fn open(args: &Fleet, acts: bool) -> Result<Self, Failure> {
         let folder = &args.fleet;
         let list = Roster::read(&roster(folder)).map_err(|e| failure(&e))?;
-        let signer = Arc::new(read_key(&owner(folder)).map_err(|e| failure(&e))?);
+        let owners = Owners::read(&owner(folder), &next(folder)).map_err(|e| failure(&e))?;
+        let signers = [Some(owners.now), owners.next].into_iter().flatten().map(Arc::new).collect();
         let stored = |e: fleet::store::disk::DiskError| Failure::input(format!("error: {e}"));
         let disk = Disk::open(&folder.join("controller")).map_err(stored)?;
         let contents = disk.read().map_err(stored)?;
@@ -94,7 +95,7 @@ impl Session {
         let identity = Identity { fleet: list.fleet.clone(), agent: planner.clone() };
         let policy = Policy { publish_ms: 1_000, ..Policy::default() };
         let read = |id, bytes: &Arc<[u8]>| read_plan(id, bytes);
-        let controller = Controller::start(identity, Rules::default(), policy, signer, now().wall_ms, &contents, read);
+        let controller = Controller::start(identity, Rules::default(), policy, signers, now().wall_ms, &contents, read);
         let mut known = Listener::default();
         for (name, keys) in list.agents() {
             known.trust(name.clone(), keys);

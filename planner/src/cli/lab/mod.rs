@@ -13,7 +13,7 @@ use super::fleet::{enrol, session::Session, wait};
 use super::{files, watch};
 use agents::Agents;
 use ask::Load;
-use fleet::enrol::{Roster, make_key};
+use fleet::enrol::{Owners, Roster, make_key};
 use profiles::DeviceProfile;
 use protocol::Name;
 use std::collections::BTreeMap;
@@ -120,11 +120,10 @@ fn interrupted() -> Failure {
 fn enroll(lab: &file::Lab, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|e| Failure::input(format!("error: cannot make {}: {e}", folder.display())))?;
     let failure = |e: fleet::enrol::EnrolError| enrol::failure(&e);
-    let planner = make_key(&enrol::owner(folder)).map_err(failure)?;
-    let mut roster = Roster::new(lab.name.clone(), &planner.public());
+    let owners = Owners::from(make_key(&enrol::owner(folder)).map_err(failure)?);
+    let mut roster = Roster::new(lab.name.clone(), &owners.now).map_err(failure)?;
     for agent in &lab.agents {
-        let key = make_key(&folder.join(format!("{agent}.key"))).map_err(failure)?;
-        roster.enrol(Name::clone(agent), &key.public()).map_err(failure)?;
+        roster.enrol(Name::clone(agent), folder, &owners).map_err(failure)?;
     }
     roster.write(&enrol::roster(folder)).map_err(failure)
 }

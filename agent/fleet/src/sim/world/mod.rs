@@ -662,7 +662,8 @@ impl World {
             let identity = Identity { fleet: self.fleet(), agent: self.nodes[node].name.clone() };
             let seed = self.seed ^ (node as u64) << 40 ^ self.nodes[node].life;
             let (rules, signer) = (self.rules.clone(), Arc::clone(&self.signer));
-            let c = Controller::start(identity, rules, Policy::default(), signer, seed, &contents, |id, b| self.read(id, b));
+            let c =
+                Controller::start(identity, rules, Policy::default(), vec![signer], seed, &contents, |id, b| self.read(id, b));
             self.nodes[node].core = Core::Controller(Box::new(c));
         } else {
             let agent = self.begin(node, &contents);
