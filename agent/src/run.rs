@@ -40,7 +40,9 @@ pub(crate) fn run(args: &Run) -> Outcome {
         node::Role::Hub => Role::Hub,
         node::Role::Leaf => Role::Leaf,
     };
-    let bus = Zenoh::open(&Place { role, listen, connect, tls: credentials.as_ref().map(tls) }).map_err(lost)?;
+    let bus =
+        Zenoh::open(&Place { role, listen, connect, tls: credentials.as_ref().map(tls), lease_ms: settings.limits.lease_ms })
+            .map_err(lost)?;
     let (told, ended) = std::sync::mpsc::channel();
     // Fails only when a handler is there already, and there is none.
     let interrupted = told.clone();

@@ -8,7 +8,7 @@ mod kept;
 mod place;
 mod session;
 
-pub use place::{BadEndpoint, Endpoint, Place, Role, Tls};
+pub use place::{BadEndpoint, Endpoint, LEASE_MS, Place, Role, Tls};
 use protocol::bus::{Bus, BusError, Handler, Held, Keep, Life, Message, Qos, Sink, Watch, fits};
 use protocol::key::{Key, Pattern};
 use session::{Sessions, failed};

@@ -77,12 +77,17 @@ pub struct Place {
     pub connect: Vec<Endpoint>,
     /// Both sides of each link show a certificate (TLS 1.3). None: links are plain TCP.
     pub tls: Option<Tls>,
+    /// After so long without a word a neighbour is lost, ms; none: [`LEASE_MS`].
+    pub lease_ms: Option<u32>,
 }
+
+/// What pipelines can wait for a silent neighbour, ms. Hundreds of sessions that begin at once on few cores say nothing
+/// for longer: such a fleet needs more.
+pub const LEASE_MS: u32 = 2_000;
 
 impl Place {
     /// `exit_on_failure` and `timeout_ms`: by default a session gives up where the other is not there yet.
-    /// The lease of 2 s is what pipelines can wait for a silent neighbour; the sessions' numbers are those that
-    /// larger fleets need. Two that connect to each other at the same moment take each other's link for a second one
+    /// The sessions' numbers are those that larger fleets need. Two that connect to each other at the same moment take each other's link for a second one
     /// and close both; times between attempts that differ from session to session end that.
     pub(crate) fn config(&self) -> zenoh::Result<zenoh::Config> {
         let loopback = Endpoint("127.0.0.1:0".into());
@@ -124,7 +129,7 @@ impl Place {
             },
             "scouting": { "multicast": { "enabled": false }, "gossip": { "enabled": true } },
             "transport": {
-                "link": { "tx": { "lease": 2000 }, "tls": tls },
+                "link": { "tx": { "lease": self.lease_ms.unwrap_or(LEASE_MS) }, "tls": tls },
                 "unicast": { "max_sessions": 10_000, "accept_pending": 10_000 },
             },
         });

@@ -1,6 +1,6 @@
 //! Many agents on real sessions: hubs, and leaves that each do on the bus what an agent does.
 //!
-//! `SESSIONS=500 cargo test -p bus-zenoh --test main crowd -- --nocapture` prints what it costs; 40 without it.
+//! `SESSIONS=500 cargo test -p bus-zenoh --test main crowd -- --nocapture` prints what it costs; 100 without it.
 
 use crate::free;
 use bus_zenoh::{Place, Role, Zenoh};
@@ -28,9 +28,11 @@ const SAMPLES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Devices in the plan: about 120 KiB of it.
 const DEVICES: usize = 340;
+/// All sessions share this process's few threads, and none may be taken for lost while they join.
+const LEASE_MS: u32 = 60_000;
 
 fn sessions() -> usize {
-    std::env::var("SESSIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(40)
+    std::env::var("SESSIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(100)
 }
 
 fn name(text: &str) -> Name {
@@ -116,7 +118,9 @@ fn count(counter: &AtomicUsize) {
 
 /// Joins as a node does: its orders, all statuses, all tokens, its own token. It answers a plan with a status.
 fn join(number: usize, hub: bus_zenoh::Endpoint, owner: &Keyring, heard: &Arc<Heard>) -> Agent {
-    let bus = Arc::new(Zenoh::open(&Place { role: Role::Leaf, connect: vec![hub], ..Place::default() }).unwrap());
+    let bus = Arc::new(
+        Zenoh::open(&Place { role: Role::Leaf, connect: vec![hub], lease_ms: Some(LEASE_MS), ..Place::default() }).unwrap(),
+    );
     let (name, fleet) = (name(&format!("agent-{number}")), name("crowd"));
     let (at, owner, me, answers) = (Arc::clone(heard), owner.clone(), name.clone(), Arc::downgrade(&bus));
     let desired = move |m: Message| {
@@ -151,11 +155,19 @@ fn a_plan_reaches_all_and_nothing_they_say_is_lost() {
     let agents = sessions();
     let at: Vec<_> = (0..HUBS).map(|_| free()).collect();
     // Each hub connects to those before it.
-    let hub = |i: usize| Place { role: Role::Hub, listen: Some(at[i].clone()), connect: at[..i].to_vec(), tls: None };
+    let hub = |i: usize| Place {
+        role: Role::Hub,
+        listen: Some(at[i].clone()),
+        connect: at[..i].to_vec(),
+        lease_ms: Some(LEASE_MS),
+        ..Place::default()
+    };
     let _hubs: Vec<_> = (0..HUBS).map(|i| Zenoh::open(&hub(i)).unwrap()).collect();
     let (owner, heard) = (signer(usize::MAX), Arc::new(Heard::default()));
     let ring = Keyring::new([owner.public()]);
-    let planner = Zenoh::open(&Place { role: Role::Leaf, connect: vec![at[0].clone()], ..Place::default() }).unwrap();
+    let planner =
+        Zenoh::open(&Place { role: Role::Leaf, connect: vec![at[0].clone()], lease_ms: Some(LEASE_MS), ..Place::default() })
+            .unwrap();
     let mut known = Listener::default();
     for i in 0..agents {
         known.trust(name(&format!("agent-{i}")), Keyring::new([signer(i).public()]));

@@ -63,7 +63,7 @@ impl testing::Place for Hubs {
 fn conforms_through_hubs() {
     let at = [free(), free()];
     let hub = |i: usize, connect: Vec<_>| {
-        Zenoh::open(&Place { role: Role::Hub, listen: Some(at[i].clone()), connect, tls: None }).unwrap()
+        Zenoh::open(&Place { role: Role::Hub, listen: Some(at[i].clone()), connect, ..Place::default() }).unwrap()
     };
     let hubs = [hub(0, Vec::new()), hub(1, vec![at[0].clone()])];
     testing::all(&mut Hubs { at, joined: 0, _hubs: hubs });

@@ -146,6 +146,8 @@ pub struct Limits {
     pub hop_ms: u32,
     /// A request whose pipeline is broken waits so long for it to be whole again, ms.
     pub heal_ms: u32,
+    /// A neighbour that says nothing for so long is lost to the bus, ms; none: 2,000.
+    pub lease_ms: Option<u32>,
     /// Length of a window of health, ms: three bad ones give a plan up, six good ones prove it.
     pub window_ms: u32,
 }
@@ -154,7 +156,16 @@ impl Default for Limits {
     /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
     fn default() -> Self {
         let (running, waiting, hop_ms) = (2, 16, 30_000);
-        Self { running, waiting, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms, heal_ms: 10_000, window_ms: 10_000 }
+        Self {
+            running,
+            waiting,
+            body_bytes: 1 << 20,
+            answer_tokens: 4_096,
+            hop_ms,
+            heal_ms: 10_000,
+            lease_ms: None,
+            window_ms: 10_000,
+        }
     }
 }
 

@@ -159,4 +159,4 @@ impl Write for Stream {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

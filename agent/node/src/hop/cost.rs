@@ -1,10 +1,12 @@
-//! What a hop costs beside a bare TCP round trip of the same bytes. The figures are printed and not judged; that every
+//! What a hop costs beside a bare TCP round trip of the same bytes, plain and with certificates. The figures are printed and not judged; that every
 //! state and every token arrives is.
 //!
 //! `HOP_TOKENS=5000 cargo test -p node --features testing --lib cost -- --nocapture`
 
 use super::frame::{HEADER, Head, Incoming, Kind, Outgoing};
 use super::states;
+use crate::tls::{Stream, Tls, Use};
+use protocol::Name;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
@@ -67,8 +69,21 @@ fn bare(bytes: usize, tokens: u32) -> Cost {
     cost
 }
 
-fn framed(width: usize, tokens: u32) -> Cost {
-    let (mut near, mut far) = pair();
+/// Both ends of a stream whose certificates have been shown, or of a plain one.
+fn streams(secret: bool) -> (Stream, Stream) {
+    let (near, far) = pair();
+    let tls = secret.then(|| ["a", "b"].map(|d| crate::tls::tests::device(d, 7, 7)));
+    let of = |i: usize| tls.as_ref().map(|t: &[Tls; 2]| &t[i]);
+    std::thread::scope(|scope| {
+        let far = scope.spawn(|| Stream::called(of(1), far).expect("a certificate").0);
+        let mut near = Stream::calling(of(0), Use::Hop, &Name::new("b").expect("a name"), near).expect("TLS");
+        near.flush().expect("certificates");
+        (near, far.join().expect("no panic"))
+    })
+}
+
+fn framed(width: usize, tokens: u32, secret: bool) -> Cost {
+    let (mut near, mut far) = streams(secret);
     let answers = std::thread::spawn(move || {
         let (mut outgoing, mut incoming, mut rows) = (Outgoing::default(), Incoming::default(), Vec::new());
         for i in 0..tokens {
@@ -98,15 +113,21 @@ fn of_a_token() {
     let tokens = tokens();
     for width in WIDTHS {
         // In turns, so that what else the machine does meets both.
-        let rounds: Vec<_> = (0..ROUNDS).map(|_| (bare(HEADER + 2 * width, tokens), framed(width, tokens))).collect();
+        let round = |_| (bare(HEADER + 2 * width, tokens), [false, true].map(|secret| framed(width, tokens, secret)));
+        let rounds: Vec<_> = (0..ROUNDS).map(round).collect();
         for (i, what) in ["processor time", "until the token is back"].into_iter().enumerate() {
-            let middle = |of: &dyn Fn(&(Cost, Cost)) -> f64| {
+            let middle = |of: &dyn Fn(&(Cost, [Cost; 2])) -> f64| {
                 let mut all: Vec<f64> = rounds.iter().map(of).collect();
                 all.sort_by(f64::total_cmp);
                 all[ROUNDS / 2]
             };
-            let (bare, hop, ratio) = (middle(&|r| r.0[i]), middle(&|r| r.1[i]), middle(&|r| r.1[i] / r.0[i]));
-            println!("{width} numbers at 16 bits, {what}: bare {bare:.1} us, hop {hop:.1} us a token, ratio {ratio:.2}");
+            for (kind, name) in ["plain", "secret"].into_iter().enumerate() {
+                let bare = middle(&|r| r.0[i]);
+                let (hop, ratio) = (middle(&|r| r.1[kind][i]), middle(&|r| r.1[kind][i] / r.0[i]));
+                println!(
+                    "{width} numbers at 16 bits, {name}, {what}: bare {bare:.1} us, hop {hop:.1} us a token, ratio {ratio:.2}"
+                );
+            }
         }
     }
 }

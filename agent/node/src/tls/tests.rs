@@ -13,7 +13,7 @@ fn signer(seed: u8) -> Signer {
 }
 
 /// A device's credentials by one owner, where it trusts another.
-fn device(called: &str, owner: u8, trusts: u8) -> Tls {
+pub(crate) fn device(called: &str, owner: u8, trusts: u8) -> Tls {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("own.crt");
     let key = signer(called.as_bytes()[0]);
