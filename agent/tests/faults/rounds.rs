@@ -76,13 +76,27 @@ impl Home {
         self.places.iter().map(|p| (p.name, p.http.clone())).collect()
     }
 
+    /// What each agent has noted, whom it misses, and what it printed: for who reads a failure.
+    fn told(&self) -> String {
+        let of = |place: &super::place::Place| {
+            let notes = serde_json::from_str::<serde_json::Value>(&ask(&place.http, "GET", "/fleet/status", b"").1);
+            let notes = notes.map_or_else(|e| e.to_string(), |n| n["notes"].to_string());
+            let metrics = ask(&place.http, "GET", "/metrics", b"").1;
+            let lost: Vec<&str> = metrics.lines().filter(|l| l.starts_with("wattline_lost")).collect();
+            let log = std::fs::read_to_string(self.fleet.folder.path().join(format!("{}.log", place.name))).unwrap_or_default();
+            let end: Vec<&str> = log.lines().rev().take(20).collect();
+            format!("\n{}: lost {lost:?}\n  notes {notes}\n  log, newest first {end:#?}", place.name)
+        };
+        self.places.iter().map(of).collect()
+    }
+
     /// Waits until all agents serve the same plan of at least this generation, each in its full part, and it is good.
     pub(super) fn whole(&self, generation: u64) -> Duration {
         let agents = self.agents();
         let agents: Vec<(&str, &str)> = agents.iter().map(|(n, a)| (*n, a.as_str())).collect();
         let begun = now();
         while let Err(why) = whole(&agents, generation) {
-            assert!(begun.elapsed() < LONGEST, "not whole after {LONGEST:?}: {why}");
+            assert!(begun.elapsed() < LONGEST, "not whole after {LONGEST:?}: {why}{}", self.told());
             std::thread::sleep(Duration::from_millis(50));
         }
         begun.elapsed()

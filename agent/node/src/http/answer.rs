@@ -71,7 +71,7 @@ impl Energy {
             return Some(Self { joules: power_w * whole_s, quality: "measured", scope: "this machine" });
         }
         let (joules, seconds) = entry.expected;
-        (seconds > 0.0).then(|| Self {
+        (seconds > 0.0 && joules > 0.0).then(|| Self {
             joules: joules * whole_s / seconds,
             quality: "modelled",
             scope: "all devices of the pipeline",
