@@ -16,12 +16,12 @@ pub struct Exploration {
 }
 
 impl Exploration {
-    /// For a backbone of so many bits a weight: 0.01 for the first half at 8 bits and more, up to twice that, and up to
+    /// For a backbone of so many bits a weight: 0.03 falling over the first half at 8 bits and more, up to twice that, and up to
     /// three quarters of the run, towards none.
     #[must_use]
     pub fn of_bits(bits: f64) -> Self {
         let missing = (1.0 - bits / 8.0).clamp(0.0, 1.0) as f32;
-        Self { start: 0.01 * (1.0 + missing), until: 0.5 + 0.25 * missing }
+        Self { start: 0.03 * (1.0 + missing), until: 0.5 + 0.25 * missing }
     }
 
     /// Weight after a share of the run.

@@ -3,11 +3,11 @@
 use crate::{config, finish, ternary};
 use learn::{Features, Learner, LearnError, Source, Task, random_policy};
 
-/// Short: half of the way from chance to the best within a quarter of a published run.
+/// Short: half of the way from chance to the best within a seventh of a published run.
 #[test]
 fn the_grid_is_learned_on_the_ternary_backbone() {
     let mut features = Features::new(ternary(1, false), Task::Grid).expect("features");
-    let start = Learner::new(config(Task::Grid, 1, 15_000), &features).expect("a run");
+    let start = Learner::new(config(Task::Grid, 1, 30_000), &features).expect("a run");
     let before = start.evaluate(&mut features, 100).expect("scored");
     let done = finish(start, &mut features);
     let after = done.evaluate(&mut features, 100).expect("scored");

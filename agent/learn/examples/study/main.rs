@@ -36,10 +36,16 @@ fn main() {
             let mut features = Features::new(source, task).unwrap();
             for seed in &seeds {
                 let t = std::time::Duration::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
-                let config = Config::new(task, *seed, Exploration::of_bits(16.0), name);
+                let mut config = Config::new(task, *seed, Exploration::of_bits(16.0), name);
+                let v = |n: &str| std::env::var(n).ok().and_then(|x| x.parse::<f64>().ok());
+                if let Some(x) = v("BATCH") { config.batch = x as usize; }
+                if let Some(x) = v("RATE") { config.rate = x as f32; }
+                if let Some(x) = v("STEPS") { config.steps = x as u64; }
+                if let Some(x) = v("GAMMA") { config.gamma = x as f32; }
+                if let Some(x) = v("ENT") { config.exploration.start = x as f32; }
                 let mut learner = Learner::new(config, &features).unwrap();
                 while learner.update(&mut features).unwrap().is_some() {}
-                let s = learner.evaluate(&mut features, 100).unwrap();
+                let s = learner.evaluate(&mut features, 500).unwrap();
                 let c = learner.curve();
                 let q: Vec<String> = (0..10).map(|i| format!("{:.2}", c[(c.len() - 1) * i / 9].mean_return)).collect();
                 let t2 = std::time::Duration::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());

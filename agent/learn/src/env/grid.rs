@@ -8,7 +8,7 @@ use crate::random::Random;
 
 /// `#` wall, `o` pit, `G` goal, `S` start.
 const MAP: [&[u8; 8]; 8] =
-    [b"S..#....", b"...#.o..", b".o......", b"...#...o", b".#...o..", b"...#....", b".o..#.#.", b"....o..G"];
+    [b"S..#....", b"...#....", b".o......", b"...#...o", b".#...#..", b"...#....", b".o..#.#.", b"....o..G"];
 /// Up, right, down, left.
 const MOVES: [(isize, isize); 4] = [(-1, 0), (0, 1), (1, 0), (0, -1)];
 /// Chance that a move goes aside, to each of two sides.

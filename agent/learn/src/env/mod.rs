@@ -107,7 +107,7 @@ impl Task {
     #[must_use]
     pub const fn steps(self) -> u64 {
         match self {
-            Self::Grid => 40_000,
+            Self::Grid => 200_000,
             Self::CartPole => 150_000,
             Self::Governor => 100_000,
         }
