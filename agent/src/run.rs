@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Failure, Outcome, causes};
 use crate::registry::Registry;
-use bus_zenoh::{Endpoint, Place, Zenoh};
+use bus_zenoh::{Endpoint, Place, Role, Zenoh};
 use clap::Args;
 use node::{Node, NodeError, Settings};
 use protocol::bus::BusError;
@@ -25,12 +25,20 @@ pub(crate) struct Run {
 
 pub(crate) fn run(args: &Run) -> Outcome {
     let settings = read(&args.config)?;
+    for line in settings.exposed() {
+        eprintln!("warning: {line}");
+    }
     let endpoint =
         |text: &String| text.parse::<Endpoint>().map_err(|e| Failure::help(e, "write `listen:` and `connect:` as HOST:PORT"));
     let listen = settings.listen.as_ref().map(endpoint).transpose()?;
     let connect = settings.connect.iter().map(endpoint).collect::<Result<_, _>>()?;
     let lost = |e: BusError| Failure::remote(format!("error: {e}\n  help: another process may hold the address of `listen:`"));
-    let bus = Zenoh::open(&Place { listen, connect }).map_err(lost)?;
+    let role = match settings.role {
+        node::Role::Peer => Role::Peer,
+        node::Role::Hub => Role::Hub,
+        node::Role::Leaf => Role::Leaf,
+    };
+    let bus = Zenoh::open(&Place { role, listen, connect }).map_err(lost)?;
     let (told, ended) = std::sync::mpsc::channel();
     // Fails only when a handler is there already, and there is none.
     let interrupted = told.clone();
@@ -77,16 +85,20 @@ fn read(path: &Path) -> Result<Settings, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
-        let keys = "agent, fleet, key, state, listen, connect, hop, http, models, api_keys, threads, memory_bytes, limits";
+        let keys = "agent, fleet, key, state, role, listen, connect, hop, http, models, digests, sensors, api_keys, threads, memory_bytes, limits";
         Failure::help(e, format!("there are {keys}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    for p in [&mut settings.fleet, &mut settings.key, &mut settings.state].into_iter().chain(settings.models.values_mut()) {
+    let own = [&mut settings.fleet, &mut settings.key, &mut settings.state];
+    for p in own.into_iter().chain(settings.models.values_mut()).chain(settings.sensors.as_mut()) {
         *p = folder.join(&*p);
     }
     // What `agent pull` has fetched needs no line.
     for known in Registry::read(None)?.models.iter().filter(|m| m.path().is_file()) {
-        settings.models.entry(known.id.clone()).or_insert_with(|| known.path());
+        let path = settings.models.entry(known.id.clone()).or_insert_with(|| known.path());
+        if let (true, Ok(digest)) = (*path == known.path(), known.sha256.parse()) {
+            settings.digests.entry(known.id.clone()).or_insert(digest);
+        }
     }
     Ok(settings)
 }

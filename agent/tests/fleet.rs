@@ -28,7 +28,7 @@ impl Drop for Running {
 }
 
 pub(crate) struct Fleet {
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     planner: Signer,
     bus: String,
     model: PathBuf,
@@ -77,6 +77,7 @@ impl Fleet {
 
     pub(crate) fn seal(&self, content: &Plan) -> Vec<u8> {
         let mut plan = content.clone();
+        plan.id.clear();
         plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
         let now = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
         let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new() };

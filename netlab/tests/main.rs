@@ -1,7 +1,7 @@
 //! Real namespaces, real TCP. Needs root and /dev/net/tun.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::disallowed_methods, reason = "measures")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "measures, and says what is skipped")]
 
 use netlab::{Link, Network, NetworkError};
 use std::io::{Read as _, Write as _};

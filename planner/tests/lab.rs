@@ -78,13 +78,33 @@ fn smollm2() -> bool {
     there
 }
 
+#[expect(clippy::disallowed_methods, reason = "a link takes its time")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Whether network namespaces can be made.
+fn namespaces() -> bool {
+    let root = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.lines().any(|l| l.starts_with("Uid:\t0\t")));
+    let there = root && Path::new("/dev/net/tun").exists() && Command::new("ip").arg("-V").output().is_ok();
+    if !there {
+        println!("SKIPPED: network namespaces need root, /dev/net/tun and iproute2");
+    }
+    there
+}
+
 impl Lab {
     /// One with a tiny model.
     fn start(options: &[&str]) -> Self {
+        Self::with("", options)
+    }
+
+    /// One with more lines.
+    fn with(lines: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Tiny { layers: 4, context: 512, ..Tiny::new("llama") }.writer().unwrap().save(&folder.path().join("tiny.gguf")).unwrap();
         let file = folder.path().join("lab.yaml");
-        std::fs::write(&file, LAB).unwrap();
+        std::fs::write(&file, format!("{LAB}{lines}")).unwrap();
         Self::of(&file, folder, options)
     }
 
@@ -254,6 +274,30 @@ fn a_lab_serves_and_leaves_nothing_behind() {
     for address in addresses.iter().chain([&lab.entry]) {
         assert!(TcpStream::connect(address).is_err(), "{address} is free");
     }
+}
+
+/// Hosts of their own, joined by a slow link that loses frames: the same words, later.
+#[test]
+fn a_lab_on_a_lossy_link_says_the_same_later() {
+    if !agent() || !namespaces() {
+        return;
+    }
+    let expected = Lab::start(&["--no-report"]).say("chat");
+    let mut lab = Lab::with("link: { rate: 50 Mbit/s, delay: 20 ms, loss: 2 % }\n", &["--no-report"]);
+    assert!(lab.entry.starts_with("198.18."), "{}", lab.entry);
+    let own = format!("netlab-{}-", lab.child.id());
+    let spaces = || {
+        let all = Command::new("ip").args(["netns", "list"]).output().unwrap();
+        String::from_utf8_lossy(&all.stdout).lines().filter(|l| l.starts_with(&own)).count()
+    };
+    assert_eq!(spaces(), 3);
+    let start = now();
+    assert_eq!(lab.say("chat"), expected);
+    // Eight tokens, each there and back.
+    assert!(start.elapsed() > Duration::from_millis(8 * 40), "{:?}", start.elapsed());
+    assert_eq!(lab.say("other"), lab.say("other"), "handed on to another host");
+    assert_eq!(lab.interrupt(), Some(130));
+    assert_eq!(spaces(), 0, "none is left");
 }
 
 #[test]

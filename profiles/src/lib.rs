@@ -29,7 +29,7 @@ pub use device::{
 pub use link::LinkProfile;
 pub use literature::Literature;
 pub use model::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, TensorClass};
-pub use precision::{FormatError, Precision, Role, WeightFormat};
+pub use precision::{FormatError, Precision, Role, WeightFormat, activation_bits_held, activation_bits_sent};
 pub use provenance::{Quality, Sourced};
 pub use quality::{PerplexityRow, QualityRow, Vote};
 pub use read::{Probed, ReadError, read_device, read_device_file, read_model, read_model_file, read_probed};

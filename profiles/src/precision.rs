@@ -51,7 +51,8 @@ pub struct Precision {
     pub weights: WeightFormat,
     /// Bits of one KV cache element: 16, 8 or 4.
     pub kv_bits: u8,
-    /// Bits of one activation element that crosses a link: 16 or 8.
+    /// Bits of one activation element that crosses a link: 16, 8, or 4: as few as each token needs, see
+    /// [`activation_bits_sent`].
     pub activation_bits: u8,
 }
 
@@ -104,6 +105,24 @@ pub const fn kv_bits_stored(kv_bits: u8) -> f64 {
 #[must_use]
 pub const fn kv_bytes(kv_bits: u8) -> f64 {
     kv_bits_stored(kv_bits) / 8.0
+}
+
+/// Bits per activation element on a link, of nominal `activation_bits`. Nominal 4 sends large values exactly and the others
+/// at as few bits as keep a bound on a token's error (threshold splitting and token-wise adaptive bits, arXiv 2511.04002;
+/// `agent/node/src/hop/adaptive.rs`): up to 5.2 bits over cuts of SmolLM2-135M, everything counted, measured
+/// (docs/fleet.md). The scale of 8 bits, 4 bytes a token, is not counted.
+#[must_use]
+pub const fn activation_bits_sent(activation_bits: u8) -> f64 {
+    match activation_bits {
+        4 => 5.2,
+        other => other as f64,
+    }
+}
+
+/// Bits per activation element inside a device: only what is sent has fewer than 8.
+#[must_use]
+pub const fn activation_bits_held(activation_bits: u8) -> f64 {
+    if activation_bits < 8 { 8.0 } else { activation_bits as f64 }
 }
 
 impl WeightFormat {

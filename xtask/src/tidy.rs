@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/probe", &["profiles", "sensors", "kernels", "engine"]),
     ("agent", &["profiles", "protocol", "fleet", "bus-zenoh", "node", "sensors", "kernels", "engine", "probe"]),
     ("reports", &[]),
-    ("planner", &["profiles", "scenarios", "protocol", "fleet", "reports"]),
+    ("planner", &["profiles", "scenarios", "protocol", "fleet", "netlab", "reports"]),
+    ("netlab", &[]),
     ("transcripts", &[]),
     ("xtask", &[]),
 ];

@@ -8,7 +8,7 @@ mod kept;
 mod place;
 
 use kept::Kept;
-pub use place::{BadEndpoint, Endpoint, Place};
+pub use place::{BadEndpoint, Endpoint, Place, Role};
 use protocol::bus::{Bus, BusError, Handler, Held, Keep, Life, Message, Qos, Sink, Watch, fits};
 use protocol::key::{Key, Pattern};
 use std::fmt;

@@ -36,10 +36,24 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// What a session does for others. All peers of a fleet link up with each other; a hundred peers are 4,950 links,
+/// so a larger fleet has a few hubs, and leaves that each connect to one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Links up with every peer that it hears of.
+    #[default]
+    Peer,
+    /// Passes on what leaves and other hubs say; hubs connect only where they are told to.
+    Hub,
+    /// Reaches all others through the first hub that answers.
+    Leaf,
+}
+
 /// A session's place in the net.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// None: on a free port of the loopback, so that only this machine's sessions reach it.
+    pub role: Role,
+    /// None: on a free port of the loopback, so that only this machine's sessions reach it; a leaf: nowhere.
     pub listen: Option<Endpoint>,
     pub connect: Vec<Endpoint>,
 }
@@ -51,9 +65,19 @@ impl Place {
     pub(crate) fn config(&self) -> zenoh::Result<zenoh::Config> {
         let loopback = Endpoint("127.0.0.1:0".into());
         let tcp = |e: &Endpoint| format!("tcp/{e}");
+        let mode = match self.role {
+            Role::Peer => "peer",
+            Role::Hub => "router",
+            Role::Leaf => "client",
+        };
+        // A leaf is not called.
+        let listen = match (self.role, &self.listen) {
+            (Role::Leaf, None) => Vec::new(),
+            (_, at) => vec![tcp(at.as_ref().unwrap_or(&loopback))],
+        };
         let settings = json!({
-            "mode": "peer",
-            "listen": { "endpoints": [tcp(self.listen.as_ref().unwrap_or(&loopback))], "exit_on_failure": true },
+            "mode": mode,
+            "listen": { "endpoints": listen, "exit_on_failure": true },
             "connect": {
                 "endpoints": self.connect.iter().map(tcp).collect::<Vec<_>>(),
                 "timeout_ms": -1,

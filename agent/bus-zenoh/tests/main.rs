@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use bus_zenoh::{Place, Zenoh};
+mod crowd;
+mod listening;
+
+use bus_zenoh::{Place, Role, Zenoh};
 use protocol::Name;
 use protocol::bus::{Bus, Keep, Qos, testing};
 use protocol::key::{Key, Pattern, Topic};
@@ -26,15 +29,40 @@ impl testing::Place for Loopback {
     type Member = Zenoh;
 
     fn join(&mut self) -> Zenoh {
-        Zenoh::open(&Place { listen: None, connect: vec![self.at.clone()] }).unwrap()
+        Zenoh::open(&Place { connect: vec![self.at.clone()], ..Place::default() }).unwrap()
     }
 }
 
 #[test]
 fn conforms() {
     let at = free();
-    let first = Zenoh::open(&Place { listen: Some(at.clone()), connect: Vec::new() }).unwrap();
+    let first = Zenoh::open(&Place { listen: Some(at.clone()), ..Place::default() }).unwrap();
     testing::all(&mut Loopback { at, _first: first });
+}
+
+/// Leaves behind two hubs, half of them behind each.
+struct Hubs {
+    at: [bus_zenoh::Endpoint; 2],
+    joined: usize,
+    _hubs: [Zenoh; 2],
+}
+
+impl testing::Place for Hubs {
+    type Member = Zenoh;
+
+    fn join(&mut self) -> Zenoh {
+        self.joined += 1;
+        let connect = vec![self.at[self.joined % 2].clone()];
+        Zenoh::open(&Place { role: Role::Leaf, listen: None, connect }).unwrap()
+    }
+}
+
+#[test]
+fn conforms_through_hubs() {
+    let at = [free(), free()];
+    let hub = |i: usize, connect: Vec<_>| Zenoh::open(&Place { role: Role::Hub, listen: Some(at[i].clone()), connect }).unwrap();
+    let hubs = [hub(0, Vec::new()), hub(1, vec![at[0].clone()])];
+    testing::all(&mut Hubs { at, joined: 0, _hubs: hubs });
 }
 
 /// Whoever comes first waits for the other, and two that met at a third go on without it.
@@ -42,7 +70,7 @@ fn conforms() {
 fn the_order_does_not_matter_and_nobody_is_the_centre() {
     let at = free();
     let key = Key::new(&Name::new("home").unwrap(), Topic::Status, &Name::new("pi-1").unwrap());
-    let join = || Zenoh::open(&Place { listen: None, connect: vec![at.clone()] }).unwrap();
+    let join = || Zenoh::open(&Place { connect: vec![at.clone()], ..Place::default() }).unwrap();
     let (a, b) = (join(), join());
     let (tell, told) = channel();
     let tell = std::sync::Mutex::new(tell);
@@ -50,7 +78,7 @@ fn the_order_does_not_matter_and_nobody_is_the_centre() {
     let _held = b.subscribe(&Pattern::from(key.clone()), sink).unwrap();
     a.publish(&key, b"nobody hears this", Qos::Assured, Keep::Pass).unwrap();
     assert!(told.recv_timeout(Duration::from_millis(200)).is_err());
-    let centre = Zenoh::open(&Place { listen: Some(at.clone()), connect: Vec::new() }).unwrap();
+    let centre = Zenoh::open(&Place { listen: Some(at.clone()), ..Place::default() }).unwrap();
     // The wait between two attempts to connect grows to 4 s.
     let hears = |text: &'static [u8], times: u32| {
         (0..times).any(|_| {
@@ -68,6 +96,6 @@ fn the_order_does_not_matter_and_nobody_is_the_centre() {
 fn a_taken_port_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = Some(taken.local_addr().unwrap().to_string().parse().unwrap());
-    let why = Zenoh::open(&Place { listen, connect: Vec::new() }).unwrap_err().to_string();
+    let why = Zenoh::open(&Place { listen, ..Place::default() }).unwrap_err().to_string();
     assert!(why.starts_with("bus: opening: "), "{why}");
 }

@@ -78,7 +78,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { life_ms: 3_600_000, publish_ms: 5_000, settle_ms: 20_000 }
+        Self { life_ms: 3_600_000, publish_ms: 5_000, settle_ms: 10_000 }
     }
 }
 

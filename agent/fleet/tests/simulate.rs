@@ -1,4 +1,5 @@
-//! Ten thousand seeds: whatever fails, no promise is broken, and the fleet comes to rest.
+//! Ten thousand seeds: whatever fails, no promise is broken, the fleet converges within 30 s of the last fault, and comes
+//! to rest.
 //!
 //! `SEEDS=200000 cargo test -p fleet --test main many_seeds -- --nocapture` runs more,
 //! `SEED=17 cargo test -p fleet --test main replay -- --nocapture` prints what happened in one.
@@ -11,13 +12,20 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|v| v.parse().ok())
 }
 
+/// How long seeds took to come to rest and to converge, ms.
+#[derive(Default)]
+pub(crate) struct Times {
+    rest: Vec<u64>,
+    converged: Vec<u64>,
+}
+
 /// The least seed that failed, what happened in all, how long each took to come to rest.
-type Swept = (Option<(u64, Outcome)>, Counts, Vec<u64>);
+type Swept = (Option<(u64, Outcome)>, Counts, Times);
 
 /// Runs seeds on all processors until one fails.
 pub(crate) fn sweep(seeds: std::ops::Range<u64>, options: &Options) -> Swept {
     let next = AtomicU64::new(seeds.start);
-    let found: Mutex<Swept> = Mutex::new((None, Counts::default(), Vec::new()));
+    let found: Mutex<Swept> = Mutex::new((None, Counts::default(), Times::default()));
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -31,7 +39,8 @@ pub(crate) fn sweep(seeds: std::ops::Range<u64>, options: &Options) -> Swept {
                     let mut found = found.lock().unwrap();
                     found.1.add(&outcome.counts);
                     if outcome.violation.is_none() {
-                        found.2.push(outcome.rest_ms);
+                        found.2.rest.push(outcome.rest_ms);
+                        found.2.converged.push(outcome.converge_ms);
                     } else if found.0.as_ref().is_none_or(|(s, _)| seed < *s) {
                         found.0 = Some((seed, outcome));
                     }
@@ -77,18 +86,16 @@ fn swept(options: &Options, usual: u64) -> (Counts, u64) {
     let count = number("SEEDS").unwrap_or(usual);
     #[expect(clippy::disallowed_methods, reason = "how long a test took")]
     let start = std::time::Instant::now();
-    let (failed, c, mut rests) = sweep(from..from + count, options);
+    let (failed, c, times) = sweep(from..from + count, options);
     if let Some((seed, _)) = failed {
         panic!("{}", report(seed, options));
     }
-    rests.sort_unstable();
     println!("{count} seeds in {:.1} s: {c:?}", start.elapsed().as_secs_f64());
-    println!(
-        "rest after the last fault: median {} ms, p99 {} ms, longest {} ms",
-        at(&rests, 0.5),
-        at(&rests, 0.99),
-        at(&rests, 1.0)
-    );
+    for (what, mut times) in [("converged after the last fault", times.converged), ("rest after the storm", times.rest)] {
+        times.sort_unstable();
+        let [median, p99, longest] = [0.5, 0.99, 1.0].map(|share| at(&times, share));
+        println!("{what}: median {median} ms, p99 {p99} ms, longest {longest} ms");
+    }
     (c, count)
 }
 
@@ -116,7 +123,7 @@ fn at(sorted: &[u64], share: f64) -> u64 {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in [3, 17, 4_242] {
+    for seed in [3, 18, 4_242] {
         let options = Options { trace: true, ..Options::default() };
         let (a, b) = (run(seed, &options), run(seed, &options));
         assert_eq!(a.trace, b.trace);

@@ -11,6 +11,7 @@ mod avx512;
 mod elementwise;
 mod format;
 mod gated;
+mod halves;
 mod kept;
 mod kernel;
 mod kv;
@@ -42,6 +43,7 @@ pub use elementwise::{
 };
 pub use format::Format;
 pub use gated::{Gate, matmul_gated};
+pub use halves::{all_finite, from_halves, to_halves};
 pub use kept::KeptError;
 pub use kernel::Kernel;
 pub use kv::KvLayer;

@@ -13,8 +13,6 @@ use sensors::{Config, Pace, Quantity, Roots, Sensors};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Length of a window, s: the core's windows.
-const WINDOW_S: f64 = 10.0;
 /// How often the end is looked for.
 const STEP: Duration = Duration::from_millis(100);
 /// Fewest tokens after the first that say something about a rate.
@@ -22,12 +20,14 @@ const TOKENS: u64 = 20;
 
 /// Runs until the node ends.
 pub(crate) fn watch(shared: &Arc<Shared>) {
-    let mut sensors = Sensors::open(Roots::default(), Config::default());
+    let roots = shared.settings.sensors.as_deref().map_or_else(Roots::default, Roots::below);
+    let mut sensors = Sensors::open(roots, Config::default());
+    let least_s = f64::from(shared.limits.window_ms) / 1e3;
     let mut since = clock::seconds();
     while !shared.ended() {
         std::thread::sleep(STEP);
         let window_s = clock::seconds() - since;
-        if window_s >= WINDOW_S {
+        if window_s >= least_s {
             since = clock::seconds();
             let laps = shared.metrics.lap();
             let temperature_c = temperature(&mut sensors);
@@ -37,10 +37,12 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
     }
 }
 
-/// The hottest of what is measured, °C.
+/// The hottest of what is measured, °C. Trip points are limits and no measurements.
 fn temperature(sensors: &mut Sensors) -> Option<f64> {
     let readings = sensors.read(Pace::Slow);
-    readings.iter().filter(|r| r.quantity == Quantity::Temperature).filter_map(sensors::Reading::value).reduce(f64::max)
+    let trip = |name: &str| [" passive", " hot", " critical"].iter().any(|t| name.ends_with(t));
+    let measured = readings.iter().filter(|r| r.quantity == Quantity::Temperature && !trip(&r.name));
+    measured.filter_map(sensors::Reading::value).reduce(f64::max)
 }
 
 type Laps = Vec<((Name, u32), Window)>;

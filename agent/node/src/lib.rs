@@ -23,7 +23,7 @@ mod traffic;
 mod wires;
 
 pub use error::NodeError;
-pub use settings::{Limits, Settings};
+pub use settings::{Limits, Role, Settings};
 
 use fleet::Rules;
 use fleet::agent::{Agent, Event, Identity, read_plan};
@@ -83,6 +83,8 @@ impl Node {
         let now = clock::now();
         let core = Agent::start(identity, Rules::default(), now.wall_ms, &contents, |id, bytes| read_plan(id, bytes), now);
         shared.set_boot(core.status().boot);
+        // Who asks before the core's first event is told that the service is not there yet, not that there is none.
+        shared.set_plans(shell::held(&core));
         let held = declare(&shared)?;
         let server = http::Server::start(Arc::clone(&shared), http)?;
         let spawn = |what: &'static str, work: Box<dyn FnOnce() + Send>| {
@@ -129,7 +131,10 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
             at.tell(Input::Event(Event::Reconnected));
         }
         Life::Gone(key) => {
-            let _ = Name::new(key.agent()).map(|who| at.wires.gone(&who));
+            if let Ok(who) = Name::new(key.agent()) {
+                at.wires.gone(&who);
+                at.tell(Input::Event(Event::Lost(who)));
+            }
         }
     };
     let bus = &shared.bus;

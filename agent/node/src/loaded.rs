@@ -1,16 +1,18 @@
 //! A plan's stages of one device, in memory.
 
 use crate::settings::Settings;
+use crate::shared::lock;
 use engine::chat::Template;
 use engine::model::Part;
 use engine::{EngineError, File, Options, Precision, Stage, Tokenizer};
 use fleet::Layout;
 use fleet::agent::Fault;
 use kernels::Pool;
-use protocol::{Name, PlanRef, PlannedService, PlannedStage};
+use protocol::{Digest, Name, PlanRef, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 /// What reads and writes a model's texts.
 pub(crate) struct Text {
@@ -112,11 +114,35 @@ pub(crate) fn fetch(layout: &Layout, settings: &Settings) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether each file is a model of the plan's number of layers.
-pub(crate) fn verify(layout: &Layout, settings: &Settings) -> Result<(), Fault> {
+/// Whether each file is what its digest says, and a model of the plan's number of layers.
+pub(crate) fn verify(layout: &Layout, settings: &Settings, known: &Mutex<Known>) -> Result<(), Fault> {
     for w in wanted(layout, settings)? {
+        if let Some(expected) = settings.digests.get(&w.service.model) {
+            whole(w.model, expected, known)?;
+        }
         part(&w, &open(w.model)?)?;
     }
+    Ok(())
+}
+
+/// Files whose digest was found right, with when they were written and how long they were: a plan that uses the same
+/// file again does not read all of it again.
+pub(crate) type Known = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+/// Whether a file is what its digest says.
+fn whole(path: &Path, expected: &Digest, known: &Mutex<Known>) -> Result<(), Fault> {
+    let absent = |e: std::io::Error| Fault::Unavailable(format!("{}: {e}", path.display()));
+    let meta = std::fs::metadata(path).map_err(absent)?;
+    let state = (meta.modified().ok(), meta.len());
+    if lock(known).get(path) == Some(&state) {
+        return Ok(());
+    }
+    let found = std::fs::File::open(path).and_then(|mut f| Digest::read(&mut f)).map_err(absent)?;
+    if found != *expected {
+        let name = path.display();
+        return Err(Fault::Corrupt(format!("{name} is damaged: its SHA-256 is {found}, expected {expected}; fetch it anew")));
+    }
+    lock(known).insert(path.to_owned(), state);
     Ok(())
 }
 

@@ -70,9 +70,12 @@ impl Place {
         self.loaded.stage(&self.service, self.ticket.replica, 0).filter(|s| s.text.is_some())
     }
 
-    /// A place for the same model in another plan than this one, if requests go to one by now.
+    /// A place for the same model, where requests do not go to this pipeline any more but to another one, of this
+    /// plan or the next.
     fn other(&self, shared: &Arc<Shared>) -> Option<Self> {
-        shared.traffic.plan().filter(|p| *p != self.ticket.plan)?;
+        if shared.traffic.is_open(self.ticket.plan, &self.service, self.ticket.replica) {
+            return None;
+        }
         let other = Self::take(shared, &self.service)?;
         (other.entry()?.model == self.entry()?.model).then_some(other)
     }
@@ -101,7 +104,7 @@ struct Talk<'t> {
 /// Answers a request; `hear` gets the text as it becomes known, and may break off.
 ///
 /// Where a stage is lost, the answer goes on from its tokens so far: on the same pipeline once that is whole again,
-/// or on that of the plan which has taken its place.
+/// on another one that begins here, or on that of the plan which has taken its place.
 ///
 /// # Errors
 /// When the prompt does not fit, or a stage stays lost.

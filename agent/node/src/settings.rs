@@ -1,6 +1,6 @@
 //! What an agent is told when it starts.
 
-use protocol::Name;
+use protocol::{Digest, Name};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,6 +18,9 @@ pub struct Settings {
     pub key: PathBuf,
     /// Folder for its ledger and plans.
     pub state: PathBuf,
+    /// What it does for others on the bus.
+    #[serde(default)]
+    pub role: Role,
     /// Address on which the bus listens, `HOST:PORT`; none: a free port of the loopback.
     #[serde(default)]
     pub listen: Option<String>,
@@ -33,6 +36,13 @@ pub struct Settings {
     /// Model files by the names that plans give them.
     #[serde(default)]
     pub models: BTreeMap<String, PathBuf>,
+    /// SHA-256 of model files by the same names: a file that is another one is not loaded. What `agent pull` fetched
+    /// has its digest in the list of models.
+    #[serde(default)]
+    pub digests: BTreeMap<String, Digest>,
+    /// Folder below which `sys` and `proc` lie for the sensors, as in a container; none: the machine's own.
+    #[serde(default)]
+    pub sensors: Option<PathBuf>,
     /// Keys of which a request must have one; none: anyone who reaches the address may ask.
     #[serde(default)]
     pub api_keys: Vec<String>,
@@ -44,6 +54,45 @@ pub struct Settings {
     pub memory_bytes: Option<u64>,
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl Settings {
+    /// What other machines can reach because the configuration says so, and what that means: one line each.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<String> {
+        let plain = "what crosses is signed and not secret (there is no TLS): use a network that you trust, or a VPN";
+        let mut lines = Vec::new();
+        if let Some(at) = self.listen.as_ref().filter(|at| !is_loopback(at)) {
+            lines.push(format!("listen: {at} is reached from other machines; {plain}"));
+        }
+        if !self.hop.ip().is_loopback() {
+            lines.push(format!("hop: {} is reached from other machines; {plain}", self.hop));
+        }
+        if !self.http.ip().is_loopback() && self.api_keys.is_empty() {
+            lines
+                .push(format!("http: {} is reached from other machines, and anyone there may ask: api_keys has none", self.http));
+        }
+        lines
+    }
+}
+
+/// Whether `HOST:PORT`, with or without `tcp/`, is this machine only. A name is believed to be elsewhere.
+fn is_loopback(address: &str) -> bool {
+    let bare = address.strip_prefix("tcp/").unwrap_or(address);
+    bare.parse::<SocketAddr>().map_or_else(|_| bare.starts_with("localhost:"), |at| at.ip().is_loopback())
+}
+
+/// What an agent does for others on the bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Links up with all other peers: a fleet in one house.
+    #[default]
+    Peer,
+    /// Passes on what leaves say.
+    Hub,
+    /// Reaches the others through a hub.
+    Leaf,
 }
 
 /// What a server takes on.
@@ -62,12 +111,15 @@ pub struct Limits {
     pub hop_ms: u32,
     /// A request whose pipeline is broken waits so long for it to be whole again, ms.
     pub heal_ms: u32,
+    /// Length of a window of health, ms: three bad ones give a plan up, six good ones prove it.
+    pub window_ms: u32,
 }
 
 impl Default for Limits {
     /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
     fn default() -> Self {
-        Self { running: 2, waiting: 16, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms: 30_000, heal_ms: 10_000 }
+        let (running, waiting, hop_ms) = (2, 16, 30_000);
+        Self { running, waiting, body_bytes: 1 << 20, answer_tokens: 4_096, hop_ms, heal_ms: 10_000, window_ms: 10_000 }
     }
 }
 
@@ -75,3 +127,6 @@ impl Default for Limits {
 fn any_port() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
+
+#[cfg(test)]
+mod tests;

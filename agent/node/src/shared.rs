@@ -1,7 +1,7 @@
 //! What the threads of a node share.
 
 use crate::clock;
-use crate::loaded::Loaded;
+use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) traffic: Traffic,
     pub(crate) wires: Wires,
     pub(crate) metrics: Metrics,
+    /// Model files whose digest was right.
+    pub(crate) checked: Mutex<Known>,
     inbox: Mutex<Sender<Input>>,
     memory: Mutex<Memory>,
     /// Envelopes of plans that the core holds.
@@ -81,6 +83,7 @@ impl Shared {
             traffic: Traffic::default(),
             wires: Wires::default(),
             metrics: Metrics::default(),
+            checked: Mutex::default(),
             inbox: Mutex::new(inbox),
             memory: Mutex::default(),
             plans: Mutex::default(),
@@ -168,6 +171,13 @@ impl Shared {
 
     pub(crate) fn set_plans(&self, held: BTreeMap<PlanId, Arc<SignedPlan>>) {
         *lock(&self.plans) = held;
+    }
+
+    /// Plans that the core holds, the newest first.
+    pub(crate) fn held(&self) -> Vec<Arc<SignedPlan>> {
+        let mut held: Vec<_> = lock(&self.plans).values().cloned().collect();
+        held.sort_by_key(|p| std::cmp::Reverse(p.order.generation));
+        held
     }
 
     pub(crate) fn plan(&self, id: PlanId) -> Option<Arc<SignedPlan>> {

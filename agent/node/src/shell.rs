@@ -9,7 +9,7 @@ use fleet::store::disk::Disk;
 use protocol::bus::{Keep, Qos};
 use protocol::command::{Command, Request};
 use protocol::key::{Key, Pattern};
-use protocol::{Name, PlanId, Status, Topic, envelope, message, schema};
+use protocol::{Name, PlanId, SignedPlan, Status, Topic, envelope, message, schema};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -48,9 +48,7 @@ impl Shell {
             self.shared.set_ready(core.status().ready);
             if ledger != Some(core.ledger().sequence) {
                 ledger = Some(core.ledger().sequence);
-                let held = core.ledger().held().chain(core.ledger().newest);
-                let held: BTreeMap<_, _> = held.filter_map(|p| Some((p.id, Arc::clone(core.envelope(p.id)?)))).collect();
-                self.shared.set_plans(held);
+                self.shared.set_plans(held(&core));
             }
             for action in out.drain(..) {
                 self.carry(action, &core);
@@ -126,7 +124,7 @@ impl Shell {
             let settings = &shared.settings;
             let outcome = match what {
                 Job::Fetch => loaded::fetch(&layout, settings),
-                Job::Verify => loaded::verify(&layout, settings),
+                Job::Verify => loaded::verify(&layout, settings, &shared.checked),
                 Job::Load => loaded::load(&layout, settings, &shared.pool, shared.free_bytes()).map(|l| shared.keep(l)),
                 Job::Warm => match shared.loaded(layout.plan().id) {
                     Some(loaded) => loaded::warm(&loaded),
@@ -139,6 +137,12 @@ impl Shell {
             shared.tell(Input::Event(Event::Done { job, outcome }));
         });
     }
+}
+
+/// Envelopes of the plans that the core holds.
+pub(crate) fn held(core: &Agent) -> BTreeMap<PlanId, Arc<SignedPlan>> {
+    let held = core.ledger().held().chain(core.ledger().newest);
+    held.filter_map(|p| Some((p.id, Arc::clone(core.envelope(p.id)?)))).collect()
 }
 
 /// Gives the core a plan, if a trusted key signed it and it can be carried out.

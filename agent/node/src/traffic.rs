@@ -69,6 +69,13 @@ impl Traffic {
         lock(&self.0).plan
     }
 
+    /// Whether new requests go to this pipeline of this plan now.
+    pub(crate) fn is_open(&self, plan: PlanRef, service: &Name, replica: u32) -> bool {
+        let state = lock(&self.0);
+        let open = |o: &Open| o.service == *service && o.replica == replica && o.share > 0.0;
+        state.plan == Some(plan) && state.open.iter().any(open)
+    }
+
     /// Services that take requests here now.
     pub(crate) fn services(&self) -> BTreeSet<Name> {
         lock(&self.0).open.iter().filter(|o| o.share > 0.0).map(|o| o.service.clone()).collect()

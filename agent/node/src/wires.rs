@@ -62,6 +62,11 @@ impl Wires {
         lock(&self.0).gone.remove(who);
     }
 
+    /// All that are gone.
+    pub(crate) fn lost(&self) -> BTreeSet<Name> {
+        lock(&self.0).gone.clone()
+    }
+
     pub(crate) fn is_gone(&self, who: &Name) -> bool {
         lock(&self.0).gone.contains(who)
     }

@@ -56,10 +56,13 @@ impl World {
     pub(crate) fn settings(&self, agent: &str) -> Settings {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Settings {
+            digests: BTreeMap::default(),
+            sensors: None,
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
             state: self.path(&format!("state-{agent}")),
+            role: node::Role::Peer,
             listen: None,
             connect: Vec::new(),
             hop: any,

@@ -22,6 +22,21 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// Of all that a reader gives.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn read(from: &mut impl std::io::Read) -> std::io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut bytes = vec![0; 1 << 20];
+        loop {
+            match from.read(&mut bytes)? {
+                0 => return Ok(Self(hash.finalize().into())),
+                n => hash.update(&bytes[..n]),
+            }
+        }
+    }
 }
 
 impl fmt::Display for Digest {

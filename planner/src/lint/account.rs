@@ -140,7 +140,7 @@ pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64)
     let again = if resident_weights(block, precision) <= cache { 1.0 } else { loops };
     let looked_back = pass.before.min(reach(block)) + pass.new;
     let cache_traffic = pass.sequences * (looked_back * cache_per_token(block, precision) + 2.0 * constant_state(block));
-    let activations = rows * moved_elements(block) * f64::from(precision.activation_bits) / 8.0;
+    let activations = rows * moved_elements(block) * profiles::activation_bits_held(precision.activation_bits) / 8.0;
     Account {
         ops: ops * loops,
         attention: attention * loops,

@@ -58,7 +58,7 @@ impl Request {
 
     /// Payload of a cut before block `b` in the first pass and in each decode pass, bytes.
     pub(super) fn cut(&self, chain: &[&profiles::Block], b: usize, activation_bits: u8) -> (f64, f64) {
-        let bytes = |block: &profiles::Block| block.output_width as f64 * f64::from(activation_bits) / 8.0;
+        let bytes = |block: &profiles::Block| block.output_width as f64 * profiles::activation_bits_sent(activation_bits) / 8.0;
         let sender = chain[..b].iter().rev().find(|block| block.phase != Phase::Decode);
         let asked = if chain[b].role == profiles::Role::Head { 1.0 } else { self.prompt };
         let first = sender.map_or(0.0, |block| self.items * asked * bytes(block));

@@ -234,7 +234,7 @@ fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Bloc
         })
         .sum();
     let widest = chain.iter().map(|b| account::moved_elements(b)).fold(0.0, f64::max);
-    own + RUNTIME_BYTES + widest * request.rows() * f64::from(precision.activation_bits) / 8.0
+    own + RUNTIME_BYTES + widest * request.rows() * profiles::activation_bits_held(precision.activation_bits) / 8.0
 }
 
 /// Requests at one replica that memory is booked for (Little's law): the longest stay is the deadline, or

@@ -27,7 +27,7 @@ impl Route {
     fn of(rates: &LinkRates, budget: Option<Budget>) -> Option<Self> {
         let s_per_byte = link::s_per_byte(rates);
         let route = Self {
-            latency_s: rates.latency.get(),
+            latency_s: link::latency_s(rates),
             s_per_byte,
             j_per_byte: rates.joules_per_byte.get(),
             budgets: budget.into_iter().collect(),

@@ -2,12 +2,16 @@
 //! takes on such a pipeline. A plan's table makes the same sums for one precision; here each stage may have another.
 //!
 //! Per pass a stage costs its fixed overhead and its blocks ([`pass::run`]); between two stages crosses a message,
-//! and after the last stage a token's number goes the same way back.
+//! and after the last stage a token's number goes the same way back. Before the first pass each stream is opened.
 
+use super::link::message_latency_s;
 use super::pass::{self, Rates, Spent};
 use super::request::{Request, TOKEN_BYTES};
 use super::work::{self, Pass};
 use profiles::{LinkProfile, ModelProfile, Precision};
+
+/// Round trips before a request's first state can cross: TCP's connection, the challenge, its answer (`agent/node/src/hop`).
+const OPENING_ROUND_TRIPS: f64 = 3.0;
 
 /// Blocks of a model on a processor.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +46,14 @@ pub fn run(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, request: 
     let prefill = one(request.prefill, false)?;
     let decode = if request.passes > 0.0 { one(request.decode, true)? } else { Spent::default() };
     let total = prefill.times(request.items) + decode.times(request.passes);
-    Some(Chained { ttft_s: prefill.time_s, tpot_s: decode.time_s, total_s: total.time_s, dynamic_j: total.energy_j })
+    let hops = stages.len().saturating_sub(1) as f64;
+    let opening_s = hops * OPENING_ROUND_TRIPS * 2.0 * message_latency_s(link.latency.value.get(), link.loss.value.get());
+    Some(Chained {
+        ttft_s: opening_s + prefill.time_s,
+        tpot_s: decode.time_s,
+        total_s: opening_s + total.time_s,
+        dynamic_j: total.energy_j,
+    })
 }
 
 fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
@@ -66,10 +77,11 @@ fn crossed(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, pass: Pas
     for stage in stages.iter().take(stages.len().saturating_sub(1)) {
         let last = model.chain().nth(stage.blocks.end.saturating_sub(1) as usize);
         let width = last.map_or(0.0, |block| block.output_width as f64);
-        let states = pass.tokens * pass.batch * width * f64::from(stage.precision.activation_bits) / 8.0;
+        let states = pass.tokens * pass.batch * width * profiles::activation_bits_sent(stage.precision.activation_bits) / 8.0;
         let bytes = states + pass.batch * TOKEN_BYTES;
-        let rate = link.bandwidth.value.get() * (1.0 - link.loss.value.get());
-        sum.time_s += 2.0 * link.latency.value.get() + bytes / rate;
+        let (latency, loss) = (link.latency.value.get(), link.loss.value.get());
+        let rate = link.bandwidth.value.get() * (1.0 - loss);
+        sum.time_s += 2.0 * message_latency_s(latency, loss) + bytes / rate;
         sum.energy_j += bytes * link.joules_per_byte.value.get();
     }
     sum

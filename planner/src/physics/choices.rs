@@ -139,7 +139,7 @@ fn group_bytes(way: &Way<'_>, concurrency: u32) -> Vec<f64> {
 #[must_use]
 pub(super) fn stage_bytes(way: &Way<'_>) -> f64 {
     let widest = way.profile.blocks.iter().map(|g| work::activations(&g.block)).fold(0.0, f64::max);
-    pressure::RUNTIME_BYTES + widest * way.request.rows() * f64::from(way.precision.activation_bits) / 8.0
+    pressure::RUNTIME_BYTES + widest * way.request.rows() * profiles::activation_bits_held(way.precision.activation_bits) / 8.0
 }
 
 fn choice(
@@ -214,7 +214,7 @@ fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes
 /// What crosses each cut. Before a decoder block the encoder's output crosses, for every decoder block attends to it;
 /// between blocks that do not decode nothing crosses in decode. Into the head only the last position crosses.
 pub(super) fn cuts(way: &Way<'_>) -> Vec<Cut> {
-    let (r, bytes) = (&way.request, f64::from(way.precision.activation_bits) / 8.0);
+    let (r, bytes) = (&way.request, profiles::activation_bits_sent(way.precision.activation_bits) / 8.0);
     let mut cuts = Vec::new();
     let mut before = Cut::default();
     for g in &way.profile.blocks {

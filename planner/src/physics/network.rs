@@ -39,7 +39,7 @@ impl Leg {
             return Self::NONE;
         }
         Self {
-            latency_s: rates.latency.get(),
+            latency_s: link::latency_s(rates),
             s_per_byte,
             j_per_byte: rates.joules_per_byte.get(),
             segments: segment.into_iter().collect(),

@@ -179,7 +179,7 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
         elements: loops * (rows - 1.0).max(0.0) * block.output_width as f64,
         weight_bytes: if held_in_cache { once } else { loops * once },
         state_bytes: loops * (b * cached * kv + rows * kv + 2.0 * b * state(block) * STATE_BYTES),
-        activation_bytes: loops * rows * activations(block) * f64::from(precision.activation_bits) / 8.0,
+        activation_bytes: loops * rows * activations(block) * profiles::activation_bits_held(precision.activation_bits) / 8.0,
         launches: loops,
     }
 }

@@ -5,28 +5,18 @@
 //! reach its zero-shot prediction.
 
 use super::cores;
-use super::shape::{self, Shape};
+use super::load::{self, Kernels, Load};
+use super::shape;
 use super::table::Row;
 use super::words;
-use crate::physics::work::{self, Pass};
-use profiles::{BlockGroup, Catalogue, DeviceClass, DeviceProfile, Mixer, Precision, ProcessorKind, Quality, WeightFormat};
+use crate::physics::work::Pass;
+use profiles::{BlockGroup, Catalogue, DeviceClass, DeviceProfile, ProcessorKind, Quality, WeightFormat};
 
 /// Tokens that a row is given where it does not say: a prompt, and an answer.
 const PROMPT: f64 = 256.0;
 const ANSWER: f64 = 64.0;
 /// Share of the installed memory that weights may take: above it they are streamed, at a rate no row says.
 const MEMORY: f64 = 0.95;
-
-/// Bytes and operations of a pass.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Load {
-    pub weight_bytes: f64,
-    /// Cache and state, read and written.
-    pub state_bytes: f64,
-    /// Products with weights.
-    pub matrix_ops: f64,
-    pub attention_ops: f64,
-}
 
 /// A row that can be predicted.
 #[derive(Clone, Debug)]
@@ -84,35 +74,6 @@ pub(crate) struct Case {
     pub decode: Load,
     /// One prompt a sequence.
     pub prefill: Load,
-}
-
-/// Work of one pass over a model at a row's bits per weight.
-fn load(shape: &Shape, bits: f64, pass: Pass) -> Load {
-    let half = Precision { weights: WeightFormat::W16, kv_bits: 16, activation_bits: 16 };
-    let mut load = Load::default();
-    for group in &shape.blocks {
-        let count = f64::from(group.count);
-        let block = &group.block;
-        let work = work::of_block(block, half, pass, 0.0);
-        let attention = match block.mixer {
-            Mixer::Attention { heads, head_dim, .. } | Mixer::LatentAttention { heads, head_dim, .. } => {
-                let seen = work::mean_context(pass.tokens, pass.context, work::window(block));
-                4.0 * pass.tokens * pass.batch * seen * f64::from(heads) * f64::from(head_dim) * f64::from(block.loops.max(1))
-            }
-            _ => 0.0,
-        };
-        load.weight_bytes += count * work.weight_bytes * bits / 16.0;
-        load.state_bytes += count * work.state_bytes;
-        load.attention_ops += count * attention;
-        load.matrix_ops += count * (work.ops - attention).max(0.0);
-    }
-    load
-}
-
-/// Columns that ggml's Metal kernels multiply for so many tokens: above eight they take tiles of 32, and 16 take as long as
-/// 32 (ggml-org/llama.cpp pull request 27441). Products of experts have kernels of their own.
-fn padded(tokens: f64) -> f64 {
-    if tokens > 8.0 { (tokens / 32.0).ceil() * 32.0 } else { tokens }
 }
 
 /// Device and power mode of an id: the catalogue's own, or with the id of a mode behind it.
@@ -216,12 +177,13 @@ pub(crate) fn on(index: usize, row: &Row, device: &DeviceProfile, mode: usize) -
     let prompt = row.prompt_tokens.filter(|p| *p > 0.0).unwrap_or(PROMPT);
     let step = Pass { tokens: 1.0, context: before + depth + answer / 2.0, batch };
     let engine = words::engine(&row.engine);
-    let mut decode = load(&shape, bits, step);
-    let dense = shape.active > 0.7 * shape.parameters;
-    if dense && kind == ProcessorKind::Gpu && words::metal(&device.id, &engine) {
-        decode.matrix_ops *= padded(batch) / batch;
-    }
-    let prefill = load(&shape, bits, Pass { tokens: prompt, context: depth, batch });
+    let kernels = match kind {
+        ProcessorKind::Gpu if words::metal(&device.id, &engine) => Kernels::Metal,
+        _ => Kernels::Once,
+    };
+    let read_bits = shape.read_bits(bits, words::fallback_bits(&row.quant));
+    let decode = load::of_step(&shape, read_bits, step, kernels);
+    let prefill = load::of_prompt(&shape, read_bits, Pass { tokens: prompt, context: depth, batch });
     let caps = || {
         device
             .modes

@@ -11,7 +11,7 @@ use super::matrix::Cholesky;
 use std::collections::BTreeMap;
 
 /// Most heads that a law has.
-pub(crate) const HEADS: usize = 5;
+pub(crate) const HEADS: usize = 6;
 /// Residual beyond which a row weighs less, in standard deviations. The usual constant is 1.345..1.5.
 const HUBER: f64 = 1.5;
 /// Longest step of a weight, so that a first step from the priors cannot leave the law's range.

@@ -1,44 +1,14 @@
 //! A row's model as blocks: from the catalogue, from its public configuration, or inferred from its size.
 
+use super::public::{PUBLIC, Public};
 use profiles::{Block, BlockGroup, Catalogue, Mixer, Mlp};
-
-/// Layers, heads, key-value heads and head width in the makers' published configurations (`config.json` of
-/// each model), for models that are often measured and that the catalogue does not hold. Of every so many layers one sees the
-/// whole context, the others a window of so many tokens, or where that is 0 a constant state.
-const PUBLIC: [(&str, u32, u32, u32, u32, u32, u32); 29] = [
-    ("llama-2-7b", 32, 32, 32, 128, 1, 0),
-    ("llama-2-13b", 40, 40, 40, 128, 1, 0),
-    ("llama-2-70b", 80, 64, 8, 128, 1, 0),
-    ("llama-1-33b", 60, 52, 52, 128, 1, 0),
-    ("llama-3-8b", 32, 32, 8, 128, 1, 0),
-    ("llama-3.1-70b", 80, 64, 8, 128, 1, 0),
-    ("llama-3.3-70b", 80, 64, 8, 128, 1, 0),
-    ("llama-3-70b", 80, 64, 8, 128, 1, 0),
-    ("llama-3.1-405b", 126, 128, 8, 128, 1, 0),
-    ("mistral-7b", 32, 32, 8, 128, 1, 0),
-    ("deepseek-r1-distill-qwen-7b", 28, 28, 4, 128, 1, 0),
-    ("qwen2.5-coder-7b", 28, 28, 4, 128, 1, 0),
-    ("qwen2.5-14b", 48, 40, 8, 128, 1, 0),
-    ("qwen2.5-32b", 64, 40, 8, 128, 1, 0),
-    ("qwen3-14b", 40, 40, 8, 128, 1, 0),
-    ("qwen3-32b", 64, 64, 8, 128, 1, 0),
-    ("qwen3-coder-30b-a3b", 48, 32, 4, 128, 1, 0),
-    ("gpt-oss-20b", 24, 64, 8, 64, 2, 128),
-    ("gpt-oss-120b", 36, 64, 8, 64, 2, 128),
-    ("gemma-2b", 18, 8, 1, 256, 1, 0),
-    ("gemma-2-2b", 26, 8, 4, 256, 2, 4096),
-    ("gemma-2-9b", 42, 16, 8, 256, 2, 4096),
-    ("gemma-3-4b", 34, 8, 4, 256, 6, 1024),
-    ("gemma-3-12b", 48, 16, 8, 256, 6, 1024),
-    ("phi-2", 32, 32, 32, 80, 1, 0),
-    ("phi-3.5-mini", 32, 32, 32, 96, 1, 0),
-    ("openvla-7b", 32, 32, 32, 128, 1, 0),
-    ("gemma-3-1b", 26, 4, 1, 256, 6, 512),
-    ("nemotron-3-super", 88, 32, 2, 128, 11, 0),
-];
 
 /// Experts and active experts that an unknown mixture is given: fine-grained, as recent ones are. Assumed.
 const EXPERTS: (u32, u32) = (128, 4);
+
+/// Weights of a block of ggml's k-quants, and bits of its fallback for embeddings, which are kept at six bits.
+const K_BLOCK: u64 = 256;
+const EMBEDDING_BITS: f64 = 8.5;
 
 /// A row's model.
 #[derive(Clone, Debug)]
@@ -48,6 +18,21 @@ pub(super) struct Shape {
     pub layers: f64,
     pub parameters: f64,
     pub active: f64,
+    /// Weights in a row of most matrices, and the share of the parameters in the embedding, where the catalogue has the model.
+    pub width: Option<(u64, f64)>,
+}
+
+impl Shape {
+    /// Bits per weight that are read where a row tells `bits` of a format: a k-quant of a model whose rows it cannot cut
+    /// holds more than its name says (Qwen2.5-0.5B's Q4_K_M 6.4 bits, not 4.84).
+    pub(super) fn read_bits(&self, bits: f64, fallback: Option<f64>) -> f64 {
+        match (self.width, fallback) {
+            (Some((width, embedded)), Some(other)) if width % K_BLOCK != 0 => {
+                bits.max(embedded * EMBEDDING_BITS + (1.0 - embedded) * other)
+            }
+            _ => bits,
+        }
+    }
 }
 
 /// `Llama-3.2-1B-Instruct` as ids are written: `llama-3.2-1b-instruct`.
@@ -71,18 +56,24 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
         if parameters.is_none_or(|p| (p / total - 1.0).abs() < 0.25) {
             let layers = model.blocks.iter().filter(|g| g.block.name != "embedding").map(|g| f64::from(g.count)).sum();
             let active = model.active_parameters() as f64;
-            return Some(Shape { blocks: model.blocks.clone(), layers, parameters: total, active });
+            let embedded = model.blocks.iter().find(|g| g.block.name == "embedding").map_or(0.0, |g| g.block.parameters as f64);
+            let inner = model.blocks.iter().find(|g| !matches!(g.block.mixer, Mixer::None));
+            let width = inner.map(|g| (g.block.output_width, embedded / total));
+            return Some(Shape { blocks: model.blocks.clone(), layers, parameters: total, active, width });
         }
     }
     let parameters = parameters.filter(|p| *p > 0.0)?;
     let active = active.filter(|a| *a > 0.0).unwrap_or(parameters).min(parameters);
-    let public = PUBLIC.iter().filter(|p| names(p.0, &slug)).max_by_key(|p| p.0.len());
-    let (layers, heads, kv_heads, head_dim) = public.map_or_else(|| inferred(active), |p| (p.1, p.2, p.3, p.4));
-    let (every, window) = public.map_or((1, 0), |p| (p.5, p.6));
+    let known = PUBLIC.iter().filter(|p| names(p.id, &slug)).max_by_key(|p| p.id.len()).copied();
+    let Public { layers, heads, kv_heads, head_dim, every, window, experts, latent, .. } =
+        known.unwrap_or_else(|| inferred(active));
     let mut layer = Block::new("layer", (parameters / f64::from(layers)) as u64, u64::from(heads) * u64::from(head_dim));
-    layer.mixer = Mixer::Attention { heads, kv_heads, head_dim, window: None };
+    layer.mixer = match latent {
+        (0, _) => Mixer::Attention { heads, kv_heads, head_dim, window: None },
+        (rank, rope_dim) => Mixer::LatentAttention { heads, head_dim, rank, rope_dim },
+    };
     if active < 0.7 * parameters {
-        let (experts, chosen) = EXPERTS;
+        let (experts, chosen) = if experts.0 > 0 { experts } else { EXPERTS };
         let each = (parameters - active) / f64::from(experts - chosen) / f64::from(layers);
         let shared = (active / f64::from(layers) - f64::from(chosen) * each).max(0.0) as u64;
         (layer.parameters, layer.multiplied, layer.read) = (shared, shared, shared);
@@ -96,16 +87,16 @@ pub(super) fn of(name: &str, parameters: Option<f64>, active: Option<f64>) -> Op
         };
         blocks.push(BlockGroup { count: layers - layers / every, block: layer });
     }
-    Some(Shape { blocks, layers: f64::from(layers), parameters, active })
+    Some(Shape { blocks, layers: f64::from(layers), parameters, active, width: None })
 }
 
 /// Shape of a usual transformer of so many parameters: `12 layers width^2`, layers growing with the fourth root
 /// (28 at 3 billion), four query heads a key-value head. Assumed.
-fn inferred(parameters: f64) -> (u32, u32, u32, u32) {
+fn inferred(parameters: f64) -> Public {
     let layers = (28.0 * (parameters / 3e9).powf(0.27)).round().clamp(4.0, 130.0);
     let head_dim = if parameters < 1e9 { 64.0 } else { 128.0 };
     let heads = ((parameters / 12.0 / layers).sqrt() / head_dim).round().max(1.0);
-    (layers as u32, heads as u32, (heads / 4.0).ceil() as u32, head_dim as u32)
+    Public::dense("", layers as u32, heads as u32, (heads / 4.0).ceil() as u32, head_dim as u32)
 }
 
 #[cfg(test)]
@@ -120,6 +111,26 @@ mod tests {
         let other = of("Llama-3.2-1B", Some(9e9), None).unwrap();
         assert!((other.parameters - 9e9).abs() < 1.0);
         assert!(of("unheard of", None, None).is_none());
+    }
+
+    #[test]
+    fn k_quants_fall_back_where_rows_are_no_multiple_of_their_blocks() {
+        let narrow = of("Qwen2.5-0.5B", Some(0.494e9), None).unwrap();
+        let read = narrow.read_bits(4.84, Some(5.5));
+        assert!((6.1..6.6).contains(&read), "its file has 398 MB: {read}");
+        assert!((narrow.read_bits(6.7, Some(5.5)) - 6.7).abs() < 1e-12, "told bits of a file stay");
+        assert!((narrow.read_bits(4.5, None) - 4.5).abs() < 1e-12);
+        let even = of("Llama-3.2-1B", Some(1.236e9), None).unwrap();
+        assert!((even.read_bits(4.84, Some(5.5)) - 4.84).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_public_mixture_has_its_experts_and_its_latent_cache() {
+        let shape = of("GLM-4.7-Flash", Some(29.94e9), Some(3e9)).unwrap();
+        let block = &shape.blocks[0].block;
+        assert_eq!(block.mixer, Mixer::LatentAttention { heads: 20, head_dim: 544, rank: 512, rope_dim: 64 });
+        assert!(matches!(block.mlp, Mlp::Experts { experts: 64, active: 4, .. }), "{:?}", block.mlp);
+        assert!((shape.layers - 47.0).abs() < 1e-9);
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     heads[decode::LAUNCH] = launch(case).ln();
     heads[decode::ARITHMETIC] = 0.15f64.ln();
     heads[decode::PROMPT] = 0.3f64.ln();
+    heads[decode::ATTENTION] = 0.15f64.ln();
     let mut w = Writer { terms, heads, out: Vec::new() };
     let size = (case.parameters / 3e9).ln();
     let batch = case.batch.ln();
@@ -177,12 +178,24 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(c, &device, 0.3, 1.0);
     w.add(c, &format!("{device} model {}", case.model), 0.3, 1.0);
 
+    let t = decode::ATTENTION;
+    w.add(t, &kind, 0.4, 1.0);
+    w.add(t, &unit, 0.4, 1.0);
+    w.add(t, &class, 0.4, 1.0);
+    w.add(t, &engine, 0.3, 1.0);
+    w.add(t, &device, 0.3, 1.0);
+    w.add(t, &format!("{device} model {}", case.model), 0.3, 1.0);
+
     let p = decode::PROMPT;
     let end = flag(case.end_to_end);
     w.add(p, &unit, 0.5, end);
     w.add(p, &class, 0.3, end);
     w.add(p, &device, 0.3, end);
     w.add(p, &format!("{device} model {}", case.model), 0.3, end);
+    // Engines differ in what they do with the prompts of several requests: one by one, together, in chunks between steps.
+    w.add(p, &engine, 0.3, end);
+    w.add(p, &format!("{engine} batch"), 0.2, batch * end);
+    w.add(p, &format!("{device} batch"), 0.2, batch * end);
     Observation { y, law, heads: w.heads, terms: w.out }
 }
 

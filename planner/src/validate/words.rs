@@ -148,9 +148,18 @@ pub(super) fn streamed(state: &str, notes: &str, weight_bytes: f64) -> bool {
     notes.contains("streaming") && memory.is_some_and(|gb| weight_bytes > HELD * gb * 1e9)
 }
 
-/// Whether a decode rate counts the time of the prompt too.
+/// Whether a decode rate counts the time of the prompt too: where a note says so, or gives lengths of input and output
+/// (`isl 2048 osl 128`) as load generators do, whose output rates are over whole requests.
 pub(super) fn end_to_end(notes: &str) -> bool {
-    notes.contains("includes prefill")
+    notes.contains("includes prefill") || (notes.contains("isl ") && notes.contains("osl "))
+}
+
+/// Bits per weight that ggml's k-quants of a name fall back to in rows that are no multiple of their 256 weights (llama.cpp's
+/// quantizer: q4_K to q5_0, q5_K to q5_1, q6_K to q8_0, below to 4.5 bits); `None` for other formats.
+pub(super) fn fallback_bits(quant: &str) -> Option<f64> {
+    let lower = quant.to_lowercase();
+    let bits = [("q2_k", 4.5), ("q3_k", 4.5), ("q4_k", 5.5), ("q5_k", 6.0), ("q6_k", 8.5)];
+    bits.iter().find(|(name, _)| lower.starts_with(name)).map(|b| b.1)
 }
 
 #[cfg(test)]
@@ -177,6 +186,8 @@ mod tests {
         assert_eq!(format("w4", 5.74), WeightFormat::W4, "ends at 8 bits do not make it another format");
         assert_eq!(format("sherry", 2.9), WeightFormat::Sherry);
         assert_eq!(format("Q2_K", 3.35), WeightFormat::W3);
+        assert!(end_to_end("isl 2048 osl 128; concurrency 8") && !end_to_end("isle of osl"));
+        assert_eq!((fallback_bits("Q4_K_M"), fallback_bits("Q4_0")), (Some(5.5), None));
         assert!(end_to_end("end-to-end, includes prefill of 2048-token prompt"));
     }
 }

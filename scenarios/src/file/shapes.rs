@@ -217,7 +217,7 @@ shape! {
         required "weights" weights: Weights,
         /// Width of the KV cache; 16 bit unless said.
         optional "kv" kv: Bits,
-        /// Width of activations that cross a link, 16 or 8 bit; 16 bit unless said.
+        /// Width of activations that cross a link: 16 bit (unless said), 8 bit, or 4 bit: as few as each token needs.
         optional "activations" activations: Bits,
     }
 }

@@ -189,7 +189,7 @@ fn precisions(draw: &mut Draw) -> Precisions {
     let detail = PrecisionDetail {
         weights: Some(Weights(word).into()),
         kv: Some(Bits(*draw.one_of(&[8, 4])).into()),
-        activations: draw.maybe(|d| Bits(*d.one_of(&[16, 8]))),
+        activations: draw.maybe(|d| Bits(*d.one_of(&[16, 8, 4]))),
         unread: Vec::new(),
     };
     Precisions::List(vec![PrecisionEntry::Short(Weights(word).into()), PrecisionEntry::Long(detail.into())])

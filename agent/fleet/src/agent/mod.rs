@@ -35,6 +35,8 @@ pub enum Event {
     Offer(Arc<Layout>),
     /// A neighbour's status whose signature was checked.
     Peer(Arc<Status>),
+    /// A neighbour's token on the bus is lost: what it said last counts no more until it says something new.
+    Lost(Name),
     /// The way to the others is back.
     Reconnected,
     /// A job ended.
@@ -54,8 +56,8 @@ pub enum Event {
 pub enum Fault {
     /// Files cannot be had now; no fault of the plan.
     Unavailable(String),
-    /// A file is not what its digest says; it will be fetched again.
-    Corrupt,
+    /// A file is not what its digest says; it will be fetched again. No fault of the plan.
+    Corrupt(String),
     /// It does not fit into memory beside what is loaded.
     NoRoom,
     /// It cannot be loaded or does not compute.
@@ -109,6 +111,8 @@ pub enum Action {
 struct Peer {
     status: Arc<Status>,
     seen_ms: u64,
+    /// Its token was lost since.
+    lost: bool,
 }
 
 struct Writing {
@@ -180,6 +184,11 @@ impl Agent {
                 // Most of what is heard are heartbeats: they change nothing before the next look.
                 if !self.heard(status, now) && now.mono_ms < self.next_ms() {
                     return;
+                }
+            }
+            Event::Lost(name) => {
+                if let Some(peer) = self.peers.get_mut(&name) {
+                    peer.lost = true;
                 }
             }
             Event::Reconnected => self.ask_ms = now.mono_ms,
@@ -283,22 +292,22 @@ impl Agent {
                 false
             }
             Some(peer) => {
-                let fresh = now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.lease_ms;
+                let fresh = !peer.lost && now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.lease_ms;
                 let news = !fresh || !status.repeats(&peer.status);
-                *peer = Peer { status, seen_ms: now.mono_ms };
+                *peer = Peer { status, seen_ms: now.mono_ms, lost: false };
                 news
             }
             None => {
-                self.peers.insert(status.agent.clone(), Peer { status, seen_ms: now.mono_ms });
+                self.peers.insert(status.agent.clone(), Peer { status, seen_ms: now.mono_ms, lost: false });
                 true
             }
         }
     }
 
-    /// A neighbour's status, if it is not too old to act on.
+    /// A neighbour's status, if it is not too old to act on and its token is there.
     fn fresh(&self, name: &Name, now: Now) -> Option<&Status> {
         let peer = self.peers.get(name)?;
-        (now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.lease_ms).then_some(&*peer.status)
+        (!peer.lost && now.mono_ms.saturating_sub(peer.seen_ms) < self.rules.lease_ms).then_some(&*peer.status)
     }
 
     /// Whether nothing was heard of a neighbour for so long that nobody waits for it.
@@ -399,7 +408,7 @@ impl Agent {
         let Some(done) = self.writing.take_if(|w| w.number == write) else { return };
         if !ok {
             self.write_wait.failed(now.mono_ms, self.rules.retry_ms, &mut self.jitter);
-            self.note = Some("the disk refuses the ledger".into());
+            self.changed = true;
             // What led to the change is looked at anew; an offer comes again by asking.
             self.ask_ms = self.ask_ms.min(self.write_wait.at_ms());
             return;

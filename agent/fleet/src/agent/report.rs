@@ -43,12 +43,18 @@ impl Agent {
             condemned: l.condemned.clone(),
             cramped: self.cramped(),
             share: self.governor.share(),
-            note: self.note.clone().or_else(|| self.gave_up()),
+            note: self.trouble(),
             time_floor_ms: l.time_floor_ms,
             hop: None,
             http: None,
             reads: [protocol::SCHEMA, schema::ENVELOPE, schema::COMMAND].map(str::to_owned).to_vec(),
         }
+    }
+
+    /// What a person should know: first what holds until it is mended.
+    fn trouble(&self) -> Option<String> {
+        let refuses = (self.write_wait.failures() > 0).then(|| "the disk refuses the ledger".to_owned());
+        refuses.or_else(|| self.note.clone()).or_else(|| self.gave_up())
     }
 
     /// Why the newest plan was given up, as long as it is the newest.

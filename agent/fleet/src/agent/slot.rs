@@ -179,9 +179,9 @@ impl Agent {
                 return;
             }
             Fault::Unavailable(why) => self.note = Some(why),
-            Fault::Corrupt => {
+            Fault::Corrupt(why) => {
                 slot.step = Step::Fetch;
-                self.note = Some("a file was damaged on its way, it is fetched again".into());
+                self.note = Some(why);
             }
             Fault::NoRoom => {
                 slot.step = Step::Load;

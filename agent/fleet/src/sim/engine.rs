@@ -45,7 +45,7 @@ impl Engine {
             }
             Job::Verify => {
                 let fails = storm.on && rng.random_bool(storm.fetch / 4.0);
-                (rng.random_range(10..100), if fails { Err(Fault::Corrupt) } else { Ok(()) })
+                (rng.random_range(10..100), if fails { Err(Fault::Corrupt("damaged on its way".into())) } else { Ok(()) })
             }
             Job::Load => {
                 if self.small && self.loaded.iter().any(|p| *p != plan) {

@@ -34,11 +34,14 @@ pub struct Options {
     pub storm_ms: u64,
     /// Simulated time within which the fleet must come to rest.
     pub calm_ms: u64,
+    /// Simulated time from a fault within which the fleet must have converged.
+    pub converge_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { agents: 5, fewest: 2, trace: false, flaw: None, crash_everywhere: false, storm_ms: 30_000, calm_ms: 120_000 }
+        let (storm_ms, calm_ms, converge_ms) = (30_000, 120_000, 30_000);
+        Self { agents: 5, fewest: 2, trace: false, flaw: None, crash_everywhere: false, storm_ms, calm_ms, converge_ms }
     }
 }
 
@@ -52,6 +55,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// From the end of the faults to rest.
     pub rest_ms: u64,
+    /// Longest from a fault (the end of the storm, a plan that failed after it) to a fleet that has converged.
+    pub converge_ms: u64,
 }
 
 /// What happened in a run, so that a test can tell that it tested something.

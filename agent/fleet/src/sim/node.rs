@@ -91,6 +91,8 @@ pub(super) enum Msg {
     /// For a plan, or the newest.
     Ask(Option<PlanId>),
     Hop(Hop),
+    /// The sender's token is lost; it may have gone on, or be back by now.
+    Lost,
 }
 
 /// What the queue holds.

@@ -17,8 +17,8 @@ use half::f16;
 const HEAD: usize = 8;
 /// Of so many numbers one may be sent exactly.
 const ONE_LARGE_IN: usize = 32;
-/// Root mean square error of the small values, as a share of their own root mean square. docs/fleet.md has the perplexity
-/// that it costs.
+/// Root mean square error of what is coded, as a share of the root mean square of all but the [`ONE_LARGE_IN`] largest.
+/// docs/fleet.md has the perplexity that it costs.
 const BOUND: f32 = 0.13;
 /// A row of no codes but halves.
 const HALF: u8 = 16;
@@ -37,6 +37,8 @@ struct Split {
     large: Vec<u16>,
     bits: u8,
     step: f32,
+    /// Mean square error that is allowed.
+    error: f64,
 }
 
 fn size(cols: usize, large: usize, bits: u8) -> usize {
@@ -70,7 +72,7 @@ fn split(row: &[f32]) -> Option<Split> {
     let (k, bits) = (0..=may).filter_map(|k| Some((k, fits(k)?))).min_by_key(|&(k, bits)| size(row.len(), k, bits))?;
     let mut large = order[..k].to_vec();
     large.sort_unstable();
-    Some(Split { large, bits, step: 2.0 * magnitude(k) / (1u32 << bits) as f32 })
+    Some(Split { large, bits, step: 2.0 * magnitude(k) / (1u32 << bits) as f32, error })
 }
 
 /// The codes' values, one of `2^bits`.
@@ -102,13 +104,9 @@ fn keeps(row: &[f32], split: &Split) -> bool {
     if !split.large.iter().all(in_half) || !split.step.is_normal() || !(1.0 / split.step).is_finite() {
         return false;
     }
-    let (mut error, mut power) = (0f64, 0f64);
-    for x in small(row, &split.large) {
-        let off = f64::from(x - value(code(x, split), split.bits, split.step));
-        error += off * off;
-        power += f64::from(x) * f64::from(x);
-    }
-    error <= power * f64::from(BOUND) * f64::from(BOUND)
+    let off = |x: f32| f64::from(x - value(code(x, split), split.bits, split.step)).powi(2);
+    let sum: f64 = small(row, &split.large).map(off).sum();
+    mean_square(sum, row.len() - split.large.len()) <= split.error
 }
 
 /// Appends one row of at most 65,536 finite numbers.
@@ -116,7 +114,12 @@ pub(crate) fn pack(out: &mut Vec<u8>, row: &[f32]) {
     let found = split(row).filter(|s| size(row.len(), s.large.len(), s.bits) < most(row.len()));
     // The even spread is an estimate: what came out is looked at, and a bit more taken.
     let found = found.and_then(|first| {
-        let more = |extra| Split { large: first.large.clone(), bits: first.bits + extra, step: first.step / (1u32 << extra) as f32 };
+        let more = |extra| Split {
+            large: first.large.clone(),
+            bits: first.bits + extra,
+            step: first.step / (1u32 << extra) as f32,
+            error: first.error,
+        };
         let most = if first.bits == 0 { 0 } else { 8 - first.bits };
         (0..=most).map(more).find(|s| keeps(row, s))
     });
@@ -157,13 +160,13 @@ pub(crate) fn unpack(from: &mut &[u8], cols: usize, out: &mut Vec<f32>) -> Optio
     let bits = head[0];
     let large = usize::from(u16::from_le_bytes([head[2], head[3]]));
     let step = f32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-    if bits == HALF {
+    if bits == HALF && head[1..] == [0; HEAD - 1] {
         let (halves, rest) = rest.split_at_checked(2 * cols)?;
         out.extend(halves.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()));
         *from = rest;
         return Some(());
     }
-    if bits > 8 || large > cols / ONE_LARGE_IN || !step.is_finite() {
+    if head[1] != 0 || bits > 8 || large > cols / ONE_LARGE_IN || !step.is_finite() {
         return None;
     }
     let (list, rest) = rest.split_at_checked(4 * large)?;

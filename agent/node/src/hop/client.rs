@@ -1,6 +1,6 @@
 //! The calling side.
 
-use super::frame::{self, Head, HopError, Kind};
+use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
 use super::{Draw, OPEN_MS, OPENING, Opening, key, states};
 use crate::shared::Shared;
 use crate::wires::Wire;
@@ -13,6 +13,8 @@ use std::time::Duration;
 /// An open stream to the next stage.
 pub(crate) struct Hop {
     stream: TcpStream,
+    outgoing: Outgoing,
+    incoming: Incoming,
     session: u64,
     sent: u32,
     received: u32,
@@ -51,15 +53,26 @@ impl Hop {
         set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
         let wire = shared.wires.hold(to, &stream).map_err(HopError::Broken)?;
         let (cols, bits) = (called.cols, called.bits);
-        let mut hop = Self { stream, session: 0, sent: 0, received: 0, cols, bits, within_ms: open_ms, _wire: wire };
-        let (challenge, number) = frame::read(&mut hop.stream, open_ms)?;
+        let mut hop = Self {
+            stream,
+            outgoing: Outgoing::default(),
+            incoming: Incoming::default(),
+            session: 0,
+            sent: 0,
+            received: 0,
+            cols,
+            bits,
+            within_ms: open_ms,
+            _wire: wire,
+        };
+        let (challenge, number) = hop.incoming.next(&mut hop.stream, open_ms)?;
         if challenge.kind != Kind::Challenge {
             return Err(HopError::Form(format!("a {:?} instead of a challenge", challenge.kind)));
         }
         hop.session = challenge.session;
         let opening = Opening {
             schema: OPENING.into(),
-            challenge: hex::encode(&number),
+            challenge: hex::encode(number),
             plan: called.plan,
             service: called.service.clone(),
             replica: called.replica,
@@ -69,7 +82,7 @@ impl Hop {
         let body = serde_json::to_vec(&opening).map_err(|e| HopError::Form(e.to_string()))?;
         let head = shared.head(&key(&shared.fleet, to));
         let sealed = message::seal(&head, &body, &shared.signer).map_err(|e| HopError::Form(e.to_string()))?;
-        frame::write(&mut hop.stream, &Head::of(Kind::Open, hop.session, 0, within_ms), &sealed)?;
+        hop.outgoing.send(&mut hop.stream, &Head::of(Kind::Open, hop.session, 0, within_ms), &sealed)?;
         hop.next(Kind::Ready)?;
         hop.within_ms = within_ms;
         let within = Some(Duration::from_millis(within_ms.max(1).into()));
@@ -80,8 +93,6 @@ impl Hop {
 
     /// Sends rows of hidden states.
     pub(crate) fn send(&mut self, rows: &[f32], wanted: bool) -> Result<(), HopError> {
-        let payload = states::pack(rows, self.cols, self.bits);
-        let payload = payload.ok_or_else(|| HopError::Form("a hidden state that is no finite number".into()))?;
         let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let head = Head {
             bits: self.bits,
@@ -91,7 +102,8 @@ impl Hop {
             ..Head::of(Kind::States, self.session, self.sent, self.within_ms)
         };
         self.sent += 1;
-        frame::write(&mut self.stream, &head, &payload)
+        let (cols, bits) = (self.cols, self.bits);
+        self.outgoing.send_packed(&mut self.stream, &head, |out| states::pack(rows, cols, bits, out))
     }
 
     /// Waits for the token that was asked for.
@@ -102,8 +114,8 @@ impl Hop {
     }
 
     /// The next frame, which must be of this kind, session and number.
-    fn next(&mut self, kind: Kind) -> Result<Vec<u8>, HopError> {
-        let (head, payload) = frame::read(&mut self.stream, self.within_ms)?;
+    fn next(&mut self, kind: Kind) -> Result<&[u8], HopError> {
+        let (head, payload) = self.incoming.next(&mut self.stream, self.within_ms)?;
         let expected = (kind, self.session, self.received);
         if (head.kind, head.session, head.sequence) != expected {
             let got = (head.kind, head.session, head.sequence);

@@ -3,7 +3,7 @@
 //!
 //! `HOP_TOKENS=5000 cargo test -p node --features testing --lib cost -- --nocapture`
 
-use super::frame::{self, Head, Kind};
+use super::frame::{HEADER, Head, Incoming, Kind, Outgoing};
 use super::states;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -53,10 +53,10 @@ fn bare(bytes: usize, tokens: u32) -> Cost {
         let mut states = vec![0; bytes];
         for _ in 0..tokens {
             far.read_exact(&mut states).expect("states");
-            far.write_all(&[0; frame::HEADER + 8]).expect("a token");
+            far.write_all(&[0; HEADER + 8]).expect("a token");
         }
     });
-    let (states, mut token) = (vec![0; bytes], [0; frame::HEADER + 8]);
+    let (states, mut token) = (vec![0; bytes], [0; HEADER + 8]);
     let cost = timed(tokens, || {
         for _ in 0..tokens {
             near.write_all(&states).expect("states");
@@ -70,21 +70,22 @@ fn bare(bytes: usize, tokens: u32) -> Cost {
 fn framed(width: usize, tokens: u32) -> Cost {
     let (mut near, mut far) = pair();
     let answers = std::thread::spawn(move || {
+        let (mut outgoing, mut incoming, mut rows) = (Outgoing::default(), Incoming::default(), Vec::new());
         for i in 0..tokens {
-            let (head, payload) = frame::read(&mut far, 1_000).expect("states");
-            let rows = states::unpack(&payload, 1, width, head.bits).expect("finite");
+            let (head, payload) = incoming.next(&mut far, 1_000).expect("states");
+            states::unpack(payload, 1, width, head.bits, &mut rows).expect("finite");
             assert_eq!(rows.len(), width);
-            frame::write(&mut far, &Head::of(Kind::Token, 1, i, 1_000), &[0; 8]).expect("a token");
+            outgoing.send(&mut far, &Head::of(Kind::Token, 1, i, 1_000), &[0; 8]).expect("a token");
         }
     });
     let row: Vec<f32> = (0..width).map(|i| (i as f32).sin()).collect();
     let (rows, cols) = (1, u32::try_from(width).expect("small"));
+    let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
     let cost = timed(tokens, || {
         for i in 0..tokens {
-            let payload = states::pack(&row, width, 16).expect("finite");
             let head = Head { bits: 16, wanted: true, rows, cols, ..Head::of(Kind::States, 1, i, 1_000) };
-            frame::write(&mut near, &head, &payload).expect("states");
-            let (head, _) = frame::read(&mut near, 1_000).expect("a token");
+            outgoing.send_packed(&mut near, &head, |out| states::pack(&row, width, 16, out)).expect("states");
+            let (head, _) = incoming.next(&mut near, 1_000).expect("a token");
             assert_eq!(head.kind, Kind::Token);
         }
     });
@@ -97,7 +98,7 @@ fn of_a_token() {
     let tokens = tokens();
     for width in WIDTHS {
         // In turns, so that what else the machine does meets both.
-        let rounds: Vec<_> = (0..ROUNDS).map(|_| (bare(frame::HEADER + 2 * width, tokens), framed(width, tokens))).collect();
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| (bare(HEADER + 2 * width, tokens), framed(width, tokens))).collect();
         for (i, what) in ["processor time", "until the token is back"].into_iter().enumerate() {
             let middle = |of: &dyn Fn(&(Cost, Cost)) -> f64| {
                 let mut all: Vec<f64> = rounds.iter().map(of).collect();

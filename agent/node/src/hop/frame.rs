@@ -9,7 +9,10 @@
 //! 28  4  milliseconds within which the answer counts           32  4  bytes that follow
 //! ```
 
-use std::io::{self, Read, Write};
+mod buffers;
+
+pub(crate) use buffers::{Incoming, Outgoing};
+use std::io;
 
 const MAGIC: [u8; 4] = *b"WLH1";
 pub(crate) const HEADER: usize = 36;
@@ -128,27 +131,6 @@ impl Head {
         }
         Ok((head, length as usize))
     }
-}
-
-/// Writes a frame in one piece, so that it leaves in as few packets as it can.
-pub(crate) fn write(to: &mut impl Write, head: &Head, payload: &[u8]) -> Result<(), HopError> {
-    let mut whole = Vec::with_capacity(HEADER + payload.len());
-    whole.extend_from_slice(&head.bytes(payload.len()));
-    whole.extend_from_slice(payload);
-    to.write_all(&whole).map_err(|e| broken(e, head.deadline_ms))
-}
-
-/// Reads the next frame; `within_ms` is what the stream's own time limit was set to.
-pub(crate) fn read(from: &mut impl Read, within_ms: u32) -> Result<(Head, Vec<u8>), HopError> {
-    let mut header = [0; HEADER];
-    from.read_exact(&mut header).map_err(|e| broken(e, within_ms))?;
-    let (head, length) = Head::read(&header)?;
-    let mut payload = vec![0; length];
-    from.read_exact(&mut payload).map_err(|e| broken(e, within_ms))?;
-    if head.kind == Kind::Refused {
-        return Err(HopError::Refused(String::from_utf8_lossy(&payload).into_owned()));
-    }
-    Ok((head, payload))
 }
 
 fn broken(error: io::Error, within_ms: u32) -> HopError {

@@ -1,7 +1,7 @@
 //! What narrow hidden states cost: perplexity of SmolLM2 cut into two stages, at the bits between them.
 //!
 //! `WATTLINE_EVAL=FOLDER WINDOWS=8 cargo test -p node --lib what_narrow_states_cost -- --nocapture` takes WikiText-2's test
-//! split from the folder; without, this project's own pages are the text.
+//! split from the folder; without, the text is what the small models of `training/` are validated on.
 
 use super::states::{self, ADAPTIVE};
 use engine::model::{Chunk, Input, Part, Want};
@@ -22,8 +22,8 @@ fn text() -> String {
     let folder = std::env::var_os("WATTLINE_EVAL").map(PathBuf::from);
     let given = folder.and_then(|f| std::fs::read_to_string(f.join("wikitext-2-raw-test.txt")).ok());
     given.unwrap_or_else(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        ["docs/fleet.md", "docs/physics.md"].map(|page| std::fs::read_to_string(root.join(page)).expect("a page")).concat()
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../training/models/validation.txt");
+        std::fs::read_to_string(path).expect("a text")
     })
 }
 
@@ -43,10 +43,12 @@ fn measure(cut: &Cut, windows: &[Vec<Token>], bits: Option<u8>) -> (f64, f64) {
             let chunk = Chunk { sequence: &mut front, input: Input::Tokens(tokens), want: Want::All };
             let rows = cut.front.forward(&mut [chunk], &mut work).expect("rows").to_vec();
             let rows = bits.map_or(rows.clone(), |bits| {
-                let payload = states::pack(&rows, cols, bits).expect("finite");
+                let (mut payload, mut back) = (Vec::new(), Vec::new());
+                states::pack(&rows, cols, bits, &mut payload).expect("finite");
                 bytes += payload.len();
                 states += tokens.len();
-                states::unpack(&payload, tokens.len(), cols, bits).expect("what was packed")
+                states::unpack(&payload, tokens.len(), cols, bits, &mut back).expect("what was packed");
+                back
             });
             let want = if start < CONTEXT / 2 { Want::Nothing } else { Want::All };
             let chunk = Chunk { sequence: &mut back, input: Input::Hidden(&rows), want };

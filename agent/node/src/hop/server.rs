@@ -1,6 +1,6 @@
 //! The called side: one thread for each open stream.
 
-use super::frame::{self, Head, HopError, Kind};
+use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
 use super::{OPEN_MS, OPENING, Opening, key, states};
 use crate::link::{Link, StepError};
 use crate::loaded::Loaded;
@@ -50,7 +50,7 @@ fn serve(shared: &Arc<Shared>, mut stream: TcpStream) {
     let session = shared.session();
     if let Err(why) = talk(shared, &mut stream, session) {
         // It may have gone away meanwhile.
-        let _ = frame::write(&mut stream, &Head::of(Kind::Refused, session, 0, OPEN_MS), cut(&why).as_bytes());
+        let _ = Outgoing::default().send(&mut stream, &Head::of(Kind::Refused, session, 0, OPEN_MS), cut(&why).as_bytes());
     }
 }
 
@@ -68,27 +68,29 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
     let said = |e: HopError| e.to_string();
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     limit(stream, OPEN_MS).map_err(said)?;
+    let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
     let challenge = fleet::enrol::random().map_err(|e| e.to_string())?;
-    frame::write(stream, &Head::of(Kind::Challenge, session, 0, OPEN_MS), &challenge).map_err(said)?;
-    let (head, sealed) = frame::read(stream, OPEN_MS).map_err(said)?;
+    outgoing.send(stream, &Head::of(Kind::Challenge, session, 0, OPEN_MS), &challenge).map_err(said)?;
+    let (head, sealed) = incoming.next(stream, OPEN_MS).map_err(said)?;
     if (head.kind, head.session) != (Kind::Open, session) {
         return Err("expected an opening".into());
     }
     let within_ms = head.deadline_ms.min(shared.limits.hop_ms);
-    let (opening, loaded) = admitted(shared, &sealed, &challenge)?;
+    let (opening, loaded) = admitted(shared, sealed, &challenge)?;
     // A caller that is gone holds no thread and no cache.
     let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.as_ref());
     let _wire = before.map(|name| shared.wires.hold(name, stream)).transpose().map_err(|e| e.to_string())?;
     let stage = loaded.stage(&opening.service, opening.replica, opening.stage);
     let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
     let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;
-    frame::write(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
+    outgoing.send(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
     // A caller computes between two frames, and may wait for its turn.
     limit(stream, within_ms.saturating_mul(4)).map_err(said)?;
     let cols = stage.stage.config().hidden;
     let (mut heard, mut told) = (0, 1);
+    let mut rows = Vec::new();
     loop {
-        let (head, payload) = match frame::read(stream, within_ms) {
+        let (head, payload) = match incoming.next(stream, within_ms) {
             Ok(frame) => frame,
             // The caller has what it wanted.
             Err(HopError::Broken(_)) => return Ok(()),
@@ -104,11 +106,14 @@ fn talk(shared: &Arc<Shared>, stream: &mut TcpStream, session: u64) -> Result<()
         if !shared.serves(loaded.plan.id) {
             return Err(format!("{} is not served here any more", loaded.plan));
         }
-        let rows = states::unpack(&payload, head.rows as usize, cols, head.bits).ok_or("a hidden state that is no finite number")?;
+        let unpacked = states::unpack(payload, head.rows as usize, cols, head.bits, &mut rows);
+        unpacked.ok_or("a hidden state that is no finite number")?;
         let drawn = link.step(Input::Hidden(&rows), head.wanted).map_err(|e: StepError| e.to_string())?;
         if let Some(choice) = drawn {
-            let token = [choice.token.to_le_bytes(), choice.logprob.to_le_bytes()].concat();
-            frame::write(stream, &Head::of(Kind::Token, session, told, within_ms), &token).map_err(said)?;
+            let mut token = [0; 8];
+            token[..4].copy_from_slice(&choice.token.to_le_bytes());
+            token[4..].copy_from_slice(&choice.logprob.to_le_bytes());
+            outgoing.send(stream, &Head::of(Kind::Token, session, told, within_ms), &token).map_err(said)?;
             told += 1;
         }
     }

@@ -5,11 +5,7 @@
 //! that LLM.int8(), arXiv 2208.07339, calls vector-wise for activations).
 
 use super::adaptive;
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
-
-/// Largest finite half; a state beyond it is cut, since an infinity would spoil every later number.
-const MOST: f32 = 65_504.0;
+use kernels::{all_finite, from_halves, to_halves};
 
 /// Bits that a plan may say.
 pub(crate) const WIDTHS: [u8; 3] = [16, 8, ADAPTIVE];
@@ -28,36 +24,19 @@ pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> (u32, u32) {
     }
 }
 
-/// Looks at all, since a look that may stop early takes them one by one.
-fn finite(states: &[f32]) -> bool {
-    states.iter().fold(true, |all, x| all & x.is_finite())
-}
-
-/// A row in half precision, many numbers at a time.
-fn halves(out: &mut Vec<u8>, row: &[f32]) {
-    let cut: Vec<f32> = row.iter().map(|x| x.clamp(-MOST, MOST)).collect();
-    let mut halves = vec![f16::ZERO; row.len()];
-    halves.convert_from_f32_slice(&cut);
-    let start = out.len();
-    out.resize(start + 2 * row.len(), 0);
-    for (bytes, half) in out[start..].chunks_exact_mut(2).zip(&halves) {
-        bytes.copy_from_slice(&half.to_le_bytes());
+/// Rows of `cols` numbers as bytes, behind what is in `out`. `None`: one is no finite number.
+pub(crate) fn pack(states: &[f32], cols: usize, bits: u8, out: &mut Vec<u8>) -> Option<()> {
+    if bits == 16 {
+        let start = out.len();
+        out.resize(start + states.len() * 2, 0);
+        return to_halves(states, &mut out[start..]).then_some(());
     }
-}
-
-/// Rows of `cols` numbers as bytes. `None`: one is no finite number.
-pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
-    if !finite(states) {
+    if !all_finite(states) {
         return None;
     }
-    let mut out = Vec::with_capacity(states.len() * 2 + states.len() / cols.max(1) * 4);
     for row in states.chunks_exact(cols) {
-        if bits == 16 {
-            halves(&mut out, row);
-            continue;
-        }
         if bits == ADAPTIVE {
-            adaptive::pack(&mut out, row);
+            adaptive::pack(out, row);
             continue;
         }
         // 127 times the scale must stay finite.
@@ -68,35 +47,36 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8) -> Option<Vec<u8>> {
         let inverse = if inverse.is_finite() { inverse } else { 0.0 };
         out.extend(row.iter().map(|x| ((x * inverse).round().clamp(-127.0, 127.0) as i8).to_le_bytes()[0]));
     }
-    Some(out)
+    Some(())
 }
 
-/// The numbers again. `None`: a scale or a half is no finite number, or the length is another.
-pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8) -> Option<Vec<f32>> {
+/// The numbers again, in place of what is in `out`. `None`: a scale or a half is no finite number, or the length
+/// is another.
+pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8, out: &mut Vec<f32>) -> Option<()> {
     if bits == ADAPTIVE {
-        let (mut rest, mut out) = (payload, Vec::with_capacity(rows * cols));
+        out.clear();
+        let mut rest = payload;
         for _ in 0..rows {
-            adaptive::unpack(&mut rest, cols, &mut out)?;
+            adaptive::unpack(&mut rest, cols, out)?;
         }
-        return (rest.is_empty() && finite(&out)).then_some(out);
+        return (rest.is_empty() && all_finite(out)).then_some(());
     }
     let width = if bits == 16 { cols * 2 } else { cols + 4 };
     if cols == 0 || payload.len() != rows * width {
         return None;
     }
-    let mut out = Vec::with_capacity(payload.len() / width * cols);
-    for row in payload.chunks_exact(width) {
-        if bits == 16 {
-            let halves: Vec<f16> = row.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
-            let start = out.len();
-            out.resize(start + cols, 0.0);
-            halves.convert_to_f32_slice(&mut out[start..]);
-            continue;
-        }
-        let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);
-        out.extend(row[4..].iter().map(|b| f32::from(i8::from_le_bytes([*b])) * scale));
+    // All are written: what is in there from before need not be wiped first.
+    out.resize(rows * cols, 0.0);
+    if bits == 16 {
+        return from_halves(payload, out).then_some(());
     }
-    finite(&out).then_some(out)
+    for (row, out) in payload.chunks_exact(width).zip(out.chunks_exact_mut(cols)) {
+        let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);
+        for (byte, x) in row[4..].iter().zip(out) {
+            *x = f32::from(i8::from_le_bytes([*byte])) * scale;
+        }
+    }
+    all_finite(out).then_some(())
 }
 
 #[cfg(test)]

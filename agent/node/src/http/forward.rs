@@ -11,7 +11,7 @@ use crate::wires::Wire;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use protocol::Name;
+use protocol::{Name, PlanRef, SignedPlan};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -31,30 +31,27 @@ const WHOLE_BYTES: u64 = 16 << 20;
 /// Says that a request was handed on once, and is not handed on again.
 pub(crate) const HANDED: &str = "x-wattline-handed-on";
 
-/// Services of the plan with the devices where they begin.
-fn planned(shared: &Shared) -> Vec<(Name, Name)> {
-    let active = shared.peers.status(&shared.me).and_then(|s| s.active).or_else(|| shared.traffic.plan());
-    let Some(signed) = active.and_then(|p| shared.plan(p.id)) else { return Vec::new() };
-    let first = |service: &protocol::PlannedService| -> Vec<(Name, Name)> {
-        let firsts = service.replicas.iter().filter_map(|r| r.stages.first());
-        firsts.filter_map(|stage| Name::new(&service.name).ok().zip(Name::new(&stage.device).ok())).collect()
-    };
-    signed.plan.services.iter().flat_map(first).collect()
-}
-
-/// Those that begin at other devices which serve the plan now.
+/// Services with the other devices where they begin, which serve that plan now. Of all plans that are held here, the
+/// newest first: a device that cannot serve its own part, or has not switched yet, still hands requests on.
 fn elsewhere(shared: &Shared) -> Vec<(Name, Name)> {
-    let active = shared.peers.status(&shared.me).and_then(|s| s.active).or_else(|| shared.traffic.plan());
-    let serves = |d: &Name| {
-        let there = |s: &protocol::Status| s.http.is_some() && s.active == active;
-        !shared.wires.is_gone(d) && shared.peers.status(d).is_some_and(|s| there(&s))
+    let serves = |d: &Name, plan: PlanRef| {
+        let there = |s: &protocol::Status| s.http.is_some() && s.active == Some(plan);
+        *d != shared.me && !shared.wires.is_gone(d) && shared.peers.status(d).is_some_and(|s| there(&s))
     };
-    planned(shared).into_iter().filter(|(_, device)| *device != shared.me && serves(device)).collect()
+    let firsts = |signed: &SignedPlan| -> Vec<(Name, Name)> {
+        let plan = signed.order.plan();
+        let first = |service: &protocol::PlannedService| -> Vec<(Name, Name)> {
+            let firsts = service.replicas.iter().filter_map(|r| r.stages.first());
+            firsts.filter_map(|stage| Name::new(&service.name).ok().zip(Name::new(&stage.device).ok())).collect()
+        };
+        signed.plan.services.iter().flat_map(first).filter(|(_, device)| serves(device, plan)).collect()
+    };
+    shared.held().iter().flat_map(|signed| firsts(signed)).collect()
 }
 
-/// Whether the plan has the service, though perhaps nobody can answer for it now.
+/// Whether a plan has the service, though perhaps nobody can answer for it now.
 pub(crate) fn is_planned(shared: &Shared, service: &Name) -> bool {
-    planned(shared).iter().any(|(s, _)| s == service)
+    shared.held().iter().any(|p| p.plan.services.iter().any(|s| s.name == service.as_str()))
 }
 
 /// Services that are answered through this device.
@@ -131,16 +128,27 @@ pub(crate) async fn hand_on(
 fn ask(shared: &Shared, service: &Name, request: &[u8]) -> Told {
     let until = clock::seconds() + f64::from(shared.limits.heal_ms) / 1e3;
     loop {
-        let device = elsewhere(shared).into_iter().find(|(s, _)| s == service).map(|(_, device)| device);
-        let tried = match &device {
-            Some(device) => begin(shared, device, request).map_err(|e| format!("{device} is lost: {e}")),
-            None if shared.traffic.services().contains(service) => return Told::Here,
-            None => Err("the device where it begins is lost".into()),
-        };
-        match tried {
-            Ok(told) => return told,
-            Err(why) if clock::seconds() >= until => return Told::Lost(format!("`{service}`: {why}; try again")),
-            Err(why) => shared.metrics.note(format!("`{service}`: {why}; tried again")),
+        let devices: Vec<Name> = elsewhere(shared).into_iter().filter(|(s, _)| s == service).map(|(_, d)| d).collect();
+        let (mut why, mut said) = ("the device where it begins is lost".to_owned(), None);
+        for device in devices {
+            match begin(shared, &device, request) {
+                // One that cannot answer now is not the only one.
+                Ok(Told::Whole(head, body)) if head.0 == StatusCode::SERVICE_UNAVAILABLE => said = Some(Told::Whole(head, body)),
+                Ok(told) => return told,
+                Err(e) => {
+                    why = format!("{device} is lost: {e}");
+                    shared.metrics.note(format!("`{service}`: {why}"));
+                }
+            }
+        }
+        if shared.traffic.services().contains(service) {
+            return Told::Here;
+        }
+        if let Some(said) = said {
+            return said;
+        }
+        if clock::seconds() >= until {
+            return Told::Lost(format!("`{service}`: {why}; try again"));
         }
         std::thread::sleep(AGAIN);
     }

@@ -57,6 +57,7 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     if let Some(watts) = shared.metrics.power_w() {
         gauge("wattline_power_watts", "Power of the machine, measured.", watts);
     }
+    let lost = shared.wires.lost();
     let totals = shared.metrics.totals();
     let mut counter = |name: &str, what: &str, lines: Vec<(String, f64)>| {
         let _ = writeln!(out, "# HELP {name} {what}\n# TYPE {name} counter");
@@ -87,5 +88,9 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     counter("wattline_first_tokens_total", "First tokens.", of(|c| c.begun as f64));
     counter("wattline_decode_seconds_total", "Sum of times from the first to the last token.", of(|c| c.decode_s));
     counter("wattline_decoded_total", "Tokens after the first.", of(|c| c.decoded as f64));
+    let _ = writeln!(out, "# HELP wattline_lost Devices whose token is lost.\n# TYPE wattline_lost gauge");
+    for device in lost {
+        let _ = writeln!(out, "wattline_lost{{device=\"{device}\"}} 1");
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response()
 }

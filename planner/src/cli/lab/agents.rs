@@ -1,14 +1,15 @@
 //! The lab's agents: processes that end with this one, however it ends.
 
-use super::file::Lab;
+use super::file::{Lab, Link};
 use crate::cli::exit::Failure;
 use crate::cli::fleet::http::Agent;
+use netlab::Network;
 use profiles::DeviceProfile;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -19,7 +20,18 @@ pub(crate) struct Agents {
     entry: String,
     /// Model files that agents of this machine find, by name.
     models: BTreeMap<String, PathBuf>,
+    /// Ends after the agents in it.
+    network: Option<Network>,
 }
+
+/// Ports of an agent in a network of its own.
+const BUS: u16 = 7_447;
+const HOP: u16 = 7_448;
+const HTTP: u16 = 8_080;
+/// Else a free port of the loopback.
+const ANY: &str = "127.0.0.1:0";
+/// Which frames are lost.
+const SEED: u64 = 1;
 
 /// What an agent says when it serves.
 #[derive(Deserialize)]
@@ -43,6 +55,12 @@ fn program() -> PathBuf {
     beside.unwrap_or_else(|| "agent".into())
 }
 
+/// A network of so many hosts.
+fn network(link: &Link, hosts: usize) -> Result<Network, Failure> {
+    let link = netlab::Link { rate_bytes_s: link.rate.get(), delay_s: link.delay.get(), loss: link.loss.get() };
+    Network::start(hosts, link, SEED).map_err(|e| Failure::input(format!("error: the lab's network: {e}")))
+}
+
 fn failed(what: &str, e: &std::io::Error) -> Failure {
     Failure::remote(format!("error: {what}: {e}"))
 }
@@ -50,28 +68,44 @@ fn failed(what: &str, e: &std::io::Error) -> Failure {
 impl Agents {
     /// Starts all; when it returns, each has said where it serves.
     pub(crate) fn start(lab: &Lab, base: &Path, folder: &Path, listen: Option<&str>) -> Result<Self, Failure> {
-        // Free at this moment; the first agent takes it at once.
-        let bus = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| failed("no free port", &e))?;
+        let network = lab.link.as_ref().map(|link| network(link, lab.agents.len())).transpose()?;
+        if network.is_some() && listen.is_some() {
+            let message = "error: --listen: with a `link:` the agents have addresses of their own network\n  help: leave one out";
+            return Err(Failure::input(message));
+        }
+        let at = |i: usize, port: u16| network.as_ref().map(|n| SocketAddr::from((n.hosts()[i].address(), port)).to_string());
+        let bus = match at(0, BUS) {
+            Some(bus) => bus,
+            // Free at this moment; the first agent takes it at once.
+            None => {
+                TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| failed("no free port", &e))?.to_string()
+            }
+        };
         let base = base.canonicalize().map_err(|e| failed("the lab's folder", &e))?;
         let models: Value =
             lab.models.iter().map(|(id, path)| (id.clone(), json!(base.join(path)))).collect::<serde_json::Map<_, _>>().into();
-        let mut all = Self { running: Vec::new(), entry: String::new(), models: BTreeMap::new() };
+        let mut configs = Vec::new();
         for (i, agent) in lab.agents.iter().enumerate() {
             let config = json!({
                 "agent": agent,
                 "fleet": "fleet.json",
                 "key": format!("{agent}.key"),
                 "state": format!("state-{agent}"),
-                "listen": (i == 0).then(|| bus.to_string()),
-                "connect": if i == 0 { vec![] } else { vec![bus.to_string()] },
-                "http": listen.filter(|_| i == 0).unwrap_or("127.0.0.1:0"),
+                "listen": if i == 0 { Some(bus.clone()) } else { at(i, BUS) },
+                "connect": if i == 0 { vec![] } else { vec![bus.clone()] },
+                "hop": at(i, HOP).unwrap_or_else(|| ANY.into()),
+                "http": at(i, HTTP).unwrap_or_else(|| listen.filter(|_| i == 0).unwrap_or(ANY).into()),
                 "models": models,
                 "threads": lab.threads,
             });
             // JSON is YAML.
             let file = folder.join(format!("{agent}.yaml"));
             std::fs::write(&file, config.to_string()).map_err(|e| failed("writing a configuration", &e))?;
-            let said = all.spawn(agent.as_str(), &file)?;
+            configs.push(file);
+        }
+        let mut all = Self { running: Vec::new(), entry: String::new(), models: BTreeMap::new(), network };
+        for (i, (agent, file)) in lab.agents.iter().zip(&configs).enumerate() {
+            let said = all.spawn(agent.as_str(), i, file)?;
             if i == 0 {
                 (all.entry, all.models) = (said.http, said.models);
             }
@@ -79,18 +113,17 @@ impl Agents {
         Ok(all)
     }
 
-    fn spawn(&mut self, name: &str, config: &Path) -> Result<Said, Failure> {
+    fn spawn(&mut self, name: &str, place: usize, config: &Path) -> Result<Said, Failure> {
         let program = program();
         let log = config.with_extension("log");
         let stderr = std::fs::File::create(&log).map_err(|e| failed("writing a log", &e))?;
-        let mut child = Command::new(&program)
-            .args(["run", "--with-parent", "--config"])
-            .arg(config)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .map_err(|e| failed(&format!("starting {}", program.display()), &e))?;
+        let mut command = Command::new(&program);
+        command.args(["run", "--with-parent", "--config"]).arg(config);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = match &self.network {
+            Some(network) => network.hosts()[place].spawn(&mut command).map_err(|e| Failure::remote(format!("error: {e}")))?,
+            None => command.spawn().map_err(|e| failed(&format!("starting {}", program.display()), &e))?,
+        };
         let stdout = child.stdout.take();
         self.running.push((name.into(), child));
         let mut line = String::new();

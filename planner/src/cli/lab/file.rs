@@ -3,6 +3,7 @@
 use crate::cli::exit::Failure;
 use crate::cli::files;
 use profiles::WeightFormat;
+use profiles::units::{BytesPerSecond, Ratio, Seconds};
 use protocol::Name;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub(crate) struct Lab {
     /// Model files by name, from the lab's folder; what `agent pull` has fetched needs no line.
     #[serde(default)]
     pub(crate) models: BTreeMap<String, PathBuf>,
+    /// What lies between any two agents; none: they share the loopback. A link needs root.
+    pub(crate) link: Option<Link>,
     /// Threads of each agent.
     #[serde(default = "one")]
     pub(crate) threads: usize,
@@ -30,7 +33,7 @@ pub(crate) struct Lab {
 pub(crate) struct Service {
     pub(crate) name: Name,
     pub(crate) model: String,
-    /// Bits of a number between two stages, 16 or 8.
+    /// Bits of a number between two stages: 16, 8, or 4, as few as a token needs.
     #[serde(default = "sixteen")]
     pub(crate) activations: u8,
     pub(crate) stages: Vec<Stage>,
@@ -43,6 +46,18 @@ pub(crate) struct Stage {
     /// How many, after those of the stages before.
     pub(crate) layers: u32,
     pub(crate) weights: WeightFormat,
+}
+
+/// A network's link, as `netlab` makes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Link {
+    /// What an agent can send.
+    pub(crate) rate: BytesPerSecond,
+    /// One way.
+    pub(crate) delay: Seconds,
+    #[serde(default)]
+    pub(crate) loss: Ratio,
 }
 
 fn one() -> usize {
@@ -68,12 +83,21 @@ pub(crate) fn read(path: &Path) -> Result<Lab, Failure> {
             return wrong(format!("agent `{agent}` stands twice in it"));
         }
     }
+    if let Some(link) = &lab.link {
+        let (rate, delay, loss) = (link.rate.get(), link.delay.get(), link.loss.get());
+        if !(rate > 0.0 && (0.0..=10.0).contains(&delay) && (0.0..0.5).contains(&loss)) {
+            return wrong(format!("a link of {rate} B/s, {delay} s, loss {loss}: rate above 0, delay 0 to 10 s, loss 0 to 50 %"));
+        }
+    }
     for service in &lab.services {
         if lab.services.iter().filter(|s| s.name == service.name).count() > 1 {
             return wrong(format!("service `{}` stands twice in it", service.name));
         }
-        if !matches!(service.activations, 8 | 16) {
-            return wrong(format!("service `{}`: activations have 16 or 8 bits, not {}", service.name, service.activations));
+        if !matches!(service.activations, 4 | 8 | 16) {
+            return wrong(format!(
+                "service `{}`: activations have 16 bits, 8, or 4 (as few as a token needs), not {}",
+                service.name, service.activations
+            ));
         }
         if service.stages.is_empty() || service.stages.iter().any(|s| s.layers == 0 || s.layers > 2_048) {
             return wrong(format!("service `{}`: it needs stages of 1 to 2048 layers", service.name));

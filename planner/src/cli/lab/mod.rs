@@ -96,13 +96,14 @@ fn reported(
     }
     let told = load.end();
     let mut rows = Vec::new();
+    let link = predict::link(lab.link.as_ref()).ok_or_else(|| Failure::bug("the catalogue has no loopback"))?;
     for service in &lab.services {
         let (samples, failed) = report::of(&service.name, &told);
         let model = files.get(&service.model).map(|path| profiles::gguf::read_file(path));
         let model = model.transpose().map_err(|e| Failure::input(format!("error: {e}")))?;
         let predicted = model
             .zip(report::tokens(&samples))
-            .and_then(|(m, (prompt, answer))| predict::of(service, &m, device, prompt, answer));
+            .and_then(|(m, (prompt, answer))| predict::of(service, &link, &m, device, prompt, answer));
         rows.push(report::Row { service: service.name.clone(), predicted, samples, failed });
     }
     let profile =

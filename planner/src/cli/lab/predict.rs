@@ -1,12 +1,12 @@
 //! What a lab's services should take on this machine, by the planner's physics.
 
-use super::file::{Service, Stage};
+use super::file::{Link, Service, Stage};
 use crate::physics::chain::{self, Chained};
 use crate::physics::pass::Rates;
 use crate::physics::request::Request;
 use crate::physics::thermal::Body;
-use profiles::units::Celsius;
-use profiles::{Catalogue, DeviceProfile, ModelProfile, PowerMode, Precision, Processor, Quality};
+use profiles::units::{Celsius, Seconds};
+use profiles::{Catalogue, DeviceProfile, LinkProfile, ModelProfile, PowerMode, Precision, Processor, Quality};
 
 /// An ordinary room.
 const AMBIENT: Celsius = Celsius(25.0);
@@ -47,8 +47,26 @@ pub(crate) fn blocks(service: &Service) -> Vec<std::ops::Range<u32>> {
     .collect()
 }
 
+/// What lies between two agents of a lab: the loopback, and the link that the lab was given.
+pub(crate) fn link(given: Option<&Link>) -> Option<LinkProfile> {
+    let mut link = Catalogue::builtin().link("loopback")?.clone();
+    if let Some(given) = given {
+        let latency = link.latency.value.get() + given.delay.get();
+        link.latency.value = Seconds(latency);
+        (link.bandwidth.value, link.loss.value) = (given.rate, given.loss);
+    }
+    Some(link)
+}
+
 /// Predicts one request with nobody else there; `None` where the profile has no kernel for a stage.
-pub(crate) fn of(service: &Service, model: &ModelProfile, device: &DeviceProfile, prompt: u32, answer: u32) -> Option<Predicted> {
+pub(crate) fn of(
+    service: &Service,
+    link: &LinkProfile,
+    model: &ModelProfile,
+    device: &DeviceProfile,
+    prompt: u32,
+    answer: u32,
+) -> Option<Predicted> {
     let mode = device.modes.first()?;
     let runs = |p: &&Processor| service.stages.iter().all(|s| p.kernels.contains_key(&s.weights));
     let processor = device.processors.iter().find(runs)?;
@@ -65,7 +83,7 @@ pub(crate) fn of(service: &Service, model: &ModelProfile, device: &DeviceProfile
     };
     let stages: Vec<chain::Stage> = cuts.iter().map(stage).collect::<Option<_>>()?;
     let request = Request::new(model.kind, prompt, answer, 1);
-    let takes = chain::run(model, &stages, Catalogue::builtin().link("loopback")?, &request)?;
+    let takes = chain::run(model, &stages, link, &request)?;
     let standing_w = standing_w(device, mode, takes.dynamic_j / takes.total_s)?;
     let (times, energy) = qualities(service, mode, processor);
     Some(Predicted { takes, standing_w, times, energy })
@@ -119,11 +137,12 @@ mod tests {
     #[test]
     fn a_slower_machine_takes_longer_and_more_energy_for_the_same_work() {
         let (model, device) = (tiny_llm("tiny", 4, 256), board());
-        let said = of(&service(&[(2, W8), (2, W4)]), &model, &device, 32, 16).unwrap();
+        let wire = link(None).unwrap();
+        let said = of(&service(&[(2, W8), (2, W4)]), &wire, &model, &device, 32, 16).unwrap();
         assert!(said.takes.ttft_s > 0.0 && said.takes.tpot_s > 0.0 && said.standing_w > 0.0);
         assert!(said.takes.total_s > said.takes.ttft_s + 14.9 * said.takes.tpot_s);
         let (right, late) = (said.joules(said.takes.total_s), said.joules(2.0 * said.takes.total_s));
         assert!((late - right - said.standing_w * said.takes.total_s).abs() < 1e-12);
-        assert!(of(&service(&[(4, WeightFormat::Sherry)]), &model, &device, 32, 16).is_none(), "no kernel for it");
+        assert!(of(&service(&[(4, WeightFormat::Sherry)]), &wire, &model, &device, 32, 16).is_none(), "no kernel for it");
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn precisions(file: &FileService, models: &[Said<ModelProfile>], sink
     let mut precisions: Vec<Precision> = Vec::new();
     let mut seen = BTreeSet::new();
     for entry in entries {
-        let Some((precision, at)) = precision(entry, sink) else { continue };
+        let Some((precision, at)) = precision(entry) else { continue };
         if all_known && !exists(precision.weights) {
             let has: BTreeSet<WeightFormat> = models.iter().flat_map(|m| m.value.formats.iter().copied()).collect();
             let has: Vec<&str> = has.into_iter().map(word).collect();
@@ -76,18 +76,13 @@ pub(super) fn precisions(file: &FileService, models: &[Said<ModelProfile>], sink
     precisions
 }
 
-fn precision(entry: &PrecisionEntry, sink: &mut Sink) -> Option<(Precision, Span)> {
+fn precision(entry: &PrecisionEntry) -> Option<(Precision, Span)> {
     match entry {
         PrecisionEntry::Short(weights) => {
             Some((Precision { weights: weights.value.0, kv_bits: 16, activation_bits: 16 }, weights.span))
         }
         PrecisionEntry::Long(detail) => {
             let d = &detail.value;
-            if let Some(bits) = d.activations.as_ref().filter(|a| a.value == Bits(4)) {
-                let message = "activations that cross a link have 16 or 8 bits";
-                sink.report(Code::UnknownPrecision, bits.span, message, "write `16 bit` or `8 bit`");
-                return None;
-            }
             let bits = |b: Option<Bits>| b.map_or(16, |b| b.0);
             let weights = d.weights.as_ref()?;
             let (kv_bits, activation_bits) =

@@ -20,7 +20,7 @@ use protocol::{Keyring, Name, PlanId, Signer};
 use queue::Queue;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Seeds of the fleet's key, and of one that nobody trusts.
@@ -83,6 +83,12 @@ pub(super) struct World {
     calm_at: Option<u64>,
     rest_at: Option<(u64, bool)>,
     wrote_at: u64,
+    /// Plans that agents gave up; when the last was added after the storm; whether the fleet has converged since, and
+    /// the longest that this took.
+    given_up: BTreeSet<PlanId>,
+    fault_at: u64,
+    converged: bool,
+    converge_ms: u64,
     over: bool,
 }
 
@@ -144,6 +150,10 @@ impl World {
             calm_at: None,
             rest_at: None,
             wrote_at: 0,
+            given_up: BTreeSet::new(),
+            fault_at: 0,
+            converged: false,
+            converge_ms: 0,
             over: false,
         }
     }
@@ -168,7 +178,8 @@ impl World {
         let c = &self.checker;
         let counts = Counts { switches: c.switches, rollbacks: c.rollbacks, commits: c.commits, ..self.counts };
         let rest_ms = self.rest_at.map_or(self.now, |(since, _)| since).saturating_sub(self.calm_at.unwrap_or(self.now));
-        Outcome { violation: self.violation, trace: self.trace, fingerprint: self.fingerprint, counts, rest_ms }
+        let (violation, trace, fingerprint) = (self.violation, self.trace, self.fingerprint);
+        Outcome { violation, trace, fingerprint, counts, rest_ms, converge_ms: self.converge_ms }
     }
 
     /// Draws what will happen by itself.
@@ -232,7 +243,7 @@ impl World {
             let name = self.nodes.get(node).map_or("-", |n| n.name.as_str());
             let text = match ev {
                 Ev::Tick | Ev::Look | Ev::Sample | Ev::Request => return,
-                Ev::Deliver { msg: Msg::Hop(_) | Msg::Ask(_) | Msg::Status(_), .. } => return,
+                Ev::Deliver { msg: Msg::Hop(_) | Msg::Ask(_) | Msg::Status(_) | Msg::Lost, .. } => return,
                 other => format!("{other:?}"),
             };
             self.trace.push(format!("{at:>7} {name} {text}"));
@@ -261,6 +272,10 @@ impl World {
             Ev::Drained(plan) => self.agent(node, Event::Drained { plan }),
             Ev::EngineDies(plan) => {
                 self.nodes[node].engine.loaded.remove(&plan);
+                if !self.storm.on {
+                    // Such is this plan: a fault that the storm's end does not end.
+                    self.fault_at = self.now;
+                }
                 self.agent(node, Event::Crashed { plan });
             }
             Ev::Sample => {
@@ -337,6 +352,11 @@ impl World {
                 }
             }
             Msg::Hop(hop) => self.hop(to, hop),
+            Msg::Lost => {
+                if !self.nodes[to].controls {
+                    self.agent(to, Event::Lost(self.nodes[from].name.clone()));
+                }
+            }
         }
     }
 
@@ -598,6 +618,9 @@ impl World {
         n.life += 1;
         n.tick_at = u64::MAX;
         self.after(down, node, Ev::Restart);
+        for to in (0..self.agents).filter(|to| *to != node) {
+            self.send(node, to, Msg::Lost);
+        }
     }
 
     fn begin(&self, node: usize, contents: &Contents) -> Agent {
@@ -625,6 +648,12 @@ impl World {
             return;
         }
         self.nodes[node].started_ms = self.now;
+        if self.storm.on && self.rng.random_bool(0.2) {
+            // What has failed once fails again soon: a start on a disk that a process left in the middle of a write is
+            // only put to the test by a power cut after it.
+            let again = self.rng.random_range(0..500);
+            self.after(again, node, Ev::Crash);
+        }
         if !self.rules.has(Flaw::NoSettle) {
             self.nodes[node].disk.settle();
         }

@@ -32,6 +32,8 @@ impl World {
         };
         if applied {
             self.rest_at = None;
+            // A new order: from here on it must be carried out.
+            (self.fault_at, self.converged) = (self.now, false);
             let users: Vec<&str> =
                 plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
             let victim = users[self.rng.random_range(0..users.len())];

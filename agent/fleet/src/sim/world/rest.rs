@@ -1,16 +1,49 @@
-//! When the faults have stopped: whether the fleet comes to rest on its newest plan.
+//! When the faults have stopped: whether the fleet converges on its newest plan, and comes to rest there.
+//!
+//! *Converged*: every agent has the newest plan, serves it with all its pipelines open, and the planners want it; where
+//! it failed, every device is back on what it had. A plan that fails is a fault as well, inside the system: the time is
+//! counted from the storm's end, from the last engine that a bad plan killed or the last plan that an agent gave up, or
+//! from when someone applied one, whichever is the latest. *At rest* is more:
+//! the plan has outlived its probation everywhere, and nothing is written any more.
 
 use super::super::node::{Core, Ev};
 use super::{LOOK_MS, QUIET_MS, REST_MS, STILL_MS, World};
 use crate::agent::Agent;
-use protocol::Name;
+use protocol::{Name, PlanId};
+use std::collections::BTreeSet;
 
 impl World {
+    /// Whether the fleet has converged since the last fault, and whether that took too long.
+    fn converges(&mut self) {
+        let agents = self.nodes.iter().filter_map(|n| n.agent());
+        let given_up: BTreeSet<PlanId> = agents.flat_map(|a| a.ledger().condemned.iter().copied()).collect();
+        let before = self.given_up.len();
+        self.given_up.extend(given_up);
+        let calm = self.calm_at.unwrap_or(self.now);
+        if self.fault_at < calm {
+            self.fault_at = calm;
+        } else if self.given_up.len() > before {
+            self.fault_at = self.now;
+        }
+        let since = self.now - self.fault_at;
+        match self.unrest(false) {
+            None if !std::mem::replace(&mut self.converged, true) => self.converge_ms = self.converge_ms.max(since),
+            None => {}
+            Some((node, why)) => {
+                self.converged = false;
+                if since > self.options.converge_ms {
+                    self.judge(node, Err(format!("not converged {since} ms after the last fault: {why}")));
+                }
+            }
+        }
+    }
+
     /// Whether the fleet has come to rest, and whether that took too long.
     pub(super) fn look(&mut self) {
         self.after(LOOK_MS, usize::MAX, Ev::Look);
+        self.converges();
         let since_calm = self.now - self.calm_at.unwrap_or(self.now);
-        match self.unrest() {
+        match self.unrest(true) {
             None => {
                 let good = self.nodes.iter().filter_map(|n| n.agent()).any(|a| a.ledger().last_good.is_some());
                 let (rest, _) = *self.rest_at.get_or_insert((self.now, good));
@@ -39,8 +72,8 @@ impl World {
         }
     }
 
-    /// What keeps the fleet from rest.
-    fn unrest(&self) -> Option<(usize, String)> {
+    /// What keeps the fleet from rest, or from having converged.
+    fn unrest(&self, good: bool) -> Option<(usize, String)> {
         let agents: Vec<(usize, &Agent)> = (0..self.agents).filter_map(|i| Some((i, self.nodes[i].agent()?))).collect();
         if agents.len() < self.agents {
             return Some((0, "an agent is down".into()));
@@ -94,7 +127,7 @@ impl World {
                     && l.pending.is_none()
                     && agent.serves(newest.id)
                     && open == entered
-                    && l.last_good == Some(newest)
+                    && (!good || l.last_good == Some(newest))
             };
             if !at_rest {
                 return Some((*i, format!("{agent:?}")));

@@ -65,7 +65,7 @@ fn other_bytes_are_refused() {
     for length in 0..bytes.len() {
         assert!(refused(&bytes[..length]), "cut at {length}");
     }
-    for (at, to) in [(0, 9), (0, 255), (2, 200), (7, 0x7f), (8, 64)] {
+    for (at, to) in [(0, 9), (0, 255), (1, 1), (2, 200), (7, 0x7f), (8, 64)] {
         let mut changed = bytes.clone();
         changed[at] = to;
         if at == 7 {
@@ -89,7 +89,7 @@ proptest! {
             row[i] = scale * times;
         }
         let (_, back) = there_and_back(&row);
-        prop_assert!(error(&row, &back) <= f64::from(BOUND) * 1.01, "{}", error(&row, &back));
+        prop_assert!(error(&row, &back) <= f64::from(BOUND) * 1.02, "{}", error(&row, &back));
     }
 
     #[test]

@@ -1,6 +1,60 @@
 use super::*;
 use proptest::prelude::*;
 
+fn write(to: &mut Vec<u8>, head: &Head, payload: &[u8]) -> Result<(), HopError> {
+    Outgoing::default().send(to, head, payload)
+}
+
+fn read(from: &mut &[u8], within_ms: u32) -> Result<(Head, Vec<u8>), HopError> {
+    Incoming::default().next(from, within_ms).map(|(head, payload)| (head, payload.to_vec()))
+}
+
+/// Gives so many bytes at a time, as a network may.
+struct Crumbs<'a>(&'a [u8], usize);
+
+impl std::io::Read for Crumbs<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let some = to.len().min(self.1);
+        self.0.read(&mut to[..some])
+    }
+}
+
+/// Frames that come cut anywhere, or several at once, in memory that is used again: each is whole.
+#[test]
+fn frames_in_a_row_come_in_any_pieces() {
+    let sizes = [(1, 576), (256, 576), (1, 4_096), (3, 1), (2, 9_000), (1, 1)];
+    let (mut wire, mut out) = (Vec::new(), Outgoing::default());
+    let frames: Vec<_> = sizes
+        .iter()
+        .enumerate()
+        .map(|(i, &(rows, cols))| {
+            let (head, mut payload) = states(16, rows, cols);
+            payload.fill(i as u8);
+            out.send(&mut wire, &head, &payload).expect("written");
+            (head, payload)
+        })
+        .collect();
+    for piece in [1, 35, 36, 37, 1_000, 16 << 10, usize::MAX] {
+        let (mut from, mut incoming) = (Crumbs(&wire, piece), Incoming::default());
+        for (head, payload) in &frames {
+            let got = incoming.next(&mut from, 1).expect("a frame");
+            assert_eq!(got, (*head, &payload[..]), "in pieces of {piece}");
+        }
+        assert!(matches!(incoming.next(&mut from, 1), Err(HopError::Broken(_))));
+    }
+}
+
+/// A header alone takes little memory, whatever it says will follow.
+#[test]
+fn room_grows_with_what_came() {
+    let (head, payload) = states(16, 256, 1 << 16);
+    let mut wire = Vec::new();
+    write(&mut wire, &head, &payload).expect("written");
+    let mut incoming = Incoming::default();
+    assert!(matches!(incoming.next(&mut &wire[..100], 1), Err(HopError::Broken(_))));
+    assert!(format!("{incoming:?}").len() < 1 << 20, "as text, several bytes each");
+}
+
 fn states(bits: u8, rows: u32, cols: u32) -> (Head, Vec<u8>) {
     let head = Head { bits, rows, cols, wanted: true, ..Head::of(Kind::States, 0x0123_4567_89ab_cdef, 7, 500) };
     (head, vec![9; super::super::states::bytes(bits, rows, cols).0 as usize])

@@ -1,0 +1,31 @@
+use super::*;
+
+fn settings(more: serde_json::Value) -> Settings {
+    let mut all = serde_json::json!({ "agent": "pi-1", "fleet": "fleet.json", "key": "pi-1.key", "state": "state" });
+    let more = more.as_object().expect("keys").clone();
+    all.as_object_mut().expect("keys").extend(more);
+    serde_json::from_value(all).expect("settings")
+}
+
+#[test]
+fn by_default_nothing_is_reached_from_other_machines() {
+    let plain = settings(serde_json::json!({}));
+    assert!(plain.listen.is_none() && plain.hop.ip().is_loopback() && plain.http.ip().is_loopback());
+    assert_eq!(plain.role, Role::Peer);
+    assert_eq!(plain.exposed(), Vec::<String>::new());
+    for at in ["127.0.0.1:7447", "tcp/[::1]:1", "localhost:7447"] {
+        assert_eq!(settings(serde_json::json!({ "listen": at })).exposed(), Vec::<String>::new(), "{at}");
+    }
+}
+
+#[test]
+fn what_is_reached_is_said() {
+    let open = serde_json::json!({ "listen": "pi-1.lan:7447", "hop": "0.0.0.0:7448", "http": "[::]:8080", "role": "hub" });
+    let lines = settings(open.clone()).exposed();
+    let starts: Vec<_> = lines.iter().map(|l| l.split(' ').next().expect("a word")).collect();
+    assert_eq!(starts, ["listen:", "hop:", "http:"]);
+    assert!(lines[1].contains("no TLS") && lines[2].contains("api_keys"), "{lines:?}");
+    let mut keyed = settings(open);
+    keyed.api_keys.push("secret".into());
+    assert_eq!(keyed.exposed().len(), 2);
+}
