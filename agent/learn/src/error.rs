@@ -14,5 +14,5 @@ pub enum LearnError {
     Checkpoint(#[source] serde_json::Error),
     /// It is of another run: continuing it would be neither run.
     #[error("the checkpoint is of another run: its {what} is {found}, wanted is {wanted}")]
-    OtherRun { what: &'static str, found: String, wanted: String },
+    OtherRun { what: String, found: String, wanted: String },
 }

@@ -16,8 +16,8 @@ pub struct Exploration {
 }
 
 impl Exploration {
-    /// For a backbone of so many bits a weight: 0.03 falling over the first half at 8 bits and more, up to twice that, and up to
-    /// three quarters of the run, towards none.
+    /// For a backbone of so many bits a weight ([`Source::bits`](crate::Source::bits)): 0.03 falling over the first half of
+    /// the run at 8 bits and more, up to twice that, and up to three quarters of the run, towards none.
     #[must_use]
     pub fn of_bits(bits: f64) -> Self {
         let missing = (1.0 - bits / 8.0).clamp(0.0, 1.0) as f32;

@@ -5,6 +5,7 @@ use crate::error::LearnError;
 use crate::random::{Purpose, Random};
 use engine::model::{Chunk, Input, Want};
 use engine::{EngineError, Stage, Tokenizer, Workspace};
+use kernels::Format;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,9 +24,45 @@ pub enum Pooling {
 #[derive(Debug)]
 pub enum Source {
     /// A stage with the token table and without the output matrix.
-    Backbone { stage: Stage, tokenizer: Tokenizer, pooling: Pooling },
+    Backbone { stage: Box<Stage>, tokenizer: Box<Tokenizer>, pooling: Pooling },
     /// The environment's own numbers: the control.
     Numbers,
+}
+
+impl Source {
+    /// What a weight of the backbone's layers can say, bits, scales not counted: what exploration is chosen by
+    /// ([`Exploration::of_bits`](crate::Exploration::of_bits)). The mean over the layers' matrices; 16 without a backbone.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        let Self::Backbone { stage, .. } = self else { return 16.0 };
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (_, m) in stage.matrices().filter(|(class, _)| *class != "token_embd") {
+            let n = m.rows() as f64 * m.cols() as f64;
+            sum += n * information(m.format());
+            weights += n;
+        }
+        if weights > 0.0 { sum / weights } else { 16.0 }
+    }
+
+    /// Bytes of the backbone's weights in memory, and of those its token table's; nothing without a backbone.
+    #[must_use]
+    pub fn bytes(&self) -> Option<(u64, u64)> {
+        let Self::Backbone { stage, .. } = self else { return None };
+        let table = stage.matrices().filter(|(class, _)| *class == "token_embd").map(|(_, m)| m.bytes() as u64).sum();
+        Some((stage.size().bytes, table))
+    }
+}
+
+/// Bits of information of one weight: three values are log₂ 3, however they are packed, and four weights of which one
+/// is zero are five bits (Sherry, arXiv 2601.07892).
+fn information(format: Format) -> f64 {
+    match format {
+        Format::F16 => 16.0,
+        Format::W8A8 => 8.0,
+        Format::Ternary | Format::Ternary167 => 3f64.log2(),
+        Format::Sherry => 1.25,
+        other => other.code_bits().map_or(16.0, f64::from),
+    }
 }
 
 /// What the backbone was asked. A state is asked once.
@@ -70,7 +107,8 @@ impl Features {
             return Err(LearnError::Input(why.into()));
         }
         let (known, work) = (BTreeMap::new(), Workspace::new());
-        let mut features = Self { source, width: 0, standard: Vec::new(), known, rows: Vec::new(), counts: Counts::default(), work };
+        let mut features =
+            Self { source, width: 0, standard: Vec::new(), known, rows: Vec::new(), counts: Counts::default(), work };
         let mut world = task.world();
         let mut random = Random::stream(0, Purpose::Calibration, 0);
         world.reset(&mut random);
@@ -131,13 +169,10 @@ impl Features {
         self.counts
     }
 
-    /// Bytes of weights of the backbone; 0 without one.
+    /// Where they come from.
     #[must_use]
-    pub fn backbone_bytes(&self) -> u64 {
-        match &self.source {
-            Source::Backbone { stage, .. } => stage.size().bytes,
-            Source::Numbers => 0,
-        }
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Bytes of the kept features and their texts.

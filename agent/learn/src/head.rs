@@ -64,7 +64,7 @@ impl Head {
             return Ok(());
         }
         let found = format!("{} to {} with {} weights", self.inputs, self.actions, self.weights.len());
-        Err(LearnError::OtherRun { what: "head", found, wanted: format!("{inputs} to {actions} with {wanted} weights") })
+        Err(LearnError::OtherRun { what: "head".into(), found, wanted: format!("{inputs} to {actions} with {wanted} weights") })
     }
 
     fn parts(&self) -> (&[f32], &[f32], &[f32], &[f32]) {

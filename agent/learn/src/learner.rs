@@ -59,6 +59,21 @@ impl Config {
         }
     }
 
+    /// The first field in which this one, of a checkpoint, is not the wanted one.
+    fn difference(&self, wanted: &Self) -> Option<LearnError> {
+        if self == wanted {
+            return None;
+        }
+        let fields = |c: &Self| match serde_json::to_value(c) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let (found, wanted) = (fields(self), fields(wanted));
+        let (name, value) = found.iter().find(|(name, value)| wanted.get(*name) != Some(value))?;
+        let wanted = wanted.get(name).unwrap_or(&serde_json::Value::Null);
+        Some(LearnError::OtherRun { what: name.clone(), found: value.to_string(), wanted: wanted.to_string() })
+    }
+
     fn check(&self) -> Result<(), LearnError> {
         let positive = |x: f32| x.is_finite() && x > 0.0;
         let shares = [self.gamma, self.lambda].iter().all(|x| (0.0..=1.0).contains(x));
@@ -156,14 +171,13 @@ impl Learner {
     pub fn resume(text: &str, config: &Config, features: &Features) -> Result<Self, LearnError> {
         config.check()?;
         let saved: Self = serde_json::from_str(text).map_err(LearnError::Checkpoint)?;
-        if saved.config != *config {
-            let shown = |c: &Config| serde_json::to_string(c).unwrap_or_default();
-            return Err(LearnError::OtherRun { what: "configuration", found: shown(&saved.config), wanted: shown(config) });
+        if let Some(other) = saved.config.difference(config) {
+            return Err(other);
         }
         saved.head.check(features.width(), config.hidden, config.task.world().actions())?;
         if !saved.adam.fits(saved.head.weights.len()) {
             let wanted = format!("two finite moments for {} weights", saved.head.weights.len());
-            return Err(LearnError::OtherRun { what: "optimiser", found: "another".into(), wanted });
+            return Err(LearnError::OtherRun { what: "optimiser".into(), found: "another".into(), wanted });
         }
         Ok(saved)
     }
@@ -188,6 +202,12 @@ impl Learner {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Episodes so far.
+    #[must_use]
+    pub fn episodes(&self) -> u64 {
+        self.episodes
     }
 
     #[must_use]

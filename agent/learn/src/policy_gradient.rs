@@ -102,7 +102,15 @@ impl<'b> Batch<'b> {
     }
 
     /// Several steps of the optimiser over the batch; gives the entropy before the first.
-    pub(crate) fn learn(&self, head: &mut Head, adam: &mut Adam, features: &Features, terms: Terms, epochs: u32, rate: f32) -> f32 {
+    pub(crate) fn learn(
+        &self,
+        head: &mut Head,
+        adam: &mut Adam,
+        features: &Features,
+        terms: Terms,
+        epochs: u32,
+        rate: f32,
+    ) -> f32 {
         let mut gradient = vec![0.0; head.weights.len()];
         let mut first = None;
         for _ in 0..epochs {

@@ -12,12 +12,17 @@ use std::sync::Arc;
 
 /// The ternary model of `training/` as a backbone.
 fn ternary(threads: usize, head: bool) -> Source {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../training/models/wattline-tiny-ternary.gguf");
+    backbone("ternary", Precision::Stored, threads, head)
+}
+
+fn backbone(name: &str, precision: Precision, threads: usize, head: bool) -> Source {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../training/models").join(format!("wattline-tiny-{name}.gguf"));
     let file = File::open(&path).expect("a committed file");
     let part = Some(Part { embedding: true, layers: 0..4, head });
-    let options = Options { part, precision: Precision::Stored, kernel: None };
+    let options = Options { part, precision, kernel: None };
     let stage = Stage::load(&file, &options, Arc::new(Pool::new(threads, Wait::Park))).expect("loaded");
-    Source::Backbone { stage, tokenizer: Tokenizer::new(&file).expect("bytes"), pooling: Pooling::Mean }
+    let tokenizer = Box::new(Tokenizer::new(&file).expect("bytes"));
+    Source::Backbone { stage: Box::new(stage), tokenizer, pooling: Pooling::Mean }
 }
 
 fn config(task: Task, seed: u64, steps: u64) -> Config {

@@ -1,7 +1,9 @@
 //! What is learned, and that it is the same everywhere.
 
-use crate::{config, finish, ternary};
-use learn::{Features, Learner, LearnError, Source, Task, random_policy};
+use crate::{backbone, config, finish, ternary};
+use engine::Precision;
+use kernels::Format;
+use learn::{Features, LearnError, Learner, Source, Task, random_policy};
 
 /// Short: half of the way from chance to the best within a seventh of a published run.
 #[test]
@@ -20,7 +22,8 @@ fn the_grid_is_learned_on_the_ternary_backbone() {
     // The backbone is asked once a state: the free cells and the ends.
     let counts = features.counts();
     assert!(counts.states < 64 && counts.tokens > counts.states, "{counts:?}");
-    assert!(features.backbone_bytes() > 700_000 && features.backbone_bytes() < 1_000_000);
+    let (bytes, table) = features.source().bytes().expect("a backbone");
+    assert!(bytes > 700_000 && bytes < 1_000_000 && table < bytes / 10, "{bytes} {table}");
 }
 
 #[test]
@@ -52,4 +55,32 @@ fn seeds_are_different_runs() {
 fn a_stage_with_a_head_is_no_backbone() {
     let wrong = Features::new(ternary(1, true), Task::Grid);
     assert!(matches!(wrong, Err(LearnError::Input(why)) if why.contains("hidden states")));
+}
+
+/// Five weights in a byte hold the same codes and the same scales a row as four do: the same run, in less memory.
+#[test]
+fn ternary_in_fewer_bytes_is_the_same_run() {
+    let run = |format| {
+        let source = backbone("ternary", Precision::Format(format), 1, false);
+        let (bits, (bytes, _)) = (source.bits(), source.bytes().expect("a backbone"));
+        let mut features = Features::new(source, Task::Grid).expect("features");
+        let learner = Learner::new(config(Task::Grid, 2, 3000), &features).expect("a run");
+        (finish(learner, &mut features).save().expect("saved"), bits, bytes)
+    };
+    let (two, dense) = (run(Format::Ternary), run(Format::Ternary167));
+    assert!(two.0 == dense.0 && (two.1 - dense.1).abs() < 1e-12);
+    assert!(dense.2 * 10 < two.2 * 9, "{} {}", dense.2, two.2);
+}
+
+#[test]
+fn bits_are_those_of_the_layers() {
+    for (name, precision, bits) in [
+        ("full", Precision::Stored, 16.0),
+        ("ternary", Precision::Stored, 3f64.log2()),
+        ("sherry", Precision::Stored, 1.25),
+        ("nested", Precision::Format(Format::W4), 4.0),
+    ] {
+        let found = backbone(name, precision, 1, false).bits();
+        assert!((found - bits).abs() < 1e-12, "{name}: {found}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use engine::model::{Part, Shape};
 use engine::{EngineError, File, Options, Precision, Stage, Tokenizer};
-use kernels::{Format, Pool, Wait};
+use kernels::{Format, Kernel, Pool, Wait};
 use learn::{Pooling, Source};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,28 +11,39 @@ use std::sync::Arc;
 pub(crate) struct Backbone {
     pub(crate) name: &'static str,
     pub(crate) open: fn() -> Result<Source, EngineError>,
-    /// Bits that the exploration is chosen by.
-    pub(crate) bits: f64,
+    /// Bits that the exploration is chosen by, where they are not those of the weights.
+    pub(crate) explore_as: Option<f64>,
 }
 
 /// The first is the one that others are compared with.
 pub(crate) const BACKBONES: [Backbone; 7] = [
-    Backbone { name: "full, f16", open: || trained("full", Precision::Stored), bits: 16.0 },
-    Backbone { name: "ternary", open: || trained("ternary", Precision::Stored), bits: 2.0 },
-    Backbone { name: "ternary, exploring as f16", open: || trained("ternary", Precision::Stored), bits: 16.0 },
-    Backbone { name: "sherry", open: || trained("sherry", Precision::Stored), bits: 1.25 },
-    Backbone { name: "nested, w4", open: || trained("nested", Precision::Format(Format::W4)), bits: 4.0 },
-    Backbone { name: "random weights, f16", open: random, bits: 16.0 },
-    Backbone { name: "no backbone: numbers", open: || Ok(Source::Numbers), bits: 16.0 },
+    Backbone { name: "full, f16", open: || trained("full", Precision::Stored), explore_as: None },
+    Backbone { name: "ternary", open: || trained("ternary", Precision::Format(Format::Ternary167)), explore_as: None },
+    Backbone {
+        name: "ternary, exploring as f16",
+        open: || trained("ternary", Precision::Format(Format::Ternary167)),
+        explore_as: Some(16.0),
+    },
+    Backbone { name: "sherry", open: || trained("sherry", Precision::Stored), explore_as: None },
+    Backbone { name: "nested, w4", open: || trained("nested", Precision::Format(Format::W4)), explore_as: None },
+    Backbone { name: "random weights, f16", open: random, explore_as: None },
+    Backbone { name: "no backbone: numbers", open: || Ok(Source::Numbers), explore_as: None },
 ];
+
+/// The ternary backbone as its file stores it, two bits a weight: the same codes, hence the same runs, in more bytes.
+pub(crate) fn two_bits() -> Result<Source, EngineError> {
+    trained("ternary", Precision::Stored)
+}
 
 fn file(name: &str) -> Result<File, EngineError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../training/models");
     File::open(&folder.join(format!("wattline-tiny-{name}.gguf")))
 }
 
+/// On the widest kernel, as `agent learn` is: the same runs.
 fn options(precision: Precision) -> Options {
-    Options { part: Some(Part { embedding: true, layers: 0..4, head: false }), precision, kernel: None }
+    let kernel = Kernel::available().last().copied();
+    Options { part: Some(Part { embedding: true, layers: 0..4, head: false }), precision, kernel }
 }
 
 fn pool() -> Arc<Pool> {
@@ -42,14 +53,14 @@ fn pool() -> Arc<Pool> {
 fn trained(name: &str, precision: Precision) -> Result<Source, EngineError> {
     let file = file(name)?;
     let stage = Stage::load(&file, &options(precision), pool())?;
-    Ok(Source::Backbone { stage, tokenizer: Tokenizer::new(&file)?, pooling: Pooling::Mean })
+    Ok(Source::Backbone { stage: Box::new(stage), tokenizer: Box::new(Tokenizer::new(&file)?), pooling: Pooling::Mean })
 }
 
 /// The trained models' shape, untrained.
 fn random() -> Result<Source, EngineError> {
     let shape = Shape { layers: 4, hidden: 256, wide: 768, heads: 4, kv_heads: 2, vocab: 256, context: 512 };
-    let stage = Stage::random(&shape, 1, &options(Precision::Format(Format::F16)), pool())?;
-    Ok(Source::Backbone { stage, tokenizer: Tokenizer::new(&file("full")?)?, pooling: Pooling::Mean })
+    let stage = Box::new(Stage::random(&shape, 1, &options(Precision::Format(Format::F16)), pool())?);
+    Ok(Source::Backbone { stage, tokenizer: Box::new(Tokenizer::new(&file("full")?)?), pooling: Pooling::Mean })
 }
 
 /// Bytes of the layers (norms too) and of the token table, and how many weights the layers have.

@@ -7,7 +7,7 @@
 mod backbones;
 mod plot;
 
-use backbones::{BACKBONES, Backbone};
+use backbones::{BACKBONES, Backbone, two_bits};
 use learn::{Config, Exploration, Features, LearnError, Learner, Memory, Point, Task, random_policy};
 use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
@@ -60,21 +60,26 @@ fn runs(task: Task, name: &str, bits: f64, features: &mut Features) -> Result<Ru
 fn study(task: Task, folder: &Path) -> Result<(), Box<dyn Error>> {
     let (best, chance) = (task.optimum(), random_policy(task, EPISODES)?.mean);
     println!("\n### {}: best {best:.3}, by chance {chance:.3}, {} steps\n", task.name(), task.steps());
-    println!("| features | bits | returns of five seeds | mean | of full | of full, above chance | worst seed of full | states, tokens read | backbone, CPU-s | learning, CPU-s a run | head, moments, visits, kept, KB |");
+    println!(
+        "| features | bits | returns of five seeds | mean | of full | of full, above chance | worst seed of full | states, tokens read | backbone, CPU-s | learning, CPU-s a run | head, moments, visits, kept, KB |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let (mut full, mut lines) = (None, Vec::new());
-    for Backbone { name, open, bits } in BACKBONES {
+    for Backbone { name, open, explore_as } in BACKBONES {
         let before = cpu();
-        let mut features = Features::new(open()?, task)?;
+        let source = open()?;
+        let bits = explore_as.unwrap_or_else(|| source.bits());
+        let mut features = Features::new(source, task)?;
         let warmed = cpu() - before;
         let r = runs(task, name, bits, &mut features)?;
         let mean = r.mean();
         let of = *full.get_or_insert(mean);
         let counts = features.counts();
-        let kb = [r.memory.head, r.memory.optimiser, r.memory.visits, features.kept_bytes()].map(|b| format!("{:.0}", b as f64 / 1e3));
+        let kb =
+            [r.memory.head, r.memory.optimiser, r.memory.visits, features.kept_bytes()].map(|b| format!("{:.0}", b as f64 / 1e3));
         let scores: Vec<String> = r.scores.iter().map(|s| format!("{s:.3}")).collect();
         println!(
-            "| {name} | {bits} | {} | {mean:.3} | {:.1} % | {:.1} % | {:.1} % | {}, {} | {warmed:.2} | {:.2} | {} |",
+            "| {name} | {bits:.3} | {} | {mean:.3} | {:.1} % | {:.1} % | {:.1} % | {}, {} | {warmed:.2} | {:.2} | {} |",
             scores.join(" "),
             100.0 * mean / of,
             100.0 * (mean - chance) / (of - chance),
@@ -93,10 +98,13 @@ fn study(task: Task, folder: &Path) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("name the folder for the plots")?;
-    println!("| features | layers' weights, bytes | token table, bytes | all, bytes | of full | layers of full | layers of 32-bit ones |");
+    println!(
+        "| features | layers' weights, bytes | token table, bytes | all, bytes | of full | layers of full | layers of 32-bit ones |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let mut full = None;
-    for Backbone { name, open, .. } in BACKBONES {
+    let named = BACKBONES.iter().filter(|b| b.explore_as.is_none()).map(|b| (b.name, b.open));
+    for (name, open) in named.chain([("ternary, two bits a weight", two_bits as fn() -> _)]) {
         let Some((body, table, weights)) = backbones::bytes(&open()?) else { continue };
         let (of_body, of_all) = *full.get_or_insert((body, body + table));
         println!(

@@ -19,8 +19,7 @@ const EDGE_RAD: f64 = 12.0 * std::f64::consts::PI / 180.0;
 /// Steps of an episode, each worth one: the best return.
 pub(super) const STEPS: u32 = 500;
 /// Upper edges of the bins, of one sign; the other mirrors them. Finer near balance, where the push is decided.
-const BINS: [&[f64]; 4] =
-    [&[0.4, 1.2, 2.0], &[0.25, 0.75, 1.5], &[0.01, 0.03, 0.06, 0.1, 0.15], &[0.1, 0.3, 0.6, 1.0, 1.6]];
+const BINS: [&[f64]; 4] = [&[0.4, 1.2, 2.0], &[0.25, 0.75, 1.5], &[0.01, 0.03, 0.06, 0.1, 0.15], &[0.1, 0.3, 0.6, 1.0, 1.6]];
 
 /// Cart-pole; action 0 pushes left, 1 right.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +69,13 @@ impl Environment for CartPole {
         self.state = [x + TAU_S * v, v + TAU_S * drive, angle + TAU_S * spin, spin + TAU_S * turn];
         self.steps += 1;
         let fell = self.state[0].abs() > EDGE_M || self.state[2].abs() > EDGE_RAD;
-        let end = if fell { End::Terminal } else if self.steps >= STEPS { End::Cut } else { End::Open };
+        let end = if fell {
+            End::Terminal
+        } else if self.steps >= STEPS {
+            End::Cut
+        } else {
+            End::Open
+        };
         Step { reward: 1.0, end }
     }
 

@@ -127,11 +127,23 @@ impl Environment for Grid {
     fn step(&mut self, action: usize, random: &mut Random) -> Step {
         let [ahead, right, left] = chances(action.min(3));
         let u = random.unit();
-        let direction = if u < ahead.1 { ahead.0 } else if u < ahead.1 + right.1 { right.0 } else { left.0 };
+        let direction = if u < ahead.1 {
+            ahead.0
+        } else if u < ahead.1 + right.1 {
+            right.0
+        } else {
+            left.0
+        };
         self.cell = moved(self.cell, direction);
         self.moves += 1;
         let (reward, over) = outcome(self.cell);
-        let end = if over { End::Terminal } else if self.moves >= STEPS { End::Cut } else { End::Open };
+        let end = if over {
+            End::Terminal
+        } else if self.moves >= STEPS {
+            End::Cut
+        } else {
+            End::Open
+        };
         Step { reward, end }
     }
 

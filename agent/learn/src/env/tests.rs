@@ -42,7 +42,8 @@ fn cart_pole_can_be_held_and_falls_by_chance() {
         let n = w.exact();
         usize::from(n[2] + 0.25 * n[3] + 0.02 * n[0] + 0.04 * n[1] > 0.0)
     };
-    assert_eq!(play(&mut world, 100, held).0, Task::CartPole.optimum());
+    let (held, best) = (play(&mut world, 100, held).0, Task::CartPole.optimum());
+    assert!((held - best).abs() < 1e-9, "{held}");
     let (left, _) = play(&mut world, 100, |_| 0);
     assert!(left < 12.0, "{left}");
 }

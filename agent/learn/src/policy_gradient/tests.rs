@@ -35,14 +35,14 @@ fn the_gradient_is_the_slope_of_the_loss() {
     let longest = gradient.iter().fold(0.0f32, |m, g| m.max(g.abs()));
     let mut idle = vec![0.0; head.weights.len()];
     let step = 2e-3;
-    for i in 0..head.weights.len() {
+    for (i, found) in gradient.iter().enumerate() {
         let mut loss = |by: f32| {
             let mut moved = head.clone();
             moved.weights[i] += by;
             batch.gradient(&moved, &features, terms, &mut idle).0
         };
         let slope = (loss(step) - loss(-step)) / (2.0 * step);
-        assert!((slope - gradient[i]).abs() < 0.01 * longest, "weight {i}: {slope}, {}", gradient[i]);
+        assert!((slope - found).abs() < 0.01 * longest, "weight {i}: {slope}, {found}");
     }
     assert!(longest > 0.05, "{longest}");
 }
