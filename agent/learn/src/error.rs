@@ -13,6 +13,6 @@ pub enum LearnError {
     #[error("the checkpoint cannot be read: it is no JSON of this program")]
     Checkpoint(#[source] serde_json::Error),
     /// It is of another run: continuing it would be neither run.
-    #[error("the checkpoint is of another run: its {what} is {found}, wanted is {wanted}")]
+    #[error("the checkpoint is of another run: {what}: {found} there, {wanted} here")]
     OtherRun { what: String, found: String, wanted: String },
 }

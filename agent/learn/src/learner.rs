@@ -69,9 +69,12 @@ impl Config {
             _ => serde_json::Map::new(),
         };
         let (found, wanted) = (fields(self), fields(wanted));
-        let (name, value) = found.iter().find(|(name, value)| wanted.get(*name) != Some(value))?;
-        let wanted = wanted.get(name).unwrap_or(&serde_json::Value::Null);
-        Some(LearnError::OtherRun { what: name.clone(), found: value.to_string(), wanted: wanted.to_string() })
+        // What was asked for before what follows from it.
+        let first = ["task", "features", "seed", "steps"].map(String::from);
+        let name = first.iter().chain(found.keys()).find(|name| wanted.get(*name) != found.get(*name))?;
+        let shown = |fields: &serde_json::Map<String, serde_json::Value>| fields.get(name).map(ToString::to_string);
+        let (found, wanted) = (shown(&found).unwrap_or_default(), shown(&wanted).unwrap_or_default());
+        Some(LearnError::OtherRun { what: name.clone(), found, wanted })
     }
 
     fn check(&self) -> Result<(), LearnError> {

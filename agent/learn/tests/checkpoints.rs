@@ -34,7 +34,7 @@ fn another_runs_checkpoint_is_refused() {
     let text = Learner::new(mine.clone(), &kept).expect("a run").save().expect("saved");
     let other = Config { seed: 2, ..mine.clone() };
     let error = Learner::resume(&text, &other, &kept).expect_err("another seed");
-    assert!(error.to_string().contains("its seed is 1, wanted is 2"), "{error}");
+    assert!(error.to_string().contains("seed: 1 there, 2 here"), "{error}");
     // The same words, but wider features.
     let wide = features(Task::Governor);
     assert!(matches!(Learner::resume(&text, &mine, &wide), Err(LearnError::OtherRun { what, .. }) if what == "head"));
