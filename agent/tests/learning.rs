@@ -26,7 +26,10 @@ fn a_run_that_pauses_twice_ends_in_the_same_bytes() {
     let run = ["grid", "-m", &model, "--seed", "5", "--steps", "30000", "--episodes", "50"];
     let (whole, _) = learn(folder.path(), "whole.json", &[&run[..], &["-t", "2"]].concat());
     let (first, said) = learn(folder.path(), "parts.json", &[&run[..], &["-t", "1", "--pause-after", "9000"]].concat());
-    assert!(said.contains("stopped at") && said.contains("--pause-after 9000 --checkpoint") && said.contains("--resume"), "{said}");
+    assert!(
+        said.contains("stopped at") && said.contains("--pause-after 9000 --checkpoint") && said.contains("--resume"),
+        "{said}"
+    );
     assert_eq!(first["done"], false);
     let (second, _) = learn(folder.path(), "parts.json", &[&run[..], &["--resume", "--pause-after", "1"]].concat());
     assert!(first["steps"].as_u64() < second["steps"].as_u64());

@@ -142,7 +142,17 @@ fn human(row: &Row, first: bool) -> String {
     if first {
         text += &format!(
             "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<15} {:>6}  {:>22}  {:>8}  {:>8}\n",
-            row.model, row.tokens, row.windows, row.window, row.text, row.kv_bits, "precision", "bits", "perplexity", "right", "CPU-s"
+            row.model,
+            row.tokens,
+            row.windows,
+            row.window,
+            row.text,
+            row.kv_bits,
+            "precision",
+            "bits",
+            "perplexity",
+            "right",
+            "CPU-s"
         );
     }
     // A model that a precision destroys is shown as what it is.

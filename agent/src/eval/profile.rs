@@ -185,8 +185,15 @@ mod tests {
         let rows: Vec<(WeightFormat, f64)> = read.quality.iter().map(|r| (r.weights, r.accuracy.value.get())).collect();
         assert_eq!(rows, [(WeightFormat::W8, 0.5), (WeightFormat::W4, 0.3)]);
         assert!(read.quality.iter().all(|r| r.accuracy.source == "a test, today"));
-        let scored =
-            |perplexity| Scored { text: "Some text.txt", windows: 4, window: 512, perplexity, stderr: 2.0, bits_per_weight: 5.0, right: 1.0 / perplexity };
+        let scored = |perplexity| Scored {
+            text: "Some text.txt",
+            windows: 4,
+            window: 512,
+            perplexity,
+            stderr: 2.0,
+            bits_per_weight: 5.0,
+            right: 1.0 / perplexity,
+        };
         for (format, perplexity) in [(Format::W4, 30.0), (Format::W2, 99.0), (Format::W4, 25.0), (Format::Ternary167, 1.0)] {
             add_perplexity(&path, &model, Precision::Format(format), "a test, today", &scored(perplexity)).expect("written");
         }
