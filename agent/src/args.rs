@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Bench(crate::bench::Bench),
     /// Measure quality: perplexity and task accuracy
     Eval(crate::eval::Eval),
+    /// Learn what to do in a small world from what a frozen model reads: grid, cartpole, governor
+    Learn(Box<crate::learn::Learn>),
     /// Measure this device and write its profile, which the planner reads; or answer others' link probes
     Probe(Box<crate::probe::Probe>),
     /// Say what this machine has, which kernels run, and which command mends what is missing
@@ -174,7 +176,7 @@ pub(crate) fn precision(text: &str) -> Result<Precision, String> {
     })
 }
 
-fn kernel(text: &str) -> Result<Kernel, String> {
+pub(crate) fn kernel(text: &str) -> Result<Kernel, String> {
     let kernel =
         Kernel::named(text).ok_or_else(|| format!("no such kernel; there are {}", names(Kernel::ALL.map(Kernel::name))))?;
     let can = || names(Kernel::available().iter().map(|k| k.name()));

@@ -16,6 +16,7 @@ mod eval;
 mod exit;
 mod generate;
 mod interrupt;
+mod learn;
 mod load;
 mod power;
 mod print;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Chat(a) => chat::run(&a),
         Command::Bench(a) => bench::run(&a),
         Command::Eval(a) => eval::run(&a),
+        Command::Learn(a) => learn::run(&a),
         Command::Probe(a) => probe::run(&a),
         Command::Doctor(a) => doctor::run(&a),
         Command::Run(a) => run::run(&a),

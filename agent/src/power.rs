@@ -15,7 +15,11 @@ pub(crate) struct Meter(Option<Sampler>);
 
 impl Meter {
     pub(crate) fn start(machine: &Machine) -> Self {
-        Self(Sampler::start(open(&machine.plug), Sampler::INTERVAL).ok())
+        Self::with(&machine.plug)
+    }
+
+    pub(crate) fn with(plugs: &[sensors::Plug]) -> Self {
+        Self(Sampler::start(open(plugs), Sampler::INTERVAL).ok())
     }
 
     /// Joules since the start or the last lap.

@@ -20,12 +20,18 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes beside the target and renames, so that a reader sees the old file or the new one.
+/// Writes beside the target and renames, so that a reader sees the old file or the new one, after a loss of power too.
 pub(crate) fn file(path: &Path, text: &str) -> Result<(), Failure> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
     let temporary = Path::new(&temporary);
-    let done = std::fs::write(temporary, text).and_then(|()| std::fs::rename(temporary, path));
+    let write = || {
+        let mut file = std::fs::File::create(temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(temporary, path)
+    };
+    let done = write();
     if done.is_err() {
         let _ = std::fs::remove_file(temporary);
     }

@@ -7,6 +7,7 @@ mod faults;
 mod fetching;
 mod fleet;
 mod interrupt;
+mod learning;
 mod models;
 mod outputs;
 mod transcripts;

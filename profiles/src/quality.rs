@@ -11,7 +11,8 @@ use crate::units::Ratio;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QualityRow {
-    /// Benchmark in lower case with dashes: `gsm8k`, `arc-challenge`, `mmlu`, `imagenet-top1`.
+    /// Benchmark in lower case with dashes: `gsm8k`, `arc-challenge`, `mmlu`, `imagenet-top1`; `next-token-TEXT` is the share of a
+    /// text's tokens that the model held for the likeliest, comparable between models of one tokenizer only.
     pub benchmark: String,
     pub weights: WeightFormat,
     /// Share of right answers of one sample, 0..1.

@@ -4,7 +4,7 @@ use profiles::Catalogue;
 use scenarios::{Scenario, read, render};
 use std::path::Path;
 
-pub(crate) const NAMES: [&str; 5] = ["edgereasoning", "fleet", "home", "paretopipe", "qeil"];
+pub(crate) const NAMES: [&str; 6] = ["edgereasoning", "fleet", "home", "low-bit", "paretopipe", "qeil"];
 
 fn text(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.yaml"))).unwrap()
@@ -79,4 +79,7 @@ fn the_examples_are_what_they_are_said_to_be() {
     let scalings = || reasoning.services.iter().map(|s| &s.scaling);
     assert!(scalings().any(|s| s.samples.len() > 2) && scalings().any(|s| s.budgets.len() > 1));
     assert_eq!(scenario("home").devices.len(), 2);
+    let low_bit = scenario("low-bit");
+    let models = &low_bit.services[0].models;
+    assert!(models.len() == 5 && models.iter().all(|m| m.value.family == "wattline-tiny"));
 }

@@ -26,10 +26,23 @@ const NAMED: &[&str] = &["agent"];
 /// Runs of `cargo test` that are asked of a crate, as their arguments; the last of each are names of tests.
 ///
 /// The engine's unit tests run tiny models of each architecture; of its integration tests those that read real models
-/// would take an emulator hours, the others run. The agent's command is run on tiny models that its tests write.
+/// would take an emulator hours, the others run, the committed models of `training/` among them: each must load, have its
+/// trainer's logits, and say on every NEON kernel what it says on x86-64. The agent's command is run on tiny models that its tests write.
 fn runs(name: &str) -> &'static [&'static [&'static str]] {
     match name {
-        "engine" => &[&["--lib"], &["--test", "main", "--", "fuzz::", "memory::files_up_to_a_mebibyte_stay_below_64_mib"]],
+        "engine" => &[
+            &["--lib"],
+            &[
+                "--test",
+                "main",
+                "--",
+                "fuzz::",
+                "memory::files_up_to_a_mebibyte_stay_below_64_mib",
+                "lowbit::logits_are_the_trainers",
+                "lowbit::each_runs_in_the_format_it_was_trained_for",
+                "lowbit::every_kernel_says_the_same",
+            ],
+        ],
         "agent" => &[&[
             "--test",
             "main",

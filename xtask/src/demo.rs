@@ -21,7 +21,7 @@ fn planner() -> String {
 }
 
 /// The examples that ship with the project.
-const EXAMPLES: &[&str] = &["fleet", "home", "qeil", "paretopipe", "edgereasoning"];
+const EXAMPLES: &[&str] = &["fleet", "home", "qeil", "paretopipe", "edgereasoning", "low-bit"];
 
 /// Plans each example three times: the bytes must not depend on the run or on the number of threads.
 pub(crate) fn examples() -> Done {

@@ -1,5 +1,6 @@
 //! `agent eval perplexity`.
 
+use super::accuracy::Accuracy;
 use super::data::{Common, short_name, text};
 use super::profile::{Scored, add_perplexity};
 use crate::args::{Format, some};
@@ -8,7 +9,7 @@ use crate::exit::{Exit, Outcome};
 use crate::interrupt::Running;
 use crate::load::Model;
 use crate::power::Meter;
-use crate::print::{print, short};
+use crate::print::{percent, print, short};
 use clap::Args;
 use engine::eval::perplexity;
 use serde::Serialize;
@@ -28,7 +29,7 @@ pub(super) struct Perplexity {
     /// Tokens of a window; its second half is scored
     #[arg(long, default_value_t = 512)]
     window: usize,
-    /// Profile to add the perplexities to, made from the model file when it is not there
+    /// Profile to add the perplexities to, and the share of tokens that were held for the likeliest; made from the model file when it is not there
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
 }
@@ -42,8 +43,9 @@ struct Row {
     /// One standard error.
     stderr: f64,
     mean_nll: f64,
-    /// Tokens scored.
+    /// Tokens scored, and how many of them the model held for the likeliest.
     tokens: usize,
+    next_token: Accuracy,
     windows: usize,
     window: usize,
     /// Running perplexity after each window.
@@ -87,6 +89,7 @@ pub(super) fn run(args: &Perplexity) -> Outcome {
             stderr: found.error,
             mean_nll: found.mean_nll,
             tokens: found.scored,
+            next_token: Accuracy::of(found.right, found.scored),
             windows: found.windows,
             window: found.context,
             after_window: found.after_window,
@@ -120,6 +123,7 @@ pub(super) fn run(args: &Perplexity) -> Outcome {
                 perplexity: row.perplexity,
                 stderr: row.stderr,
                 bits_per_weight: row.bits_per_weight,
+                right: row.next_token.share,
             };
             add_perplexity(file, &model, precision, &source, &scored)?;
         }
@@ -137,8 +141,18 @@ fn human(row: &Row, first: bool) -> String {
     let mut text = String::new();
     if first {
         text += &format!(
-            "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<15} {:>6}  {:>22}  {:>8}\n",
-            row.model, row.tokens, row.windows, row.window, row.text, row.kv_bits, "precision", "bits", "perplexity", "CPU-s"
+            "{}: {} tokens scored in {} windows of {} of {}, KV cache {} bits\n{:<15} {:>6}  {:>22}  {:>8}  {:>8}\n",
+            row.model,
+            row.tokens,
+            row.windows,
+            row.window,
+            row.text,
+            row.kv_bits,
+            "precision",
+            "bits",
+            "perplexity",
+            "right",
+            "CPU-s"
         );
     }
     // A model that a precision destroys is shown as what it is.
@@ -147,5 +161,11 @@ fn human(row: &Row, first: bool) -> String {
     } else {
         format!("{:.3e} ± {:.1e}", row.perplexity, row.stderr)
     };
-    text + &format!("{:<15} {:>6.2}  {shown:>22}  {:>8}\n", row.precision, row.bits_per_weight, short(row.cpu_seconds))
+    text + &format!(
+        "{:<15} {:>6.2}  {shown:>22}  {:>8}  {:>8}\n",
+        row.precision,
+        row.bits_per_weight,
+        percent(row.next_token.share),
+        short(row.cpu_seconds)
+    )
 }

@@ -53,6 +53,23 @@ impl<'p> Growing<'p> {
         Ok(Some(Self { path, profile, weights }))
     }
 
+    fn put(&mut self, benchmark: &str, source: &str, accuracy: f64, beta: Option<(f64, f64)>) {
+        let weights = self.weights;
+        let beta = beta.map(|value| Sourced { value, quality: Quality::Fitted, source: source.to_owned() });
+        let row = QualityRow {
+            benchmark: benchmark.into(),
+            weights,
+            accuracy: measured(Ratio(accuracy), source),
+            majority_ceiling: None,
+            beta,
+            budgets: Vec::new(),
+            votes: Vec::new(),
+        };
+        let rows = &mut self.profile.quality;
+        rows.retain(|r| (r.benchmark.as_str(), r.weights) != (benchmark, weights));
+        rows.push(row);
+    }
+
     fn close(mut self) -> Result<(), Failure> {
         if !self.profile.formats.contains(&self.weights) {
             self.profile.formats.push(self.weights);
@@ -77,20 +94,7 @@ pub(super) fn add(
     beta: Option<(f64, f64)>,
 ) -> Result<(), Failure> {
     let Some(mut growing) = Growing::open(path, model, precision)? else { return Ok(()) };
-    let weights = growing.weights;
-    let beta = beta.map(|value| Sourced { value, quality: Quality::Fitted, source: source.to_owned() });
-    let row = QualityRow {
-        benchmark: benchmark.into(),
-        weights,
-        accuracy: measured(Ratio(accuracy), source),
-        majority_ceiling: None,
-        beta,
-        budgets: Vec::new(),
-        votes: Vec::new(),
-    };
-    let rows = &mut growing.profile.quality;
-    rows.retain(|r| (r.benchmark.as_str(), r.weights) != (benchmark, weights));
-    rows.push(row);
+    growing.put(benchmark, source, accuracy, beta);
     growing.close()
 }
 
@@ -103,9 +107,12 @@ pub(super) struct Scored<'s> {
     pub(super) perplexity: f64,
     pub(super) stderr: f64,
     pub(super) bits_per_weight: f64,
+    /// Share of tokens that the model held for the likeliest.
+    pub(super) right: f64,
 }
 
-/// Adds a measured perplexity in the same way, in place of an older one of the same text, windows and precision.
+/// Adds a measured perplexity in the same way, in place of an older one of the same text, windows and precision; and the
+/// share of tokens held for the likeliest as an accuracy of the benchmark `next-token-TEXT`, by which a plan may choose.
 pub(super) fn add_perplexity(
     path: &Path,
     model: &Model,
@@ -124,9 +131,11 @@ pub(super) fn add_perplexity(
         stderr: Some(scored.stderr),
         bits_per_weight: Some(scored.bits_per_weight),
     };
+    let benchmark = format!("next-token-{}", row.text);
     let rows = &mut growing.profile.perplexity;
     rows.retain(|r| (r.weights, &r.text, r.windows, r.window) != (row.weights, &row.text, row.windows, row.window));
     rows.push(row);
+    growing.put(&benchmark, source, scored.right, None);
     growing.close()
 }
 
@@ -176,15 +185,24 @@ mod tests {
         let rows: Vec<(WeightFormat, f64)> = read.quality.iter().map(|r| (r.weights, r.accuracy.value.get())).collect();
         assert_eq!(rows, [(WeightFormat::W8, 0.5), (WeightFormat::W4, 0.3)]);
         assert!(read.quality.iter().all(|r| r.accuracy.source == "a test, today"));
-        let scored =
-            |perplexity| Scored { text: "Some text.txt", windows: 4, window: 512, perplexity, stderr: 2.0, bits_per_weight: 5.0 };
+        let scored = |perplexity| Scored {
+            text: "Some text.txt",
+            windows: 4,
+            window: 512,
+            perplexity,
+            stderr: 2.0,
+            bits_per_weight: 5.0,
+            right: 1.0 / perplexity,
+        };
         for (format, perplexity) in [(Format::W4, 30.0), (Format::W2, 99.0), (Format::W4, 25.0), (Format::Ternary167, 1.0)] {
             add_perplexity(&path, &model, Precision::Format(format), "a test, today", &scored(perplexity)).expect("written");
         }
         let read = profiles::read_model_file(&path).expect("the planner reads it");
         let rows: Vec<_> = read.perplexity.iter().map(|r| (r.weights, r.text.as_str(), r.perplexity.value)).collect();
         assert_eq!(rows, [(WeightFormat::W2, "some-text", 99.0), (WeightFormat::W4, "some-text", 25.0)]);
-        assert_eq!(read.quality.len(), 2, "what was there stays");
+        let rows: Vec<(&str, f64)> = read.quality.iter().map(|r| (r.benchmark.as_str(), r.accuracy.value.get())).collect();
+        let right = [("next-token-some-text", 1.0 / 99.0), ("next-token-some-text", 1.0 / 25.0)];
+        assert_eq!(rows, [&[("gsm8k", 0.5), ("gsm8k", 0.3)][..], &right].concat(), "what was there stays");
         std::fs::write(&path, "model: 3").expect("writable");
         assert!(put(Format::W4, 0.3, None).is_err(), "what is no profile is not written over");
     }

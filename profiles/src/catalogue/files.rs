@@ -32,6 +32,7 @@ pub(super) const MODELS: &[File] = files![
     "models/smollm2.yaml",
     "models/transformers.yaml",
     "models/vision.yaml",
+    "models/wattline-tiny.yaml",
     "models/whisper.yaml",
 ];
 

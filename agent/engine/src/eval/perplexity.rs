@@ -25,6 +25,8 @@ pub struct Perplexity {
     /// Mean negative log-likelihood, nats.
     pub mean_nll: f64,
     pub scored: usize,
+    /// Scored tokens that the model held for the likeliest; the first of equals counts.
+    pub right: usize,
     pub windows: usize,
     /// Tokens of a window.
     pub context: usize,
@@ -52,7 +54,7 @@ pub fn perplexity(
     }
     let windows = windows.unwrap_or(usize::MAX).min(tokens.len() / context);
     let begin = tokenizer.bos().filter(|_| tokenizer.adds_bos());
-    let (mut sum, mut squares, mut scored) = (0.0, 0.0, 0usize);
+    let (mut sum, mut squares, mut scored, mut right) = (0.0, 0.0, 0usize, 0usize);
     let mut after_window = Vec::new();
     let mut work = Workspace::new();
     for window in tokens.chunks_exact(context).take(windows) {
@@ -60,10 +62,11 @@ pub fn perplexity(
         if let Some(begin) = begin {
             window[0] = begin;
         }
-        score(stage, &window, kv_bits, &mut work, &mut |nll| {
+        score(stage, &window, kv_bits, &mut work, &mut |nll, likeliest| {
             sum += nll;
             squares += nll * nll;
             scored += 1;
+            right += usize::from(likeliest);
         })?;
         after_window.push((sum / scored as f64).exp());
     }
@@ -71,16 +74,16 @@ pub fn perplexity(
     let mean = sum / n;
     let variance = (squares / n - mean * mean).max(0.0);
     let error = (variance / (n - 1.0).max(1.0)).sqrt() * mean.exp();
-    Ok(Perplexity { perplexity: mean.exp(), error, mean_nll: mean, scored, windows, context, after_window })
+    Ok(Perplexity { perplexity: mean.exp(), error, mean_nll: mean, scored, right, windows, context, after_window })
 }
 
-/// Negative log-likelihoods of the second half of one window.
+/// Negative log-likelihoods of the second half of one window, each with whether the token was the likeliest.
 fn score(
     stage: &Stage,
     window: &[Token],
     kv_bits: u8,
     work: &mut Workspace,
-    each: &mut dyn FnMut(f64),
+    each: &mut dyn FnMut(f64, bool),
 ) -> Result<(), EngineError> {
     let first = window.len() / 2;
     let mut sequence = stage.sequence(kv_bits)?;
@@ -90,8 +93,14 @@ fn score(
         let chunk = Chunk { sequence: &mut sequence, input: Input::Tokens(input), want: Want::All };
         let logits = stage.forward(&mut [chunk], work)?;
         for (row, target) in logits.chunks_exact(stage.config().vocab).zip(targets) {
-            each(-f64::from(log_softmax_at(row, *target)));
+            each(-f64::from(log_softmax_at(row, *target)), likeliest(row) == Some(*target as usize));
         }
     }
     Ok(())
+}
+
+/// Place of the largest logit, the first of equals.
+fn likeliest(row: &[f32]) -> Option<usize> {
+    let best = row.iter().enumerate().reduce(|best, x| if x.1 > best.1 { x } else { best });
+    best.map(|(i, _)| i)
 }

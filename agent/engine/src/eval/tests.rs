@@ -33,6 +33,15 @@ fn logprobs(m: &Model, tokens: &[u32]) -> Vec<f64> {
     rows.zip(&tokens[1..]).map(|(row, t)| f64::from(log_softmax_at(row, *t))).collect()
 }
 
+/// Which tokens from the second on no other beats.
+fn likeliest(m: &Model, tokens: &[u32]) -> Vec<bool> {
+    let mut sequence = m.stage.sequence(16).expect("16 bits");
+    let chunk = Chunk { sequence: &mut sequence, input: Input::Tokens(&tokens[..tokens.len() - 1]), want: Want::All };
+    let logits = m.stage.forward(&mut [chunk], &mut Workspace::new()).expect("fits");
+    let rows = logits.chunks_exact(m.stage.config().vocab).zip(&tokens[1..]);
+    rows.map(|(row, t)| row.iter().all(|x| *x <= row[*t as usize])).collect()
+}
+
 #[test]
 fn perplexity_scores_the_second_half_of_each_window() {
     for a in ["llama", "gemma3"] {
@@ -41,7 +50,7 @@ fn perplexity_scores_the_second_half_of_each_window() {
         let context = 32;
         let found = perplexity(&m.stage, &m.tokenizer, &text, context, Some(3), 16).expect("long enough");
         let tokens = m.tokenizer.encode_prompt(&text).expect("short");
-        let mut scored = Vec::new();
+        let (mut scored, mut right) = (Vec::new(), 0);
         for window in tokens.chunks_exact(context).take(3) {
             let mut window = window.to_vec();
             if a == "gemma3" {
@@ -49,7 +58,10 @@ fn perplexity_scores_the_second_half_of_each_window() {
             }
             // The token at place i is told by the row at i - 1; places 17 to 31 are scored.
             scored.extend_from_slice(&logprobs(&m, &window)[context / 2..]);
+            right += likeliest(&m, &window)[context / 2..].iter().filter(|r| **r).count();
         }
+        // Random weights, so a near tie may fall the other way in another batch.
+        assert!(found.right.abs_diff(right) <= 1, "{} {right}", found.right);
         assert_eq!((found.scored, found.windows, scored.len()), (3 * 15, 3, 3 * 15));
         let mean = -scored.iter().sum::<f64>() / scored.len() as f64;
         assert!((found.mean_nll - mean).abs() < 1e-2 * mean, "{} {mean}", found.mean_nll);
