@@ -93,6 +93,7 @@ pub(super) const PUBLIC: [Public; 45] = [
 ];
 
 /// Where shapes of [`PUBLIC`] were found again, and which: GitHub repository and path.
+#[cfg(test)]
 pub(super) const CONFIRMED: [(&str, &[&str]); 3] = [
     (
         // Fine-tuned and distilled models as the models that were taught: the 33B as Platypus-30B, the distilled 7B as
@@ -133,15 +134,7 @@ pub(super) const CONFIRMED: [(&str, &[&str]); 3] = [
     (
         // Defaults of the class are the named checkpoint's; of gpt-oss the larger model's. DeepSeek-R1 has V3's shape.
         "huggingface/transformers src/transformers/models/*/configuration_*.py",
-        &[
-            "qwen3-next-80b-a3b",
-            "gpt-oss-120b",
-            "glm-4.5-air",
-            "deepseek-v3",
-            "deepseek-r1",
-            "llama-4-scout",
-            "olmoe-1b-7b",
-        ],
+        &["qwen3-next-80b-a3b", "gpt-oss-120b", "glm-4.5-air", "deepseek-v3", "deepseek-r1", "llama-4-scout", "olmoe-1b-7b"],
     ),
     (
         "copies of the model's config.json, or of its numbers, in several public repositories",

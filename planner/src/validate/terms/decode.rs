@@ -110,13 +110,10 @@ pub(in super::super) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Te
     w.add(l, &unit, 1.0, 1.0);
     w.add(l, &class, 0.12, 1.0);
     w.add(l, &engine, 0.062, 1.0);
-    // How many kernels a layer takes is a matter of its family, of the build that fuses some of them, and of its width.
+    // How many kernels a layer takes is a matter of its family, and of the build that fuses some of them.
     w.add(l, &family, LAUNCHED, 1.0);
-    w.add(l, &format!("model {}", case.model), LAUNCHED, 1.0);
-    w.add(l, &format!("size {unit}"), LAUNCHED, size);
     w.add(l, &format!("{unit} build {}", case.build), LAUNCHED, 1.0);
     w.add(l, &format!("{unit} build {} {family}", case.build), LAUNCHED, 1.0);
-    w.add(l, &format!("{device} {family}"), LAUNCHED, 1.0);
     w.add(l, &format!("mixture {kind}"), 0.4, mixture);
     w.add(l, &format!("{unit} {}", case.backend), 0.6, flag(!case.backend.is_empty()));
     w.add_around(l, &format!("clock {kind}"), 0.3, -clock, 1.0);
