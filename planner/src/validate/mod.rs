@@ -37,6 +37,8 @@ mod terms;
 mod words;
 
 #[cfg(test)]
+mod odd;
+#[cfg(test)]
 mod tests;
 
 pub use against::{Against, AtPrecision, Compared, against};

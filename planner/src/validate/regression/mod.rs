@@ -337,3 +337,6 @@ impl<L: Law> Problem<L> {
         chosen.into_iter().map(|c| candidates[c]).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
