@@ -4,8 +4,8 @@
 //! its prior mean plus weighted terms: `h = mean + sum w_k v_k`, `w_k ~ N(mean_k, sd_k)`. Terms go from what all
 //! rows share to the class, the engine, the precision and the device, with ever smaller spreads, so that
 //! a level with few rows stays near the level above it. Found by Gauss and Newton's steps on linearised laws, shortened
-//! where they overshoot (a line search; Nocedal and Wright 2006, 10.3); each step is solved in the space of rows (as a Gaussian process is: Rasmussen and Williams 2006, 2.3), since there are more
-//! terms than rows. Outliers weigh by Huber's function (Huber 1964). A term that no row bears keeps its prior.
+//! where they overshoot (a line search: Nocedal and Wright 2006, 10.3); each step is solved in the space of rows, as a
+//! Gaussian process is (Rasmussen and Williams 2006, 2.3), since there are more terms than rows. Outliers weigh by Huber's function (Huber 1964). A term that no row bears keeps its prior.
 
 use super::matrix::Cholesky;
 use std::collections::BTreeMap;
@@ -232,7 +232,7 @@ impl<L: Law> Problem<L> {
                 (self.loss(rows, &part), part)
             };
             let Some((least, best)) = SHARES.into_iter().map(part).min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
-            if !(least < loss) {
+            if least.total_cmp(&loss).is_ge() {
                 break;
             }
             let gain = loss - least;

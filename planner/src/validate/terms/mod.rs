@@ -2,11 +2,13 @@
 //!
 //! Means are round numbers and assumed: kernels reach 65 % of a bandwidth and 15 to 30 % of a peak, a layer's
 //! launches take 50 us. Spreads are in logarithms (0.2 is about 20 %). Levels: kind of processor with or without matrix
-//! units, class of device, engine and its version, source, format, model, the device itself, whose terms only its own
+//! units, class of device, engine and its version, source, format, model and its family, the device itself, whose terms only its own
 //! rows inform, and a cell of one model at one precision on one engine of one device.
 //!
 //! The decode law's spreads were chosen so that the rows of [`super::known`] are predicted well with their device left
-//! out: each halved or doubled from a round number while that helped. They are the same for every device.
+//! out: each halved or doubled from a round number while that helped. They are the same for every device. Levels of families,
+//! builds and sizes have one round spread a head; which of them stay was chosen by few-shot errors on random parts of the
+//! same rows (`docs/physics.md` says how far that holds for others).
 
 mod decode;
 mod power;
