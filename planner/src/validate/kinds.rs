@@ -4,9 +4,9 @@ use super::regression::{Fit, Law, Problem};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
-/// Steps of Gauss and Newton from the priors, and from a neighbouring fit.
-const COLD: usize = 7;
-const WARM: usize = 4;
+/// Most steps of Gauss and Newton from the priors, and from a neighbouring fit.
+const COLD: usize = 16;
+const WARM: usize = 8;
 
 /// Where an observation belongs.
 #[derive(Clone, Debug)]

@@ -1,5 +1,8 @@
-//! Shapes of models that are often measured and that the catalogue does not hold: GLM-4.7-Flash's was looked up in the maker's
-//! configuration; the others are assumed, as they are remembered of the makers' `config.json`, and were not compared with them.
+//! Shapes of models that are often measured and that the catalogue does not hold.
+//!
+//! Compared on 27 November 2026 with configurations in public code, layer by layer and head by head: [`CONFIRMED`] names
+//! what agreed, and where it stands. The others ([`PUBLIC`] without these) are assumed, as they are remembered of the
+//! makers' `config.json`: no copy was found.
 
 /// Attention and experts of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +70,8 @@ pub(super) const PUBLIC: [Public; 45] = [
     Public::dense("glm-4.7-flash", 47, 20, 1, 0).latent(512, 64).experts(64, 4),
     Public::dense("deepseek-v3", 61, 128, 1, 0).latent(512, 64).experts(256, 8),
     Public::dense("deepseek-r1", 61, 128, 1, 0).latent(512, 64).experts(256, 8),
-    Public::dense("llama-4-scout", 48, 40, 8, 128).experts(16, 1),
+    // Three of four layers attend within chunks of 8192 tokens.
+    Public::dense("llama-4-scout", 48, 40, 8, 128).windows(4, 8192).experts(16, 1),
     Public::dense("olmoe-1b-7b", 16, 16, 16, 128).experts(64, 8),
     Public::dense("gemma-2b", 18, 8, 1, 256),
     Public::dense("gemma-2-2b", 26, 8, 4, 256).windows(2, 4096),
@@ -87,3 +91,81 @@ pub(super) const PUBLIC: [Public; 45] = [
     Public::dense("openvla-7b", 32, 32, 32, 128),
     Public::dense("nemotron-3-super", 88, 32, 2, 128).windows(11, 0).experts(512, 22),
 ];
+
+/// Where shapes of [`PUBLIC`] were found again, and which: GitHub repository and path.
+#[cfg(test)]
+pub(super) const CONFIRMED: [(&str, &[&str]); 3] = [
+    (
+        // Fine-tuned and distilled models as the models that were taught: the 33B as Platypus-30B, the distilled 7B as
+        // Qwen2.5-Math-7B, the coder of 30B as Qwen3-30B-A3B.
+        "Lightning-AI/litgpt litgpt/config.py, which names each model's config.json",
+        &[
+            "llama-2-7b",
+            "llama-2-13b",
+            "llama-2-70b",
+            "llama-1-33b",
+            "llama-3-8b",
+            "llama-3-70b",
+            "llama-3.1-70b",
+            "llama-3.1-405b",
+            "llama-3.3-70b",
+            "mistral-7b",
+            "mixtral-8x7b",
+            "deepseek-r1-distill-qwen-7b",
+            "qwen2.5-coder-7b",
+            "qwen2.5-14b",
+            "qwen2.5-32b",
+            "qwen2.5-72b",
+            "qwen3-14b",
+            "qwen3-32b",
+            "qwen3-coder-30b-a3b",
+            "qwen3-235b-a22b",
+            "gemma-2b",
+            "gemma-2-2b",
+            "gemma-2-9b",
+            "gemma-3-1b",
+            "gemma-3-4b",
+            "gemma-3-12b",
+            "gemma-3-27b",
+            "phi-2",
+            "phi-3.5-mini",
+        ],
+    ),
+    (
+        // Defaults of the class are the named checkpoint's; of gpt-oss the larger model's. DeepSeek-R1 has V3's shape.
+        "huggingface/transformers src/transformers/models/*/configuration_*.py",
+        &["qwen3-next-80b-a3b", "gpt-oss-120b", "glm-4.5-air", "deepseek-v3", "deepseek-r1", "llama-4-scout", "olmoe-1b-7b"],
+    ),
+    (
+        "copies of the model's config.json, or of its numbers, in several public repositories",
+        &["gpt-oss-20b", "glm-4.7-flash", "nemotron-3-super"],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_confirmed_is_in_the_table_once() {
+        let table: BTreeSet<&str> = PUBLIC.iter().map(|p| p.id).collect();
+        assert_eq!(table.len(), PUBLIC.len());
+        let mut found = BTreeSet::new();
+        for (_, ids) in CONFIRMED {
+            for id in ids {
+                assert!(table.contains(id), "{id} is not in the table");
+                assert!(found.insert(*id), "{id} stands twice");
+            }
+        }
+        assert_eq!(table.difference(&found).count(), 6, "what is remembered is counted in the documentation");
+    }
+
+    #[test]
+    fn every_shape_can_be_built() {
+        for p in PUBLIC {
+            assert!(p.layers > 0 && p.heads % p.kv_heads == 0 && p.head_dim > 0 && p.every >= 1, "{}", p.id);
+            assert!(p.experts.1 <= p.experts.0 && p.every <= p.layers, "{}", p.id);
+        }
+    }
+}

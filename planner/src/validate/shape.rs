@@ -40,6 +40,14 @@ pub(super) fn slug(name: &str) -> String {
     name.trim().to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
 }
 
+/// First word of a model's id, up to its version: `qwen` of `qwen2.5-0.5b-instruct`. A distilled model has the architecture
+/// of the model that was taught: `llama` of `deepseek-r1-distill-llama-8b`.
+pub(super) fn family(slug: &str) -> &str {
+    let own = slug.split_once("-distill-").map_or(slug, |(_, taught)| taught);
+    let end = own.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(own.len());
+    if end == 0 { own } else { &own[..end] }
+}
+
 /// Whether `id` is the name itself, or the name with more words behind it (`-instruct`, `-it-qat`).
 fn names(id: &str, slug: &str) -> bool {
     slug.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
@@ -111,6 +119,20 @@ mod tests {
         let other = of("Llama-3.2-1B", Some(9e9), None).unwrap();
         assert!((other.parameters - 9e9).abs() < 1.0);
         assert!(of("unheard of", None, None).is_none());
+    }
+
+    #[test]
+    fn a_family_is_the_first_word() {
+        for (slug, expected) in [
+            ("qwen2.5-0.5b-instruct", "qwen"),
+            ("deepseek-r1-distill-llama-8b", "llama"),
+            ("deepseek-v3", "deepseek"),
+            ("gpt-oss-20b", "gpt"),
+            ("3b", "3b"),
+            ("", ""),
+        ] {
+            assert_eq!(family(slug), expected);
+        }
     }
 
     #[test]

@@ -113,6 +113,11 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, TableFaults> {
             fault(1, format!("column `{name}` is missing; expected at least {}", NEEDED.join(", ")));
         }
     }
+    for (i, name) in header.iter().enumerate() {
+        if !name.is_empty() && header.iter().take(i).any(|h| h == name) {
+            fault(1, format!("column `{name}` stands twice; expected each name once"));
+        }
+    }
     let mut rows = Vec::new();
     let mut seen = std::collections::BTreeMap::new();
     for record in reader.records() {

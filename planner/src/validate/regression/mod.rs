@@ -3,9 +3,9 @@
 //! A law predicts `log y` from a few heads (`log` of a share, a launch time, an energy), and each head is
 //! its prior mean plus weighted terms: `h = mean + sum w_k v_k`, `w_k ~ N(mean_k, sd_k)`. Terms go from what all
 //! rows share to the class, the engine, the precision and the device, with ever smaller spreads, so that
-//! a level with few rows stays near the level above it. Found by Gauss and Newton's steps on linearised laws; each
-//! step is solved in the space of rows (as a Gaussian process is: Rasmussen and Williams 2006, 2.3), since there are more
-//! terms than rows. Outliers weigh by Huber's function (Huber 1964). A term that no row bears keeps its prior.
+//! a level with few rows stays near the level above it. Found by Gauss and Newton's steps on linearised laws, shortened
+//! where they overshoot (a line search: Nocedal and Wright 2006, 10.3); each step is solved in the space of rows, as a
+//! Gaussian process is (Rasmussen and Williams 2006, 2.3), since there are more terms than rows. Outliers weigh by Huber's function (Huber 1964). A term that no row bears keeps its prior.
 
 use super::matrix::Cholesky;
 use std::collections::BTreeMap;
@@ -14,8 +14,15 @@ use std::collections::BTreeMap;
 pub(crate) const HEADS: usize = 6;
 /// Residual beyond which a row weighs less, in standard deviations. The usual constant is 1.345..1.5.
 const HUBER: f64 = 1.5;
+/// What a row that may be shown is thought to stray from the law, in standard deviations of the noise: more than repeated
+/// measurements do, for a row also has its own peculiarities. Assumed.
+const DOUBT: f64 = 2.0;
 /// Longest step of a weight, so that a first step from the priors cannot leave the law's range.
 const STEP: f64 = 1.0;
+/// Shares of a step that are tried.
+const SHARES: [f64; 4] = [1.0, 0.5, 0.25, 0.1];
+/// Gain of a step, as a share of what is left to lose, below which it is the last.
+const WORTH: f64 = 1e-3;
 
 /// Names of terms, and their spreads.
 #[derive(Clone, Debug, Default)]
@@ -183,26 +190,55 @@ impl<L: Law> Problem<L> {
         self.noise * self.noise * (u / HUBER).max(1.0)
     }
 
-    /// Fits to some rows, from a start, in a number of steps.
+    /// What a fit minimises: Huber's loss of the residuals in standard deviations, and half the squares of the weights in theirs.
+    pub(crate) fn loss(&self, rows: &[usize], fit: &Fit) -> f64 {
+        let of = |row: usize| {
+            let u = (self.rows[row].y - self.predict(row, fit)).abs() / self.noise;
+            if u < HUBER { 0.5 * u * u } else { HUBER * (u - 0.5 * HUBER) }
+        };
+        let weights = fit.weights.iter().zip(&self.terms.variance);
+        rows.iter().map(|&r| of(r)).sum::<f64>() + 0.5 * weights.filter(|(_, v)| **v > 0.0).map(|(w, v)| w * w / v).sum::<f64>()
+    }
+
+    /// Weights that Gauss and Newton's next step would lead to, no further than [`STEP`] from where they are.
+    fn aim(&self, rows: &[usize], fit: &Fit) -> Vec<f64> {
+        let lines: Vec<Linear> = rows.iter().map(|&r| self.linear(r, fit)).collect();
+        let n = lines.len();
+        let mut k = self.covariance(&lines);
+        let mut z: Vec<f64> = lines.iter().zip(rows).map(|(l, &r)| self.rows[r].y - l.offset).collect();
+        for (i, line) in lines.iter().enumerate() {
+            k[i * n + i] += self.variance_of(line.residual);
+        }
+        Cholesky::of(k, n).solve(&mut z);
+        let mut next = vec![0.0; fit.weights.len()];
+        for (line, a) in lines.iter().zip(&z) {
+            for &(id, s) in &line.slope {
+                next[id as usize] += self.terms.variance[id as usize] * s * a;
+            }
+        }
+        next.iter().zip(&fit.weights).map(|(new, old)| old + (new - old).clamp(-STEP, STEP)).collect()
+    }
+
+    /// Fits to some rows, from a start, in at most so many steps. Of each step the share in [`SHARES`] is taken that leaves
+    /// least to lose: whole steps swing about the best weights for ever where a launch and a share of the bandwidth can
+    /// stand for each other. Ends where a step gains nothing worth it.
     pub(crate) fn fit(&self, rows: &[usize], start: &Fit, steps: usize) -> Fit {
-        let mut fit = start.clone();
+        let (mut fit, mut loss) = (start.clone(), self.loss(rows, start));
         for _ in 0..steps {
-            let lines: Vec<Linear> = rows.iter().map(|&r| self.linear(r, &fit)).collect();
-            let n = lines.len();
-            let mut k = self.covariance(&lines);
-            let mut z: Vec<f64> = lines.iter().zip(rows).map(|(l, &r)| self.rows[r].y - l.offset).collect();
-            for (i, line) in lines.iter().enumerate() {
-                k[i * n + i] += self.variance_of(line.residual);
+            let aim = self.aim(rows, &fit);
+            let part = |share: f64| {
+                let weights = fit.weights.iter().zip(&aim).map(|(old, new)| old + share * (new - old)).collect();
+                let part = Fit { weights };
+                (self.loss(rows, &part), part)
+            };
+            let Some((least, best)) = SHARES.into_iter().map(part).min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
+            if least.total_cmp(&loss).is_ge() {
+                break;
             }
-            Cholesky::of(k, n).solve(&mut z);
-            let mut next = vec![0.0; fit.weights.len()];
-            for (line, a) in lines.iter().zip(&z) {
-                for &(id, s) in &line.slope {
-                    next[id as usize] += self.terms.variance[id as usize] * s * a;
-                }
-            }
-            for (old, new) in fit.weights.iter_mut().zip(next) {
-                *old += (new - *old).clamp(-STEP, STEP);
+            let gain = loss - least;
+            (fit, loss) = (best, least);
+            if gain < WORTH * loss {
+                break;
             }
         }
         fit
@@ -248,8 +284,10 @@ impl<L: Law> Problem<L> {
         (prior - crossed.iter().map(|c| c * c).sum::<f64>()).max(0.0).sqrt()
     }
 
-    /// Of `candidates`, the `count` whose measurement would leave the least variance over all of them, given that
-    /// `seen` were measured: greedy A-optimal design. It looks at no outcome of a candidate.
+    /// Of `candidates`, the `count` whose measurement would leave the least sum of standard deviations over all of them, given
+    /// that `seen` were measured: what is left of an expected relative error is proportional to it. Greedy, as in sequential
+    /// optimal design (Chaloner and Verdinelli 1995, 2), by the posterior of a Gaussian process (Rasmussen and Williams 2006,
+    /// 2.25 and 2.26). It looks at no outcome of a candidate.
     pub(crate) fn choose(&self, candidates: &[usize], seen: &[usize], fit: &Fit, count: usize) -> Vec<usize> {
         let n = seen.len();
         let all: Vec<Linear> = seen.iter().chain(candidates).map(|&r| self.linear(r, fit)).collect();
@@ -277,14 +315,19 @@ impl<L: Law> Problem<L> {
                 p[j][i] = p[i][j];
             }
         }
+        let doubt = (DOUBT * self.noise).powi(2);
         let mut chosen: Vec<usize> = Vec::new();
         for _ in 0..count.min(m) {
-            let gain = |j: usize| p[j].iter().map(|x| x * x).sum::<f64>() / (p[j][j].max(0.0) + self.noise * self.noise);
-            let best = (0..m).filter(|j| !chosen.contains(j)).max_by(|&a, &b| gain(a).total_cmp(&gain(b)).then(b.cmp(&a)));
+            let left = |j: usize| {
+                let told = p[j][j].max(0.0) + doubt;
+                (0..m).map(|i| (p[i][i].max(0.0) + doubt - p[j][i] * p[j][i] / told).max(doubt).sqrt()).sum::<f64>()
+            };
+            let rest: Vec<(f64, usize)> = (0..m).filter(|j| !chosen.contains(j)).map(|j| (left(j), j)).collect();
+            let best = rest.iter().min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|b| b.1);
             let Some(best) = best else { break };
             chosen.push(best);
             let column = p[best].clone();
-            let scale = column[best].max(0.0) + self.noise * self.noise;
+            let scale = column[best].max(0.0) + doubt;
             for (row, &a) in p.iter_mut().zip(&column) {
                 for (x, &b) in row.iter_mut().zip(&column) {
                     *x -= a * b / scale;
@@ -294,3 +337,6 @@ impl<L: Law> Problem<L> {
         chosen.into_iter().map(|c| candidates[c]).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

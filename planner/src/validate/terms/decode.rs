@@ -1,50 +1,17 @@
-//! Which coefficients a row shares with which others, and how far each may stray: the priors.
-//!
-//! Means are round numbers and assumed: kernels reach 65 % of a bandwidth and 15 to 30 % of a peak, a layer's
-//! launches take 50 us. Spreads are in logarithms (0.2 is about 20 %). Levels: kind of processor with or without matrix
-//! units, class of device, engine and its version, source, format, model, the device itself, whose terms only its own
-//! rows inform, and a cell of one model at one precision on one engine of one device.
-//!
-//! The decode law's spreads were chosen so that the rows of [`super::known`] are predicted well with their device left
-//! out: each halved or doubled from a round number while that helped. They are the same for every device.
+//! Levels of the decode law's heads.
 
-use super::case::Case;
-use super::laws::{decode, power, prefill};
-use super::regression::{HEADS, Observation, Terms, Writer};
-use super::words;
+use super::super::case::Case;
+use super::super::laws::decode;
+use super::super::regression::{HEADS, Observation, Terms, Writer};
+use super::super::words;
+use super::{Groups, flag, groups, mixture, threads};
 use profiles::{DeviceClass, ProcessorKind};
 
-/// Names of the groups that a case belongs to.
-struct Groups {
-    kind: String,
-    unit: String,
-    class: String,
-    engine: String,
-    quant: String,
-    device: String,
-}
-
-fn groups(case: &Case) -> Groups {
-    let kind = format!("{:?}", case.kind).to_lowercase();
-    let unit = format!("{kind}{}", if case.matrix_units { "+" } else { "-" });
-    Groups {
-        class: format!("{unit} {:?}", case.class),
-        engine: format!("{unit} {}", case.engine),
-        quant: format!("{unit} {}", case.quant),
-        device: case.device.clone(),
-        kind,
-        unit,
-    }
-}
-
-fn flag(of: bool) -> f64 {
-    f64::from(u8::from(of))
-}
-
-/// Logarithm of the threads against four; 0 where the row does not say.
-fn threads(case: &Case) -> f64 {
-    case.threads.map_or(0.0, |t| (t / 4.0).ln())
-}
+/// Spreads of the levels between a class and a single model, one for each head: families and sizes of models.
+const FAMILY: f64 = 0.05;
+const LAUNCHED: f64 = 0.2;
+const FILLED: f64 = 0.25;
+const PROMPTED: f64 = 0.3;
 
 /// Launches of a layer in tens of microseconds. A processor's own barriers take 50 us; a card's kernels are queued
 /// as fast by a desktop's cores, and three times slower by the small cores of boards and phones. Assumed.
@@ -62,13 +29,9 @@ fn draw(case: &Case) -> f64 {
     (case.peak_8 * case.clock / case.bandwidth / DRAW).ln().min(0.0)
 }
 
-fn mixture(case: &Case) -> f64 {
-    flag(case.active < 0.6 * case.parameters)
-}
-
 /// The decode law's observation of a case; `y` is the logarithm of seconds a token.
-pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Observation<L> {
-    let Groups { kind, unit, class, engine, quant, device } = groups(case);
+pub(in super::super) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Observation<L> {
+    let Groups { kind, unit, class, engine, quant, family, device } = groups(case);
     let mut heads = [0.0; HEADS];
     heads[decode::BANDWIDTH] = 0.65f64.ln();
     heads[decode::LAUNCH] = launch(case).ln();
@@ -92,6 +55,9 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(b, &format!("{engine} {quant}"), 0.03, 1.0);
     w.add(b, &format!("{unit} {}", case.backend), 0.5, flag(!case.backend.is_empty()));
     w.add(b, &format!("{class} {engine}"), 0.1, 1.0);
+    w.add(b, &format!("{family} {engine}"), FAMILY, 1.0);
+    w.add(b, &format!("{family} {class}"), FAMILY, 1.0);
+    w.add(b, &format!("{family} {class} {engine}"), FAMILY, 1.0);
     w.add(b, &format!("size {kind}"), 0.08, size);
     w.add(b, &format!("model {}", case.model), 0.035, 1.0);
     w.add(b, &format!("mixture {kind}"), 0.3, mixture);
@@ -144,6 +110,10 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(l, &unit, 1.0, 1.0);
     w.add(l, &class, 0.12, 1.0);
     w.add(l, &engine, 0.062, 1.0);
+    // How many kernels a layer takes is a matter of its family, and of the build that fuses some of them.
+    w.add(l, &family, LAUNCHED, 1.0);
+    w.add(l, &format!("{unit} build {}", case.build), LAUNCHED, 1.0);
+    w.add(l, &format!("{unit} build {} {family}", case.build), LAUNCHED, 1.0);
     w.add(l, &format!("mixture {kind}"), 0.4, mixture);
     w.add(l, &format!("{unit} {}", case.backend), 0.6, flag(!case.backend.is_empty()));
     w.add_around(l, &format!("clock {kind}"), 0.3, -clock, 1.0);
@@ -164,6 +134,9 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(a, &class, 0.6, 1.0);
     w.add(a, &quant, 0.6, 1.0);
     w.add(a, &engine, 0.6, 1.0);
+    w.add(a, &format!("size {unit}"), FILLED, size);
+    w.add(a, &format!("{device} size"), FILLED, size);
+    w.add(a, &format!("{device} model {}", case.model), FILLED, 1.0);
     w.add(a, &format!("mixture {unit}"), 0.3, mixture);
     w.add_around(a, "threads", 1.2, threads, 0.8);
     w.add(a, "single", 0.2, single);
@@ -192,105 +165,17 @@ pub(crate) fn of_decode<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Ob
     w.add(p, &class, 0.3, end);
     w.add(p, &device, 0.3, end);
     w.add(p, &format!("{device} model {}", case.model), 0.3, end);
+    // Load generators differ in what they send, and wider products fill a unit better.
+    w.add(p, &format!("{unit} source {}", case.source), PROMPTED, end * flag(!case.source.is_empty()));
+    w.add(p, &format!("{class} {engine}"), PROMPTED, end);
+    w.add(p, &family, PROMPTED, end);
+    w.add(p, &format!("model {}", case.model), PROMPTED, end);
+    w.add(p, &format!("size {unit}"), PROMPTED, size * end);
+    w.add(p, &format!("{device} size"), PROMPTED, size * end);
+    w.add(p, &format!("{device} {quant}"), PROMPTED, end);
     // Engines differ in what they do with the prompts of several requests: one by one, together, in chunks between steps.
     w.add(p, &engine, 0.3, end);
     w.add(p, &format!("{engine} batch"), 0.2, batch * end);
     w.add(p, &format!("{device} batch"), 0.2, batch * end);
-    Observation { y, law, heads: w.heads, terms: w.out }
-}
-
-/// The prefill law's observation of a case; `y` is the logarithm of seconds a prompt token.
-pub(super) fn of_prefill<L>(case: &Case, y: f64, law: L, terms: &mut Terms) -> Observation<L> {
-    let Groups { kind, unit, class, engine, quant, device } = groups(case);
-    let mut heads = [0.0; HEADS];
-    heads[prefill::ARITHMETIC] = 0.25f64.ln();
-    heads[prefill::ATTENTION] = 0.3f64.ln();
-    heads[prefill::LAUNCH] = 5f64.ln();
-    let mut w = Writer { terms, heads, out: Vec::new() };
-    let size = (case.parameters / 3e9).ln();
-    let length = (case.prompt.min(2048.0) / 512.0).ln();
-    let (clock, threads, mixture) = (case.clock.ln(), threads(case), mixture(case));
-    let a = prefill::ARITHMETIC;
-    w.add(a, &kind, 0.5, 1.0);
-    w.add(a, &unit, 0.5, 1.0);
-    w.add(a, &class, 0.3, 1.0);
-    w.add(a, &case.engine, 0.3, 1.0);
-    w.add(a, &engine, 0.3, 1.0);
-    w.add(a, case.quant, 0.2, 1.0);
-    w.add(a, &quant, 0.2, 1.0);
-    w.add(a, &format!("{class} {quant}"), 0.2, 1.0);
-    w.add(a, &format!("{unit} {}", case.backend), 0.3, flag(!case.backend.is_empty()));
-    w.add(a, &format!("{class} {engine}"), 0.2, 1.0);
-    w.add(a, &format!("peak {unit}"), 0.15, (case.peak / 1e13).ln());
-    w.add(a, &format!("size {kind}"), 0.15, size);
-    w.add(a, &format!("active {kind}"), 0.15, (case.parameters / case.active).ln());
-    w.add(a, &format!("model {}", case.model), 0.1, 1.0);
-    w.add(a, &format!("mixture {kind}"), 0.5, mixture);
-    w.add(a, &format!("length {kind}"), 0.2, length);
-    w.add(a, &format!("batch {kind}"), 0.1, case.batch.ln());
-    w.add(a, &format!("threads {kind}"), 0.4, threads);
-    w.add(a, &format!("clock {kind}"), 0.4, clock);
-    let cell = format!("{device} {} {} {}", case.build, case.bits, case.model);
-    w.add(a, &format!("{unit} build {}", case.build), 0.15, 1.0);
-    w.add(a, &format!("{unit} source {}", case.source), 0.15, flag(!case.source.is_empty()));
-    w.add(a, &format!("{device} build {}", case.build), 0.1, 1.0);
-    w.add(a, &format!("{device} source {}", case.source), 0.1, flag(!case.source.is_empty()));
-    w.add(a, &format!("{device} state {}", case.state), 0.1, flag(!case.state.is_empty()));
-    w.add(a, &format!("cell {cell}"), 0.1, 1.0);
-    w.add(a, &format!("cell length {cell}"), 0.05, length);
-    w.add(a, &device, 0.35, 1.0);
-    w.add(a, &format!("{device} {unit}"), 0.3, 1.0);
-    w.add(a, &format!("{device} {engine}"), 0.25, 1.0);
-    w.add(a, &format!("{device} {quant}"), 0.25, 1.0);
-    w.add(a, &format!("{device} model {}", case.model), 0.15, 1.0);
-    w.add(a, &format!("{device} size"), 0.1, size);
-    w.add(a, &format!("{device} length"), 0.1, length);
-    w.add(a, &format!("{device} mixture"), 0.2, mixture);
-    w.add(a, &format!("mode {}", case.profile), 0.2, 1.0);
-
-    let t = prefill::ATTENTION;
-    w.add(t, &unit, 0.7, 1.0);
-    w.add(t, &class, 0.4, 1.0);
-    w.add(t, &format!("model {}", case.model), 0.5, 1.0);
-    w.add(t, &device, 0.4, 1.0);
-    w.add(t, &format!("{device} model {}", case.model), 0.3, 1.0);
-
-    let l = prefill::LAUNCH;
-    w.add(l, &unit, 1.0, 1.0);
-    w.add(l, &class, 0.5, 1.0);
-    w.add(l, &engine, 0.7, 1.0);
-    w.add(l, &device, 0.5, 1.0);
-    Observation { y, law, heads: w.heads, terms: w.out }
-}
-
-/// The power law's observation of a case; `y` is the logarithm of watts.
-pub(super) fn of_power<L>(case: &Case, y: f64, law: L, decoding: bool, terms: &mut Terms) -> Observation<L> {
-    let Groups { kind, unit, class, engine, quant, device } = groups(case);
-    let mut heads = [0.0; HEADS];
-    heads[power::STANDING] = 0.2f64.ln();
-    heads[power::DYNAMIC] = 0.4f64.ln();
-    let mut w = Writer { terms, heads, out: Vec::new() };
-    let phase = if decoding { "decode" } else { "prefill" };
-    let scope = format!("{} {phase}", case.scope);
-    let size = (case.parameters / 3e9).ln();
-    for (h, wide) in [(power::STANDING, 1.0), (power::DYNAMIC, 1.0)] {
-        w.add(h, &kind, 0.3 * wide, 1.0);
-        w.add(h, &scope, 0.4 * wide, 1.0);
-        w.add(h, &class, 0.3 * wide, 1.0);
-        w.add(h, &format!("{class} {scope}"), 0.2 * wide, 1.0);
-        w.add(h, &engine, 0.15, 1.0);
-        w.add(h, &quant, 0.1, 1.0);
-        w.add(h, &device, 0.3, 1.0);
-        w.add(h, &format!("{device} {unit} {scope}"), 0.3, 1.0);
-        w.add(h, &format!("{device} {engine}"), 0.15, 1.0);
-        w.add(h, &format!("{device} {quant}"), 0.1, 1.0);
-        w.add(h, &format!("{device} model {} {phase}", case.model), 0.12, 1.0);
-        w.add(h, &format!("mode {}", case.profile), 0.25, 1.0);
-    }
-    w.add(power::STANDING, &format!("size {phase}"), 0.1, size);
-    w.add(power::STANDING, &format!("{device} size {phase}"), 0.1, size);
-    w.add(power::STANDING, &format!("length {phase}"), 0.2, (case.prompt / 512.0).ln() * flag(!decoding));
-    w.add(power::STANDING, &format!("{device} length {phase}"), 0.2, (case.prompt / 512.0).ln() * flag(!decoding));
-    w.add(power::STANDING, &format!("answer {phase}"), 0.1, (case.answer / 256.0).ln() * flag(decoding));
     Observation { y, law, heads: w.heads, terms: w.out }
 }
