@@ -17,6 +17,7 @@ mod exit;
 mod generate;
 mod interrupt;
 mod load;
+mod man;
 mod power;
 mod print;
 mod probe;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Doctor(a) => doctor::run(&a),
         Command::Run(a) => run::run(&a),
         Command::Completions(a) => completions::run(&a),
+        Command::Man(a) => man::run(&a),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) limits: Limits,
     pub(crate) api_keys: Vec<String>,
+    /// Folder with the sensors of a board.
+    pub(crate) sensors: Option<PathBuf>,
     newest: Option<PlanRef>,
 }
 
@@ -46,7 +48,7 @@ impl World {
         roster.write(&at("fleet.json")).unwrap();
         TINY.writer().unwrap().save(&at("tiny.gguf")).unwrap();
         let limits = Limits { hop_ms: 20_000, ..Limits::default() };
-        Self { folder, hub: Hub::new(), planner, nodes: BTreeMap::new(), limits, api_keys: Vec::new(), newest: None }
+        Self { folder, hub: Hub::new(), planner, nodes: BTreeMap::new(), limits, api_keys: Vec::new(), sensors: None, newest: None }
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
@@ -57,7 +59,7 @@ impl World {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Settings {
             digests: BTreeMap::default(),
-            sensors: None,
+            sensors: self.sensors.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
