@@ -17,6 +17,7 @@ mod run;
 mod supply;
 mod test;
 mod tidy;
+mod transcripts;
 mod yardstick;
 
 use std::process::ExitCode;

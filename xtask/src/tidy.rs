@@ -82,8 +82,9 @@ pub(crate) fn tidy() -> Done {
     }
     decisions(&mut wrong);
     crate::links::links(&mut wrong);
+    let counted = crate::transcripts::transcripts(&mut wrong);
     if wrong.is_empty() {
-        println!("tidy: arrows, absences, sizes, marks, docs, links ok");
+        println!("tidy: arrows, absences, sizes, marks, docs, links ok; {counted}");
         return Ok(());
     }
     for w in &wrong {

@@ -18,7 +18,7 @@ pub(crate) fn rehearse(session: &mut Session, plan: &Plan) -> Outcome {
         || "is the first".to_owned(),
         |r| format!("replaces generation {} ({})", r.generation, r.id.get(..8).unwrap_or(&r.id)),
     );
-    let mut out = format!("{issued} {replaced}; nothing was sent\n");
+    let mut out = format!("{issued} {replaced}: nothing was sent\n");
     let changes = changes(running.as_ref(), plan, &mut out);
     files::print(&out);
     Ok(if changes == 0 { Exit::Done } else { Exit::Changed })
