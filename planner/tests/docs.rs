@@ -52,6 +52,9 @@ fn console_blocks_print_what_they_show() {
         if here == 0 {
             continue;
         }
+        if page.contains("<!-- needs: smollm2-135m -->") && !crate::lab::smollm2() {
+            continue;
+        }
         let mut session = Session::new(&root(), LINKED, &programs).unwrap();
         let now = retold(&page, &mut session).unwrap_or_else(|why| panic!("{name}: {why}"));
         drop(session);
@@ -62,4 +65,46 @@ fn console_blocks_print_what_they_show() {
     println!("{run} commands of the documentation are run, {not} say why not");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(wanted.is_some() || run > 0, "no page has a `console` block");
+}
+
+/// Commands in `sh` blocks, which are shown without output: program, command, long options.
+fn shown(page: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+            continue;
+        }
+        let code = line.split(" #").next().unwrap_or_default();
+        for one in code.split("; ").filter(|_| inside) {
+            let words: Vec<&str> = one.trim_start_matches("sudo ").split_whitespace().collect();
+            let Some((program @ ("planner" | "agent"), rest)) = words.split_first().map(|(p, r)| (*p, r)) else { continue };
+            let depth = if rest.first() == Some(&"eval") { 2 } else { 1 };
+            let path = rest.iter().take(depth).map(|w| (*w).to_owned()).collect();
+            let long = rest.iter().filter(|w| w.starts_with("--")).map(|w| w.split('=').next().unwrap_or(w).to_owned());
+            found.push((program.to_owned(), path, long.collect()));
+        }
+    }
+    found
+}
+
+#[test]
+fn commands_that_are_only_shown_exist() {
+    let Some(programs) = programs() else { return };
+    let mut seen = 0;
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).unwrap();
+        for (program, command, options) in shown(&page) {
+            let at = format!("{}: {program} {}", path.display(), command.join(" "));
+            let help = std::process::Command::new(programs.join(&program)).args(&command).arg("--help").output().unwrap();
+            assert!(help.status.success(), "{at}: {}", String::from_utf8_lossy(&help.stderr));
+            let help = String::from_utf8_lossy(&help.stdout).into_owned();
+            for option in options {
+                assert!(help.contains(&option), "{at} has no {option}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen} commands are shown");
 }

@@ -4,10 +4,13 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// What a started program may take until it says something.
-const START: Duration = Duration::from_secs(60);
+/// Time between two looks at a program.
+const LOOK: Duration = Duration::from_millis(20);
+/// Looks until a started program says something, a minute; until it ends, ten seconds.
+const START: usize = 3_000;
+const END: usize = 500;
 
 /// Ends what it has started when it is dropped.
 #[derive(Debug)]
@@ -64,14 +67,13 @@ impl Session {
         let mut shell = self.shell(&format!("exec {program}"));
         let child = shell.stdout(file.0).stderr(file.1).spawn().map_err(|e| format!("sh: {e}"))?;
         self.started.push(child);
-        let begun = Instant::now();
-        while std::fs::metadata(&said).is_ok_and(|m| m.len() == 0) {
-            if begun.elapsed() > START {
-                return Err(format!("`{program}` says nothing"));
+        for _ in 0..START {
+            if std::fs::metadata(&said).is_ok_and(|m| m.len() > 0) {
+                return Ok(String::new());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK);
         }
-        Ok(String::new())
+        Err(format!("`{program}` says nothing"))
     }
 
     fn shell(&self, line: &str) -> Command {
@@ -110,9 +112,21 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for child in &mut self.started {
-            let _ = child.kill();
-            let _ = child.wait();
+        for child in self.started.iter_mut().rev() {
+            end(child);
         }
     }
+}
+
+/// As Ctrl-C would, so that a program can clear up; by force where it does not.
+fn end(child: &mut Child) {
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    for _ in 0..END {
+        if child.try_wait().is_ok_and(|done| done.is_some()) {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
