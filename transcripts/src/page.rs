@@ -27,6 +27,9 @@ pub fn retold(page: &str, session: &mut Session) -> Result<String, String> {
             Part::File { name, text } => session.save(name, text)?,
             Part::Command { line, shown } => {
                 let now = session.run(line)?;
+                if now.lines().any(|l| l.starts_with("```")) {
+                    return Err(format!("`{line}` prints a fence, which would end the block: show less of it"));
+                }
                 let _ = writeln!(out, "$ {line}");
                 out += if matches(shown, &now) { shown } else { &now };
             }

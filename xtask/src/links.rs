@@ -9,7 +9,17 @@ const PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHA
 
 /// Folders whose files are named in prose.
 const FOLDERS: &[&str] = &[
-    "profiles", "scenarios", "planner", "agent", "reports", "netlab", "transcripts", "training", "xtask", "docs", "packaging",
+    "profiles",
+    "scenarios",
+    "planner",
+    "agent",
+    "reports",
+    "netlab",
+    "transcripts",
+    "training",
+    "xtask",
+    "docs",
+    "packaging",
     "benches",
 ];
 

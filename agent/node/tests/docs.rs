@@ -52,7 +52,8 @@ fn metrics() -> BTreeMap<String, (String, BTreeSet<String>, String)> {
             found.get_mut(name).unwrap_or_else(|| panic!("{name} has no HELP")).0 = kind.to_owned();
         } else if let Some((series, _)) = line.rsplit_once(' ') {
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-            let labels = labels.trim_end_matches('}').split(',').filter_map(|l| l.split_once('=')).map(|(label, _)| label.to_owned());
+            let labels =
+                labels.trim_end_matches('}').split(',').filter_map(|l| l.split_once('=')).map(|(label, _)| label.to_owned());
             found.get_mut(name).unwrap_or_else(|| panic!("{name} has no HELP")).1.extend(labels);
         }
     }

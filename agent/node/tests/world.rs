@@ -48,7 +48,16 @@ impl World {
         roster.write(&at("fleet.json")).unwrap();
         TINY.writer().unwrap().save(&at("tiny.gguf")).unwrap();
         let limits = Limits { hop_ms: 20_000, ..Limits::default() };
-        Self { folder, hub: Hub::new(), planner, nodes: BTreeMap::new(), limits, api_keys: Vec::new(), sensors: None, newest: None }
+        Self {
+            folder,
+            hub: Hub::new(),
+            planner,
+            nodes: BTreeMap::new(),
+            limits,
+            api_keys: Vec::new(),
+            sensors: None,
+            newest: None,
+        }
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {

@@ -45,9 +45,21 @@ fn every_error_code_has_its_page() {
 #[test]
 fn every_key_of_every_file_is_listed() {
     for (name, title, about) in [
-        ("scenario", "Scenario files: every key", "What a scenario may say. Numbers need their unit. For an editor: `planner schema scenario > scenario.schema.json`."),
-        ("plan", "Plan files: every key", "What `planner optimize` writes and agents carry out: JSON, canonical, named by its hash."),
-        ("device", "Device profiles: every key", "What `agent probe` and `planner calibrate` write, and `profile_file:` of a scenario reads."),
+        (
+            "scenario",
+            "Scenario files: every key",
+            "What a scenario may say. Numbers need their unit. For an editor: `planner schema scenario > scenario.schema.json`.",
+        ),
+        (
+            "plan",
+            "Plan files: every key",
+            "What `planner optimize` writes and agents carry out: JSON, canonical, named by its hash.",
+        ),
+        (
+            "device",
+            "Device profiles: every key",
+            "What `agent probe` and `planner calibrate` write, and `profile_file:` of a scenario reads.",
+        ),
         ("model", "Model profiles: every key", "What `model_files:` of a scenario reads."),
     ] {
         let text = schema::tables(&schema::of(name));

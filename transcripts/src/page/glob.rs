@@ -11,7 +11,9 @@ fn lines(shown: &[&str], now: &[&str]) -> bool {
     match shown.split_first() {
         None => now.is_empty(),
         Some((&"…", rest)) => (0..=now.len()).any(|skip| lines(rest, &now[skip..])),
-        Some((first, rest)) => now.split_first().is_some_and(|(n, more)| line(first.trim_end(), n.trim_end()) && lines(rest, more)),
+        Some((first, rest)) => {
+            now.split_first().is_some_and(|(n, more)| line(first.trim_end(), n.trim_end()) && lines(rest, more))
+        }
     }
 }
 

@@ -11,10 +11,17 @@ fn told(page: &str) -> String {
 
 #[test]
 fn blocks_that_are_right_stay_and_others_are_mended() {
-    let right = "Text.\n\n```console\n$ echo one; echo two >&2\none\ntwo\n$ exit 3\n(exit 3)\n$ true\n```\n\n```sh\n$ no\n```\nend";
+    let right =
+        "Text.\n\n```console\n$ echo one; echo two >&2\none\ntwo\n$ exit 3\n(exit 3)\n$ true\n```\n\n```sh\n$ no\n```\nend";
     assert_eq!(told(right), right);
     assert_eq!(told("```console\n$ echo one\ntwo\nthree\n$ true\n```\n"), "```console\n$ echo one\none\n$ true\n```\n");
     assert_eq!(counts(right), Ok((3, 0)));
+}
+
+#[test]
+fn what_would_end_the_block_is_refused() {
+    let page = "```console\n$ printf '```yaml\\n'\n```\n";
+    assert!(retold(page, &mut session()).is_err_and(|why| why.contains("fence")));
 }
 
 #[test]
@@ -31,7 +38,8 @@ fn an_ellipsis_stands_for_anything() {
 
 #[test]
 fn files_of_the_page_are_there_and_folders_are_shared() {
-    let page = "<!-- file: a.yaml -->\n```yaml\nkey: 1\n```\n\n```console\n$ cat a.yaml\nkey: 1\n$ touch b\n$ ls\na.yaml\nb\n```\n";
+    let page =
+        "<!-- file: a.yaml -->\n```yaml\nkey: 1\n```\n\n```console\n$ cat a.yaml\nkey: 1\n$ touch b\n$ ls\na.yaml\nb\n```\n";
     assert_eq!(told(page), page);
 }
 
