@@ -36,7 +36,7 @@ fn metrics() -> BTreeMap<String, (String, BTreeSet<String>, String)> {
     world.sensors = Some(world.path("board"));
     let a = world.start("a");
     world.start("b");
-    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 3, W8)], 16), a);
+    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16), a);
     let body = serde_json::json!({ "model": "chat", "prompt": "the", "max_tokens": 4 });
     assert_eq!(crate::client::post(a, "/v1/completions", &body).status, 200);
     world.nodes.remove("b");

@@ -49,7 +49,12 @@ fn table(name: &str, of: &Value, out: &mut String) {
 
 /// Description in one line, safe in a table.
 fn said(of: &Value) -> String {
-    let text = of["description"].as_str().unwrap_or_default();
+    // Links to code mean nothing outside of it: their text stays.
+    let mut text = of["description"].as_str().unwrap_or_default().replace("[`", "`").replace("`]", "`");
+    while let Some(at) = text.find("(crate::") {
+        let end = text[at..].find(')').map_or(text.len(), |n| at + n + 1);
+        text.replace_range(at..end, "");
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
