@@ -46,7 +46,7 @@ machine() {
     for tool in "${tools[@]}"; do mount --bind "$tool" "$chroot$tool"; done
     # A machine that reaches the Python registry by a setting of its own.
     cp /etc/resolv.conf "$chroot/etc/" 2>/dev/null || true
-    cp /etc/pip.conf "$chroot/etc/" 2>/dev/null || true
+    cp /etc/pip.conf /etc/hosts "$chroot/etc/" 2>/dev/null || true
     mkdir -p "$chroot/etc/ssl/certs"
     cp -L /etc/ssl/certs/ca-certificates.crt "$chroot/etc/ssl/certs/"
 }
