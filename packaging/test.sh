@@ -72,7 +72,7 @@ install_it() {
 }
 
 use_it() {
-    inside ldd --version | head -1
+    inside ldd --version | sed -n 1p
     inside agent --version
     inside agent doctor
     cp "$root/training/models/wattline-tiny-full.gguf" "$chroot/tmp/tiny.gguf"
