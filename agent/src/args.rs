@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Run(crate::run::Run),
     /// Print a completion script for a shell
     Completions(crate::completions::Completions),
+    /// Write the manual pages into a folder
+    Man(crate::man::Man),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -18,6 +18,7 @@ mod generate;
 mod interrupt;
 mod learn;
 mod load;
+mod man;
 mod power;
 mod print;
 mod probe;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Doctor(a) => doctor::run(&a),
         Command::Run(a) => run::run(&a),
         Command::Completions(a) => completions::run(&a),
+        Command::Man(a) => man::run(&a),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -68,7 +68,7 @@ fn agent() -> bool {
 }
 
 /// Whether the real model is in the cache.
-fn smollm2() -> bool {
+pub(crate) fn smollm2() -> bool {
     let home = || std::env::var_os("HOME").map(|h| Path::new(&h).join(".cache/wattline"));
     let cache = std::env::var_os("WATTLINE_CACHE").map(PathBuf::from).or_else(home);
     let there = cache.is_some_and(|c| c.join("models/SmolLM2-135M-Instruct.Q4_1.gguf").is_file());

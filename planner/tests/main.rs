@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "what was skipped is said")]
 
 mod cli;
+mod docs;
 mod exhaustive;
 mod fleets;
 mod interrupt;

@@ -151,6 +151,32 @@ fn every_key_arrives() {
 }
 
 #[test]
+fn models_of_ones_own_stand_beside_the_catalogues() {
+    let shelf = Shelf::default();
+    let file = |id: &str| {
+        let mut model = shelf.model("llama-3.2-1b").unwrap().clone();
+        model.id = id.into();
+        serde_yaml::to_string(&std::collections::BTreeMap::from([("model", model)])).unwrap().into_bytes()
+    };
+    let text = SMALL
+        .replace("services:", "model_files: [own/model.yaml]\nservices:")
+        .replace("[llama-3.2-1b]", "[my-model, llama-3.2-1b]");
+    let read = |id: &str| {
+        read_with(Path::new("t.yaml"), text.as_bytes(), &shelf, &|path| {
+            assert_eq!(path, "own/model.yaml");
+            Ok(file(id))
+        })
+    };
+    let scenario = read("my-model").unwrap().scenario;
+    let ids: Vec<&str> = scenario.services[0].models.iter().map(|m| m.value.id.as_str()).collect();
+    assert_eq!(ids, ["my-model", "llama-3.2-1b"]);
+    // One that is in the catalogue, and one that is another than the service names.
+    let codes = |id: &str| read(id).unwrap_err().iter().map(|f| f.code.to_string()).collect::<Vec<_>>();
+    assert_eq!(codes("llama-3.2-1b"), ["EDGE-0049", "EDGE-0041"]);
+    assert_eq!(codes("another"), ["EDGE-0041"]);
+}
+
+#[test]
 fn warnings_do_not_stop_reading() {
     let text = SMALL.replace("percentile: 90 %, ", "");
     let reading = read_with(Path::new("t.yaml"), text.as_bytes(), &Shelf::default(), &own_profile).unwrap();

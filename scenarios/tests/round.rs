@@ -45,7 +45,7 @@ fn random_files_hold_every_key() {
         known.extend(map.get("properties").and_then(|p| p.as_object()).into_iter().flatten().map(|(key, _)| key.clone()));
     }
     let missing: Vec<&String> = known.difference(&seen).collect();
-    assert_eq!(missing, ["host", "profile_file"]);
+    assert_eq!(missing, ["host", "model_files", "profile_file"]);
 }
 
 fn collect(value: &serde_json::Value, seen: &mut BTreeSet<String>) {

@@ -4,6 +4,8 @@
 //! stderr. `$ sh …` prepares files, and must not fail. Lines that begin with `#` are kept. `{tmp}` is a folder of the script's own.
 //! With `UPDATE_GOLDEN=1` the files are rewritten: read the diff.
 
+pub mod page;
+pub mod reference;
 mod words;
 
 use std::fmt::Write as _;

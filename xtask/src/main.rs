@@ -7,12 +7,17 @@ mod aarch64;
 mod asan;
 mod curves;
 mod demo;
+mod docs;
 mod instructions;
+mod links;
 mod model;
+mod package;
 mod packages;
 mod run;
+mod supply;
 mod test;
 mod tidy;
+mod transcripts;
 mod yardstick;
 
 use std::process::ExitCode;
@@ -28,6 +33,11 @@ cargo xtask TASK
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   yardstick     the planner's target table: every instance in the folder named, and more of its generator's
+  docs          write the reference and the console blocks of docs/ anew from the programs
+  package       Debian packages of the agent for amd64 and arm64: target/package
+  reproduce     build the agent of a package twice, in two folders, and compare the bytes
+  supply        licences, sources and bans of deny.toml
+  sbom          bills of materials of both programs: target/sbom
   curves        scaling curves and ablation, measured anew, with plots: docs/scaling.md, docs/ablation.md
   fetch-model   the real model that tests read, checked by its digest
   setup         only install missing system packages
@@ -43,6 +53,11 @@ fn main() -> ExitCode {
         "instructions" => instructions::count(),
         "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
+        "docs" => docs::docs(),
+        "package" => package::package(),
+        "reproduce" => package::reproduce(),
+        "supply" => supply::supply(),
+        "sbom" => supply::sboms(),
         "curves" => curves::curves(),
         "yardstick" => yardstick::yardstick(),
         "fetch-model" => model::fetch(),

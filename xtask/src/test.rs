@@ -8,6 +8,7 @@ pub(crate) fn test() -> Done {
     install()?;
     crate::model::fetch()?;
     tidy()?;
+    crate::supply::supply()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     cargo(&["test", "--workspace", "--locked"])?;

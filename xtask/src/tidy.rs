@@ -86,8 +86,10 @@ pub(crate) fn tidy() -> Done {
         source(&file, &mut wrong);
     }
     decisions(&mut wrong);
+    crate::links::links(&mut wrong);
+    let counted = crate::transcripts::transcripts(&mut wrong);
     if wrong.is_empty() {
-        println!("tidy: arrows, absences, sizes, marks, docs ok");
+        println!("tidy: arrows, absences, sizes, marks, docs, links ok; {counted}");
         return Ok(());
     }
     for w in &wrong {
@@ -107,8 +109,10 @@ fn shown(path: &Path) -> String {
 /// All Rust files of the workspace, sorted.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut due: Vec<PathBuf> =
-        ["profiles", "scenarios", "planner", "agent", "reports", "xtask"].iter().map(|c| root().join(c)).collect();
+    let mut due: Vec<PathBuf> = ["profiles", "scenarios", "planner", "agent", "reports", "netlab", "transcripts", "xtask"]
+        .iter()
+        .map(|c| root().join(c))
+        .collect();
     while let Some(dir) = due.pop() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();

@@ -81,8 +81,9 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64
         })
     };
     let power = sensors.power();
+    // Volts times amperes, or a counter's change, are measured values too: all that a Jetson or RAPL gives.
     let quality = power.quality().map_or(Quality::Assumed, |q| match q {
-        sensors::Quality::Measured => Quality::Measured,
+        sensors::Quality::Measured | sensors::Quality::Derived => Quality::Measured,
         _ => Quality::Fitted,
     });
     shared.metrics.set_power(power.value().filter(|_| quality == Quality::Measured));

@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) api_keys: Vec<String>,
     /// As in the settings.
     pub(crate) tls: Option<bool>,
+    /// Folder with the sensors of a board.
+    pub(crate) sensors: Option<PathBuf>,
     newest: Option<PlanRef>,
 }
 
@@ -55,6 +57,7 @@ impl World {
             limits,
             api_keys: Vec::new(),
             tls: None,
+            sensors: None,
             newest: None,
         }
     }
@@ -67,7 +70,7 @@ impl World {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Settings {
             digests: BTreeMap::default(),
-            sensors: None,
+            sensors: self.sensors.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),

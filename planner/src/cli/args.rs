@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 const AFTER: &str = "\
 Exit codes: 0 done · 1 infeasible or a target missed (result still written) · 2 bad input · 3 changes found
-(diff --exit-code) · 4 an agent or the network failed · 70 a bug · 130 interrupted, best plan kept";
+(diff --exit-code, apply --dry-run) · 4 an agent or the network failed · 70 a bug · 130 interrupted, best plan kept";
 
 /// Plans AI models on a fleet of edge devices for the most right answers per joule.
 #[derive(Debug, Parser)]
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Write the manual pages into a folder
+    Man(Man),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -277,6 +279,20 @@ pub(crate) struct Fleet {
     pub(crate) api_key: Option<String>,
 }
 
+impl Fleet {
+    /// As it is typed after another command of the same fleet; what is the default is left out. Keys are not repeated.
+    pub(crate) fn typed(&self) -> String {
+        let mut text = String::new();
+        if self.fleet != std::path::Path::new("fleet") {
+            text += &format!(" --fleet {}", self.fleet.display());
+        }
+        if self.agent != "127.0.0.1:8080" {
+            text += &format!(" --agent {}", self.agent);
+        }
+        text
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Keygen {
     /// The fleet's name: the `name:` of its scenario
@@ -314,6 +330,9 @@ pub(crate) struct Apply {
     /// How long to wait until the fleet serves it
     #[arg(long, default_value = "2min", value_parser = seconds)]
     pub(crate) wait: f64,
+    /// Say what each device would do, and send nothing; leave with 3 where something would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -409,6 +428,12 @@ pub(crate) enum Document {
 pub(crate) struct Completions {
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Folder that exists
+    pub(crate) folder: PathBuf,
 }
 
 /// `10s`, `500ms`, `2min`: a unit is required.

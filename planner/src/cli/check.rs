@@ -19,14 +19,14 @@ pub(crate) fn run(args: &Check) -> Outcome {
 
 /// What was read, and how much there is to choose from.
 fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
-    let model = crate::survive::build(scenario);
-    let options: Vec<(&str, usize)> = model.table.services.iter().map(|s| (s.name.as_str(), s.options.len())).collect();
+    let offers = crate::survive::offers(scenario);
+    let options: Vec<(&str, usize)> = scenario.services.iter().map(|s| s.name.as_str()).zip(offers.options).collect();
     match args.format {
         Format::Json => {
             let value = serde_json::json!({
                 "ok": true, "name": scenario.name, "devices": scenario.devices.len(), "services": scenario.services.len(),
                 "options": options.iter().map(|(n, c)| serde_json::json!({"service": n, "options": c})).collect::<Vec<_>>(),
-                "dropped": model.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "dropped": offers.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(),
             });
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
@@ -41,8 +41,8 @@ fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
             for (name, count) in options {
                 text.push_str(&format!("  {name:<20} {count} options of model, precision, scaling and replicas\n"));
             }
-            if !model.dropped.is_empty() {
-                text.push_str(&format!("  {} options dropped; `planner explain` says why\n", model.dropped.len()));
+            if !offers.dropped.is_empty() {
+                text.push_str(&format!("  {} options dropped; `planner explain` says why\n", offers.dropped.len()));
             }
             files::print(&text);
         }

@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Missed = 1,
     /// Bad input or usage.
     Input = 2,
-    /// `diff --exit-code` found changes.
+    /// `diff --exit-code` or `apply --dry-run` found changes.
     Changed = 3,
     /// An agent or the network failed.
     Remote = 4,
@@ -52,6 +52,14 @@ impl Failure {
             ),
         }
     }
+}
+
+/// A panic is a bug of this program: it says so and leaves with [`Exit::Bug`], on whichever thread it happens.
+pub(crate) fn own_up() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{}", Failure::bug(panic).message);
+        std::process::exit(Exit::Bug as i32);
+    }));
 }
 
 /// What every command returns.

@@ -17,6 +17,7 @@ mod fleet;
 mod infeasible;
 mod lab;
 mod literature;
+mod man;
 mod optimize;
 mod schema;
 mod solve;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 /// Runs the command line and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    exit::own_up();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Optimize(a) => optimize::run(&a),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Lab(a) => lab::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
+        Command::Man(a) => man::run(&a),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -125,6 +125,22 @@ fn width() -> usize {
     std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100).clamp(60, 200)
 }
 
+/// A plan as `optimize` prints it, without comparisons.
+pub(crate) fn table(wanted: &Scenario, file: &Path, solved: &Solved, plan: &Plan) -> String {
+    let why = explain::explain(wanted, &solved.model, plan, &solved.solution);
+    let report = present::report(&present::Material {
+        scenario: wanted,
+        scenario_file: &file.display().to_string(),
+        model: &solved.model,
+        plan,
+        solution: &solved.solution,
+        baselines: &[],
+        why: &why,
+        improvements: Vec::new(),
+    });
+    reports::plan_table(&report, width())
+}
+
 /// What scripts read: totals, certificate, each baseline and the plan's ratio to it.
 fn json(plan: &Plan, baselines: &[Baseline], solved: &Solved) -> Result<String, Failure> {
     let metrics = |p: &Plan| {

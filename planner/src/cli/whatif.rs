@@ -26,7 +26,12 @@ pub(crate) fn run(args: &WhatIf) -> Outcome {
             }
             (None, Some(plan)) => {
                 eprintln!("feasible with these changes; it was not without them");
-                files::print(&String::from_utf8_lossy(&protocol::canonical::bytes(plan).map_err(Failure::bug)?));
+                match args.format {
+                    Format::Human => files::print(&super::optimize::table(&changed, &args.scenario, &after, plan)),
+                    Format::Json => {
+                        files::print(&String::from_utf8_lossy(&protocol::canonical::bytes(plan).map_err(Failure::bug)?));
+                    }
+                }
                 Ok(Exit::Done)
             }
             (Some(old), Some(new)) => {

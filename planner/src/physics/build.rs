@@ -4,8 +4,8 @@ use scenarios::{Goal, Scenario, Service};
 
 use super::choices::{self, Parts};
 use super::fleet::{self, Fleet};
-use super::model::Model;
-use super::network;
+use super::model::{Model, Offers};
+use super::network::{self, Network};
 use super::ways;
 use crate::table::{self, Choice, Hop, Table, Weights};
 
@@ -22,6 +22,25 @@ pub fn build(scenario: &Scenario) -> Model {
 #[must_use]
 pub fn build_all(scenario: &Scenario) -> Model {
     stated(scenario, true)
+}
+
+/// What there is to choose from, without what it costs on each device: a small part of [`build`]'s work.
+#[must_use]
+pub fn offers(scenario: &Scenario) -> Offers {
+    let mut dropped = Vec::new();
+    let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
+    let flat: Vec<_> = ways.iter().flatten().cloned().collect();
+    let fleet = fleet::of(scenario, &flat);
+    let nowhere = Network { segments: Vec::new(), hops: Vec::new() };
+    let parts = Parts { scenario, fleet: &fleet, network: &nowhere, dominated: false };
+    let mut first = 0;
+    let mut options = Vec::new();
+    for (s, ways) in ways.iter().enumerate() {
+        options.push(choices::offered(&parts, s, ways, first, &mut dropped).len());
+        first += ways.len();
+    }
+    dropped.sort_by_key(|d| d.service);
+    Offers { options, dropped }
 }
 
 fn stated(scenario: &Scenario, dominated: bool) -> Model {

@@ -30,6 +30,27 @@ pub(super) fn of_service(
     dropped: &mut Vec<Dropped>,
 ) -> Vec<Choice> {
     let service = &parts.scenario.services[index];
+    let mut choices = Vec::new();
+    for (w, alone_s, replicas) in offered(parts, index, ways, first, dropped) {
+        let way = &ways[w];
+        let concurrency = concurrency(service, way, replicas, alone_s);
+        let number = labels.len() as u32;
+        labels.push(label(way, replicas, concurrency));
+        choices.push(choice(parts, service, way, first + w, replicas, concurrency, number));
+    }
+    choices
+}
+
+/// The ways that one service may choose among with their fastest time alone, each with every count of replicas. Looks
+/// at no network.
+pub(super) fn offered(
+    parts: &Parts<'_>,
+    index: usize,
+    ways: &[Way<'_>],
+    first: usize,
+    dropped: &mut Vec<Dropped>,
+) -> Vec<(usize, f64, u32)> {
+    let service = &parts.scenario.services[index];
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for (w, way) in ways.iter().enumerate() {
         let reason = usable(parts, service, way, first + w);
@@ -41,22 +62,18 @@ pub(super) fn of_service(
     let survivors = if parts.dominated { kept } else { prune(parts, service, ways, first, &kept, index, dropped) };
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
-    let mut choices = Vec::new();
+    let mut offered = Vec::new();
     for &(w, alone_s) in &survivors {
-        let way = &ways[w];
         for replicas in least..=most {
             if replicas > devices {
-                let what = format!("{}, {replicas} replicas", way.what);
+                let what = format!("{}, {replicas} replicas", ways[w].what);
                 dropped.push(Dropped { service: index, what, reason: Reason::TooFewDevices { replicas } });
                 break;
             }
-            let concurrency = concurrency(service, way, replicas, alone_s);
-            let number = labels.len() as u32;
-            labels.push(label(way, replicas, concurrency));
-            choices.push(choice(parts, service, way, first + w, replicas, concurrency, number));
+            offered.push((w, alone_s, replicas));
         }
     }
-    choices
+    offered
 }
 
 /// The fastest time of a request on one processor with nobody else there, or why the way cannot be used.

@@ -39,7 +39,7 @@ mod ways;
 pub mod whole;
 pub mod work;
 
-pub use build::{build, build_all};
-pub use model::{Dropped, Label, ModeLabel, Model, Reason, Unusable};
+pub use build::{build, build_all, offers};
+pub use model::{Dropped, Label, ModeLabel, Model, Offers, Reason, Unusable};
 pub use network::COPY_LATENCY_S;
 pub use ways::{of_row as accuracy_of_row, row as quality_row};

@@ -6,6 +6,15 @@ use std::fmt;
 
 use crate::table::Table;
 
+/// What a scenario has to choose from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offers {
+    /// Options of each service, by index.
+    pub options: Vec<usize>,
+    /// As [`Model::dropped`].
+    pub dropped: Vec<Dropped>,
+}
+
 /// A scenario in numbers, with the meaning of every index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {

@@ -33,12 +33,7 @@ pub fn build(scenario: &Scenario) -> Model {
     if promised.is_empty() {
         return physics::build(scenario);
     }
-    // Each of two replicas of a service with twice the rate keeps memory for the whole rate.
-    let mut doubled = scenario.clone();
-    for &s in &promised {
-        let rate = &mut doubled.services[s].rate.value;
-        *rate = PerSecond(COPIES * rate.get());
-    }
+    let doubled = doubled(scenario);
     let mut model = physics::build(&doubled);
     let all: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
     for (row, service) in model.table.services.iter_mut().zip(&scenario.services) {
@@ -59,6 +54,24 @@ pub fn build(scenario: &Scenario) -> Model {
     }
     scale(table, &model.reserve, COPIES);
     model
+}
+
+/// How much [`build`] would have to choose from.
+#[must_use]
+pub fn offers(scenario: &Scenario) -> physics::Offers {
+    physics::offers(&doubled(scenario))
+}
+
+/// Each of two replicas of a service with twice the rate keeps memory for the whole rate.
+fn doubled(scenario: &Scenario) -> Cow<'_, Scenario> {
+    if !scenario.services.iter().any(|s| s.survives_loss) {
+        return Cow::Borrowed(scenario);
+    }
+    let mut doubled = scenario.clone();
+    for service in doubled.services.iter_mut().filter(|s| s.survives_loss) {
+        service.rate.value = PerSecond(COPIES * service.rate.value.get());
+    }
+    Cow::Owned(doubled)
 }
 
 /// The model as requests load it while nothing is lost: what a plan's numbers are made from.

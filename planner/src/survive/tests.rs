@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{LossError, after, build};
+use super::{LossError, after, build, offers};
 use crate::compose::compose;
 use crate::lint;
 use crate::search::{self, Effort, Silent};
@@ -101,4 +101,20 @@ fn a_promise_costs_power_and_is_checked() {
         let lost = after(&s, &model, &double, d).expect("survived");
         assert!(lost.unserved.is_empty() && lost.evaluation.feasible());
     }
+}
+
+#[test]
+fn offers_are_what_the_model_has() {
+    let mut seen = (false, false);
+    for seed in 0..40 {
+        let mut s = scenario_of(seed, 3 + seed as usize % 4, 1 + seed as usize % 3);
+        for promised in [false, true] {
+            s.services.iter_mut().for_each(|service| service.survives_loss = promised);
+            let (offers, model) = (offers(&s), build(&s));
+            let options: Vec<usize> = model.table.services.iter().map(|row| row.options.len()).collect();
+            assert_eq!((offers.options, &offers.dropped), (options, &model.dropped), "seed {seed}, promised {promised}");
+            seen = (seen.0 || !offers.dropped.is_empty(), seen.1 || model.table.services.iter().any(|row| row.options.len() > 1));
+        }
+    }
+    assert!(seen.0 && seen.1, "nothing was dropped, or nothing offered");
 }

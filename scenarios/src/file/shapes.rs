@@ -23,6 +23,8 @@ shape! {
         required "devices" devices: Vec<Marked<Device>>,
         /// Links between sites, and direct links between devices, which win over sites' links.
         optional "links" links: Vec<Marked<Link>>,
+        /// Profiles of your own models, as `agent eval perplexity --profile` writes them: paths relative to this file.
+        optional "model_files" model_files: Vec<Marked<Text>>,
         /// Streams of requests.
         required "services" services: Vec<Marked<Service>>,
         /// Limits of the whole fleet.
@@ -133,7 +135,7 @@ shape! {
     Service, "a service" {
         /// Unique among services.
         required "name" name: Name,
-        /// Candidate models of the catalogue; the planner picks one.
+        /// Candidate models of the catalogue, or of `model_files`; the planner picks one.
         required "models" models: Vec<Marked<Name>>,
         /// Precisions that may be used: a list, or `all`. Unless said: w16, w8 and w4.
         optional "precisions" precisions: Precisions,

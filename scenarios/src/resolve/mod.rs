@@ -7,6 +7,7 @@ mod devices;
 mod links;
 mod names;
 mod overrides;
+mod own;
 mod reach;
 mod services;
 mod sites;
@@ -40,7 +41,8 @@ pub(crate) fn resolve(
     open: Open<'_>,
     sink: &mut Sink,
 ) -> Option<Scenario> {
-    let context = Context { known, folder, open, names: Names::of(file, sink) };
+    let known = own::WithOwn::read(file, folder, known, open, sink);
+    let context = Context { known: &known, folder, open, names: Names::of(file, sink) };
     let sites = sites::resolve(&context, file, sink);
     let devices = devices::resolve(&context, file, &sites, sink);
     let links = links::resolve(&context, file, sink);

@@ -21,6 +21,7 @@ pub fn file(seed: u64) -> File {
     File {
         name: word("random"),
         description: draw.maybe(|d| Text(d.one_of(&["", "two\nlines: and # signs", "plain", "\"quoted\" 'text'"]).to_string())),
+        model_files: None,
         links: if sites.len() > 1 { Some(links(&mut draw, sites.len()).into()) } else { None },
         sites: Some(sites.into()),
         devices: Some(devices.into_iter().map(Marked::from).collect::<Vec<_>>().into()),

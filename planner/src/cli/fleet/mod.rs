@@ -6,6 +6,7 @@
 pub(crate) mod enrol;
 pub(crate) mod http;
 mod log;
+mod rehearse;
 pub(crate) mod session;
 pub(crate) mod show;
 pub(crate) mod wait;
@@ -23,10 +24,17 @@ use session::Session;
 
 pub(crate) fn apply(args: &Apply) -> Outcome {
     let plan = files::plan(&args.plan)?;
-    let mut session = Session::open(&args.fleet, true)?;
+    let mut session = Session::open(&args.fleet, !args.dry_run)?;
     session.adopt()?;
+    if args.dry_run {
+        return rehearse::rehearse(&mut session, &plan);
+    }
     let issued = session.apply(&plan, "apply")?;
-    wait::until_served(&mut session, issued, args.wait)
+    let done = wait::until_served(&mut session, issued, args.wait)?;
+    if Log::open(&args.fleet.fleet)?.before(issued.generation).is_some() {
+        eprintln!("undo: planner rollback{}", args.fleet.typed());
+    }
+    Ok(done)
 }
 
 pub(crate) fn rollback(args: &Rollback) -> Outcome {

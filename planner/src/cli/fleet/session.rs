@@ -251,6 +251,20 @@ impl Session {
 
     /// Signs and publishes a plan.
     pub(crate) fn apply(&mut self, plan: &Plan, by: &str) -> Result<PlanRef, Failure> {
+        let (issued, out) = self.issue(plan)?;
+        self.log.keep(plan)?;
+        self.log.add(Entry { plan: issued, at_ms: now().wall_ms, by: by.into(), outcome: "issued".into() })?;
+        self.carry(out)?;
+        Ok(issued)
+    }
+
+    /// What [`Self::apply`] would begin with: the plan fits the fleet, and is its newest plan's successor.
+    pub(crate) fn rehearse(&mut self, plan: &Plan) -> Result<PlanRef, Failure> {
+        self.issue(plan).map(|(issued, _)| issued)
+    }
+
+    /// Issues a plan; nothing has left or is stored until its actions are carried out.
+    fn issue(&mut self, plan: &Plan) -> Result<(PlanRef, Vec<Action>), Failure> {
         if plan.fleet != self.roster.fleet.as_str() {
             let message = format!("error: the plan is for fleet `{}`, this is fleet `{}`", plan.fleet, self.roster.fleet);
             return Err(Failure::input(format!(
@@ -266,11 +280,7 @@ impl Session {
         }
         let mut out = Vec::new();
         self.controller.apply(plan, now(), &mut out).map_err(|e| issue(&e))?;
-        self.log.keep(plan)?;
         let issued = PlanRef { generation: plan.generation, id: plan.id.parse().map_err(Failure::bug)? };
-        let entry = Entry { plan: issued, at_ms: now().wall_ms, by: by.into(), outcome: "issued".into() };
-        self.log.add(entry)?;
-        self.carry(out)?;
-        Ok(issued)
+        Ok((issued, out))
     }
 }
