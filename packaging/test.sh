@@ -82,8 +82,9 @@ use_it() {
 
 # As the service does, without systemd: the user, the configuration, a key; until it answers.
 serve_it() {
-    cp "$root"/target/package/fleet/{fleet.json,device-1.key} "$chroot/etc/wattline/"
+    cp "$root"/target/package/fleet/{fleet.json,device-1.key,device-1.crt} "$chroot/etc/wattline/"
     mv "$chroot/etc/wattline/device-1.key" "$chroot/etc/wattline/agent.key"
+    mv "$chroot/etc/wattline/device-1.crt" "$chroot/etc/wattline/agent.crt"
     inside chown wattline:wattline /etc/wattline/agent.key
     inside install -d -o wattline -g wattline /var/lib/wattline /var/cache/wattline
     inside su -s /bin/sh wattline -c 'WATTLINE_CACHE=/var/cache/wattline timeout -s INT 20 agent run --config /etc/wattline/agent.yaml' \
