@@ -15,6 +15,8 @@ const NEEDED: &[Package] = &[
     ("clang", || present("clang")),
     ("libclang-dev", libclang),
     ("chromium", || present("chromium")),
+    // The documentation's commands ask servers with it.
+    ("curl", || present("curl")),
     // A lab's network, and the tests of it.
     ("iproute2", || present("ip") || Path::new("/usr/sbin/ip").is_file()),
     ("fonts-dejavu-core", || Path::new("/usr/share/fonts/truetype/dejavu").is_dir()),
