@@ -31,7 +31,7 @@ step() {
 }
 
 inside() {
-    chroot "$chroot" env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PIP_BREAK_SYSTEM_PACKAGES=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    chroot "$chroot" env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PIP_BREAK_SYSTEM_PACKAGES=1 PIP_CERT=/etc/machine-ca.crt \
         CARGO_HOME="${tools[0]}" RUSTUP_HOME="${tools[1]}" \
         PATH="$root/target/debug:${tools[0]}/bin:/usr/sbin:/usr/bin:/sbin:/bin" sh -c "cd '$root' && $1"
 }
@@ -46,9 +46,9 @@ machine() {
     for tool in "${tools[@]}"; do mount --bind "$tool" "$chroot$tool"; done
     # A machine that reaches the Python registry by a setting of its own.
     cp /etc/resolv.conf "$chroot/etc/" 2>/dev/null || true
-    cp /etc/pip.conf /etc/hosts "$chroot/etc/" 2>/dev/null || true
-    mkdir -p "$chroot/etc/ssl/certs"
-    cp -L /etc/ssl/certs/ca-certificates.crt "$chroot/etc/ssl/certs/"
+    cp /etc/hosts "$chroot/etc/" 2>/dev/null || true
+    # Beside the system's own, which a package writes anew.
+    cp -L /etc/ssl/certs/ca-certificates.crt "$chroot/etc/machine-ca.crt"
 }
 
 # The lab serves, somebody asks, Ctrl-C; nothing is left of it.
