@@ -11,6 +11,8 @@ use protocol::{Name, PlanId, hex};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+/// Longest wait for a connection: one lost packet and its repetition after a second are less.
+const CONNECT: Duration = Duration::from_secs(2);
 /// A device that is there says its challenge within this.
 const PROBE_MS: u32 = 1_000;
 
@@ -33,7 +35,8 @@ fn connect(address: &str, within_ms: u32) -> Result<TcpStream, HopError> {
     let within = Duration::from_millis(within_ms.max(1).into());
     let resolved = address.to_socket_addrs().map_err(HopError::Broken)?.next();
     let resolved = resolved.ok_or_else(|| HopError::Refused(format!("{address} is no address")))?;
-    let stream = TcpStream::connect_timeout(&resolved, within).map_err(HopError::Broken)?;
+    // Nobody can shut down what is not connected yet: whoever waits for a link that is down waits no longer than this.
+    let stream = TcpStream::connect_timeout(&resolved, within.min(CONNECT)).map_err(HopError::Broken)?;
     let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(within)));
     set.and_then(|()| stream.set_write_timeout(Some(within))).map_err(HopError::Broken)?;
     Ok(stream)
