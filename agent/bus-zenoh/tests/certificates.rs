@@ -14,7 +14,7 @@ fn name(text: &str) -> Name {
 }
 
 /// What a device of an owner's fleet shows, where it trusts the authorities of these owners.
-fn shown(device: &str, seed: u8, owner: u8, trusts: &[u8]) -> Tls {
+pub(super) fn shown(device: &str, seed: u8, owner: u8, trusts: &[u8]) -> Tls {
     let signer = |seed: u8| Signer::from_seed(&[seed; 32]);
     let key = signer(seed);
     let made = issue(&name("home"), &signer(owner), &name(device), &key.public()).unwrap();

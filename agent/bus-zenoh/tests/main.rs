@@ -7,7 +7,7 @@ mod crowd;
 mod listening;
 mod renewing;
 
-use bus_zenoh::{Place, Role, Zenoh};
+use bus_zenoh::{Place, Role, Tls, Zenoh};
 use protocol::Name;
 use protocol::bus::{Bus, Keep, Qos, testing};
 use protocol::key::{Key, Pattern, Topic};
@@ -24,6 +24,7 @@ fn free() -> bus_zenoh::Endpoint {
 /// Sessions that meet at the first one.
 struct Loopback {
     at: bus_zenoh::Endpoint,
+    tls: Option<Tls>,
     _first: Zenoh,
 }
 
@@ -31,15 +32,17 @@ impl testing::Place for Loopback {
     type Member = Zenoh;
 
     fn join(&mut self) -> Zenoh {
-        Zenoh::open(&Place { connect: vec![self.at.clone()], ..Place::default() }).unwrap()
+        Zenoh::open(&Place { connect: vec![self.at.clone()], tls: self.tls.clone(), ..Place::default() }).unwrap()
     }
 }
 
 #[test]
 fn conforms() {
-    let at = free();
-    let first = Zenoh::open(&Place { listen: Some(at.clone()), ..Place::default() }).unwrap();
-    testing::all(&mut Loopback { at, _first: first });
+    for tls in [None, Some(certificates::shown("a", 1, 7, &[7]))] {
+        let at = free();
+        let first = Zenoh::open(&Place { listen: Some(at.clone()), tls: tls.clone(), ..Place::default() }).unwrap();
+        testing::all(&mut Loopback { at, tls, _first: first });
+    }
 }
 
 /// Leaves behind two hubs, half of them behind each.

@@ -191,7 +191,7 @@ fn play(
         let line = learner.steps() * LINES / steps;
         let Some(point) = learner.update(features).map_err(|e| failure(&e))? else { break };
         if point.steps * LINES / steps > line {
-            eprintln!("{} of {steps} steps, return {:.3}", point.steps, point.mean_return);
+            eprintln!("step {} of {steps}, return {:.3}", point.steps, point.mean_return);
         }
         unsaved += 1;
         if unsaved == KEEP_EVERY {

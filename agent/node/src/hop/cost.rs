@@ -40,6 +40,8 @@ fn clocks() -> (f64, f64) {
 
 /// Two figures, see [`timed`].
 type Cost = [f64; 2];
+/// A round: the bare trip, and the hop plain and secret.
+type Round = (Cost, [Cost; 2]);
 
 /// Microseconds a token: of processor time, and until the answer is there.
 fn timed(tokens: u32, run: impl FnOnce()) -> Cost {
@@ -116,7 +118,7 @@ fn of_a_token() {
         let round = |_| (bare(HEADER + 2 * width, tokens), [false, true].map(|secret| framed(width, tokens, secret)));
         let rounds: Vec<_> = (0..ROUNDS).map(round).collect();
         for (i, what) in ["processor time", "until the token is back"].into_iter().enumerate() {
-            let middle = |of: &dyn Fn(&(Cost, [Cost; 2])) -> f64| {
+            let middle = |of: &dyn Fn(&Round) -> f64| {
                 let mut all: Vec<f64> = rounds.iter().map(of).collect();
                 all.sort_by(f64::total_cmp);
                 all[ROUNDS / 2]

@@ -23,8 +23,11 @@ pub(crate) fn device(called: &str, owner: u8, trusts: u8) -> Tls {
     Tls::new(&Credentials::read(authorities, &path, &key).expect("read")).expect("they fit")
 }
 
-/// Opens a stream to `b` and says two bytes; what the called side read and what for, or why not, on each side.
-fn say(caller: Option<&Tls>, called: Option<&Tls>, what: Use) -> (Result<(), String>, Result<(Use, [u8; 2]), String>) {
+/// What came of a stream on a side, or why not.
+type Said<T> = Result<T, String>;
+
+/// Opens a stream to `b` and says two bytes; on the called side, what was read and what for.
+fn say(caller: Option<&Tls>, called: Option<&Tls>, what: Use) -> (Said<()>, Said<(Use, [u8; 2])>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("a way");
     let far = listener.accept().expect("a caller").0;
