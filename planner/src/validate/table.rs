@@ -93,6 +93,9 @@ pub struct TableFaults(pub Vec<TableFault>);
 /// Columns without which a row means nothing.
 const NEEDED: [&str; 8] = ["row_id", "device_id", "phase", "processor", "engine", "model", "quant", "calib_ok"];
 
+/// What a measurement may be beside zero: wider than any device, and narrow enough that no product overflows.
+const RANGE: std::ops::RangeInclusive<f64> = 1e-9..=1e12;
+
 /// Reads a table; `file` is its name in faults. Columns may stand in any order, and others are ignored.
 ///
 /// # Errors
@@ -137,7 +140,12 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, TableFaults> {
                 return None;
             }
             match text.parse::<f64>() {
-                Ok(value) if value.is_finite() && value >= 0.0 => Some(value),
+                Ok(value) if value == 0.0 || RANGE.contains(&value) => Some(value),
+                Ok(value) if value.is_finite() && value > 0.0 => {
+                    let (low, high) = (RANGE.start(), RANGE.end());
+                    fault(line, format!("column `{name}`: `{text}` is out of range; expected 0, or {low:e} to {high:e}"));
+                    None
+                }
                 _ => {
                     fault(line, format!("column `{name}`: `{text}` is not a number of zero or more"));
                     None
