@@ -63,12 +63,13 @@ struct Energy {
 }
 
 impl Energy {
-    /// Measured where this machine has a sensor and the answer was made here alone: the machine's power as it was last
-    /// measured, over the answer's time. Otherwise what the plan expects of an answer, over the time that it took.
+    /// Where this machine has a sensor and the answer was made here: the machine's power as it was last measured, over
+    /// the answer's time. That is no measurement of the answer, since the window is another one and other answers may
+    /// share it. Otherwise what the plan expects of an answer, over the time that it took.
     fn of(shared: &crate::shared::Shared, place: &Place, whole_s: f64) -> Option<Self> {
         let entry = place.entry()?;
         if let (Some(power_w), None) = (shared.metrics.power_w(), &entry.next) {
-            return Some(Self { joules: power_w * whole_s, quality: "measured", scope: "this machine" });
+            return Some(Self { joules: power_w * whole_s, quality: "modelled", scope: "this machine, by its power of the last window" });
         }
         let (joules, seconds) = entry.expected;
         (seconds > 0.0 && joules > 0.0).then(|| Self {
