@@ -69,7 +69,11 @@ impl Energy {
     fn of(shared: &crate::shared::Shared, place: &Place, whole_s: f64) -> Option<Self> {
         let entry = place.entry()?;
         if let (Some(power_w), None) = (shared.metrics.power_w(), &entry.next) {
-            return Some(Self { joules: power_w * whole_s, quality: "modelled", scope: "this machine, by its power of the last window" });
+            return Some(Self {
+                joules: power_w * whole_s,
+                quality: "modelled",
+                scope: "this machine, by its power of the last window",
+            });
         }
         let (joules, seconds) = entry.expected;
         (seconds > 0.0 && joules > 0.0).then(|| Self {
