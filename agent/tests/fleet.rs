@@ -79,7 +79,7 @@ impl Fleet {
         plan.id.clear();
         plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
         let now = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-        let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new() };
+        let terms = Terms { issued_ms: now, expires_ms: now + 600_000, settles: Vec::new(), models: Default::default() };
         envelope::seal(&plan, &terms, &[&self.planner]).unwrap()
     }
 }

@@ -13,9 +13,12 @@ use crate::rules::{Now, Rules};
 use crate::store::{Contents, Op, transaction};
 use protocol::envelope::{self, EnvelopeError, Terms};
 use protocol::limits::SETTLED;
-use protocol::{Digest, Keyring, Ledger, Name, Plan, PlanId, PlanRef, Signer, Status, canonical};
+use protocol::{BlobRef, Digest, Keyring, Ledger, Name, Plan, PlanId, PlanRef, Signer, Status, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Which files a plan's models are, by its names of them.
+pub type Models = BTreeMap<String, BlobRef>;
 
 /// What happens to a controller.
 #[derive(Clone, Debug)]
@@ -179,11 +182,11 @@ impl Controller {
         self.publish_ms
     }
 
-    /// Signs a plan, stores it, then publishes it.
+    /// Signs a plan and which files its models are, stores it, then publishes it.
     ///
     /// # Errors
     /// When its parent is not the fleet's newest plan, or it cannot be carried out by anyone.
-    pub fn apply(&mut self, plan: &Plan, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
+    pub fn apply(&mut self, plan: &Plan, models: &Models, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
         if self.writing.is_some() {
             return Err(ApplyError::Busy);
         }
@@ -192,7 +195,7 @@ impl Controller {
         if given != newest.map(|n| n.id) || plan.generation != newest.map_or(1, |n| n.generation + 1) {
             return Err(ApplyError::NotParent { given, newest });
         }
-        self.issue(plan, self.branches(newest), now, out)
+        self.issue(plan, models, self.branches(newest), now, out)
     }
 
     /// Other plans of a generation that agents hold: branches of a fork.
@@ -203,12 +206,20 @@ impl Controller {
         other.collect::<BTreeSet<_>>().into_iter().take(SETTLED).collect()
     }
 
-    fn issue(&mut self, plan: &Plan, settles: Vec<PlanId>, now: Now, out: &mut Vec<Action>) -> Result<(), ApplyError> {
+    fn issue(
+        &mut self,
+        plan: &Plan,
+        models: &Models,
+        settles: Vec<PlanId>,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) -> Result<(), ApplyError> {
         // A planner whose clock was ahead once must not lock the fleet out for that long.
         let floors = self.agents.values().map(|(s, _)| s.time_floor_ms);
         let before = self.plans.values().map(|l| l.order().issued_ms);
         let issued_ms = floors.chain(before).fold(now.wall_ms, u64::max);
-        let terms = Terms { issued_ms, expires_ms: issued_ms.saturating_add(self.policy.life_ms), settles };
+        let expires_ms = issued_ms.saturating_add(self.policy.life_ms);
+        let terms = Terms { issued_ms, expires_ms, settles, models: models.clone() };
         let bytes = envelope::seal(plan, &terms, &self.signers.iter().map(|s| &**s).collect::<Vec<_>>())?;
         let signed = envelope::open(&bytes, &Keyring::new(self.signers.iter().map(|s| s.public())))?;
         let layout = Arc::new(Layout::of(Arc::new(signed))?);
@@ -301,7 +312,7 @@ impl Controller {
             // The same plan with a later expiry, so that a device takes it which was off for long, or which
             // once took a plan of a planner whose clock was ahead.
             let settles = layout.order().settles.clone();
-            return self.issue(&layout.signed.plan, settles, now, out);
+            return self.issue(&layout.signed.plan, &layout.order().models, settles, now, out);
         }
         if self.agents.values().any(|(s, _)| s.newest.is_none_or(|n| n.generation < plan.generation)) {
             out.push(Action::Publish(Arc::clone(&layout)));
@@ -324,7 +335,7 @@ impl Controller {
         let waited = now.mono_ms.saturating_sub(self.since(plan, now)) >= self.policy.settle_ms;
         if others.is_empty() || waited || others.iter().all(|o| *o < plan.id) {
             let again = follow(&layout.signed.plan, plan)?;
-            self.issue(&again, others, now, out)?;
+            self.issue(&again, &layout.order().models, others, now, out)?;
         }
         Ok(())
     }
@@ -366,7 +377,7 @@ impl Controller {
                 return Ok(());
             }
             let again = follow(&good.signed.plan, failed)?;
-            self.issue(&again, Vec::new(), now, out)?;
+            self.issue(&again, &good.order().models, Vec::new(), now, out)?;
         }
         Ok(())
     }

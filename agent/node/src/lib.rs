@@ -4,6 +4,7 @@
 //! from neighbours and answer users. Nothing is chosen here. No thread but the server's is asynchronous: a stage
 //! computes for milliseconds, so a thread for each stream is simpler and as fast (`docs/decisions`).
 
+mod blobs;
 mod clock;
 mod error;
 mod health;
@@ -25,6 +26,7 @@ mod tls;
 mod traffic;
 mod wires;
 
+pub use blobs::{BadOrigin, Origin};
 pub use error::NodeError;
 pub use settings::{Limits, Role, Settings};
 

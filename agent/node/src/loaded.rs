@@ -1,15 +1,14 @@
 //! A plan's stages of one device, in memory.
 
+use crate::blobs::{PartFile, fetch as blobs};
 use crate::samples::Scaling;
-use crate::settings::Settings;
-use crate::shared::lock;
+use crate::shared::{Shared, lock};
 use engine::chat::Template;
 use engine::model::Part;
 use engine::{EngineError, File, Options, Precision, Stage, Tokenizer};
 use fleet::Layout;
 use fleet::agent::Fault;
-use kernels::Pool;
-use protocol::{Digest, Name, PlanRef, PlannedService, PlannedStage};
+use protocol::{BlobRef, Digest, Name, PlanRef, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -69,7 +68,6 @@ struct Wanted<'p> {
     service: &'p PlannedService,
     replica: u32,
     index: usize,
-    model: &'p PathBuf,
 }
 
 impl<'p> Wanted<'p> {
@@ -82,46 +80,96 @@ fn failed(why: impl Into<String>) -> Fault {
     Fault::Failed(why.into())
 }
 
-/// Stages of a device, with the file of each.
-fn wanted<'p>(layout: &'p Layout, settings: &'p Settings) -> Result<Vec<Wanted<'p>>, Fault> {
+/// Stages of a device.
+fn wanted<'p>(layout: &'p Layout, me: &Name) -> Result<Vec<Wanted<'p>>, Fault> {
     let mut all = Vec::new();
     for service in &layout.signed.plan.services {
         for (replica, r) in (0u32..).zip(&service.replicas) {
-            for (index, stage) in r.stages.iter().enumerate().filter(|(_, s)| s.device == settings.agent.as_str()) {
+            for (index, stage) in r.stages.iter().enumerate().filter(|(_, s)| s.device == me.as_str()) {
                 if stage.resident_share < 1.0 {
                     return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
                 }
                 Scaling::of(&service.scaling).map_err(|why| failed(format!("{}: {why}", service.name)))?;
-                let model = settings.models.get(&service.model).ok_or_else(|| {
-                    Fault::Unavailable(format!(
-                        "no file of model {}: name one under `models:` in the configuration",
-                        service.model
-                    ))
-                })?;
-                all.push(Wanted { service, replica, index, model });
+                all.push(Wanted { service, replica, index });
             }
         }
     }
     Ok(all)
 }
 
-/// Whether all files are there.
-pub(crate) fn fetch(layout: &Layout, settings: &Settings) -> Result<(), Fault> {
-    for w in wanted(layout, settings)? {
-        std::fs::metadata(w.model).map_err(|e| Fault::Unavailable(format!("{}: {e}", w.model.display())))?;
+/// The same by model.
+fn by_model<'p>(layout: &'p Layout, me: &Name) -> Result<BTreeMap<&'p str, Vec<Wanted<'p>>>, Fault> {
+    let mut models: BTreeMap<&str, Vec<Wanted<'_>>> = BTreeMap::new();
+    for w in wanted(layout, me)? {
+        models.entry(&w.service.model).or_default().push(w);
     }
+    Ok(models)
+}
+
+/// Where a model's file is.
+enum Place {
+    /// A file that this device was told of.
+    Own(PathBuf),
+    /// One of which it keeps what it needs.
+    Fetched(BlobRef),
+}
+
+fn place(layout: &Layout, shared: &Shared, model: &str) -> Result<Place, Fault> {
+    let own = shared.settings.models.get(model);
+    match (layout.order().models.get(model), own) {
+        (Some(meant), Some(own)) if shared.blobs.is(own, meant) => Ok(Place::Own(own.clone())),
+        (Some(meant), _) => Ok(Place::Fetched(*meant)),
+        (None, Some(own)) => Ok(Place::Own(own.clone())),
+        (None, None) => Err(Fault::Unavailable(format!(
+            "no file of model {model}: name one under `models:` in the configuration, or say which it is with `planner model`"
+        ))),
+    }
+}
+
+fn parts(stages: &[Wanted<'_>], path: &Path, file: &File) -> Result<Vec<Part>, Fault> {
+    stages.iter().map(|w| part(w, path, file)).collect()
+}
+
+/// Sees that all files are there, and fetches what others have of them.
+pub(crate) fn fetch(layout: &Layout, shared: &Shared) -> Result<(), Fault> {
+    let held = shared.held();
+    let meant = held.iter().flat_map(|p| p.order.models.values()).chain(layout.order().models.values());
+    shared.blobs.forget(&meant.map(|b| b.manifest).collect());
+    for (model, stages) in by_model(layout, &shared.me)? {
+        match place(layout, shared, model)? {
+            Place::Own(path) => {
+                std::fs::metadata(&path).map_err(|e| Fault::Unavailable(format!("{}: {e}", path.display())))?;
+            }
+            Place::Fetched(meant) => {
+                blobs::bring(shared, layout, model, &meant, |file| parts(&stages, Path::new(model), file))?;
+            }
+        }
+    }
+    blobs::announce_own(shared);
     Ok(())
 }
 
 /// Whether each file is what its digest says, and a model of the plan's number of layers.
-pub(crate) fn verify(layout: &Layout, settings: &Settings, known: &Mutex<Known>) -> Result<(), Fault> {
-    for w in wanted(layout, settings)? {
-        if let Some(expected) = settings.digests.get(&w.service.model) {
-            whole(w.model, expected, known)?;
+pub(crate) fn verify(layout: &Layout, shared: &Shared) -> Result<(), Fault> {
+    for (model, stages) in by_model(layout, &shared.me)? {
+        match place(layout, shared, model)? {
+            Place::Own(path) => {
+                if let Some(expected) = shared.settings.digests.get(model) {
+                    whole(&path, expected, &shared.checked)?;
+                }
+                parts(&stages, &path, &open(&path)?)?;
+            }
+            Place::Fetched(meant) => {
+                let part = fetched(shared, model, &meant)?;
+                blobs::check(&part, model, &parts(&stages, &part.path, &open(&part.path)?)?)?;
+            }
         }
-        part(&w, &open(w.model)?)?;
     }
     Ok(())
+}
+
+fn fetched(shared: &Shared, model: &str, meant: &BlobRef) -> Result<Arc<PartFile>, Fault> {
+    shared.blobs.parts_of(meant).ok_or_else(|| Fault::Corrupt(format!("{model}: what was fetched of its file is gone")))
 }
 
 /// Files whose digest was found right, with when they were written and how long they were: a plan that uses the same
@@ -150,12 +198,12 @@ fn open(path: &Path) -> Result<File, Fault> {
 }
 
 /// A plan counts an embedding block, the layers, and a head block; the engine counts layers.
-fn part(w: &Wanted<'_>, file: &File) -> Result<Part, Fault> {
+fn part(w: &Wanted<'_>, path: &Path, file: &File) -> Result<Part, Fault> {
     let layers = engine::model::Config::new(file).map_err(|e| failed(e.to_string()))?.layers;
     let stages = &w.service.replicas[w.replica as usize].stages;
     let (own, last) = (&stages[w.index], stages.last().map_or(0, |s| s.end as usize));
     if last != layers + 2 {
-        let name = w.model.display();
+        let name = path.display();
         return Err(failed(format!("{name}: {layers} layers and two ends, the plan has {last} blocks of {}", w.service.model)));
     }
     let follows = w.index == 0 && own.start == 0 || w.index > 0 && stages[w.index - 1].end == own.start;
@@ -166,29 +214,33 @@ fn part(w: &Wanted<'_>, file: &File) -> Result<Part, Fault> {
     Ok(Part { embedding: start == 0, layers: start.max(1) - 1..end.min(last - 1) - 1, head: end == last })
 }
 
-/// Loads all stages of a device. `free`: bytes that may be taken.
-pub(crate) fn load(layout: &Layout, settings: &Settings, pool: &Arc<Pool>, free: Option<u64>) -> Result<Loaded, Fault> {
-    let all = wanted(layout, settings)?;
+/// Loads all stages of a device.
+pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
+    let all = wanted(layout, &shared.me)?;
     let asked: f64 = all.iter().map(|w| w.stage().memory_bytes).sum();
-    if free.is_some_and(|free| asked > free as f64) {
+    if shared.free_bytes().is_some_and(|free| asked > free as f64) {
         return Err(Fault::NoRoom);
     }
-    let mut texts: BTreeMap<&PathBuf, Arc<Text>> = BTreeMap::new();
+    let mut texts: BTreeMap<PathBuf, Arc<Text>> = BTreeMap::new();
     let mut stages = Vec::new();
     for w in &all {
-        let file = open(w.model)?;
-        let engine = |e: EngineError| failed(format!("{}: {e}", w.model.display()));
+        let path = match place(layout, shared, &w.service.model)? {
+            Place::Own(path) => path,
+            Place::Fetched(meant) => fetched(shared, &w.service.model, &meant)?.path.clone(),
+        };
+        let file = open(&path)?;
+        let engine = |e: EngineError| failed(format!("{}: {e}", path.display()));
         let own = w.stage();
         let weights = own.weights.unwrap_or(w.service.precision.weights);
-        let options = Options { part: Some(part(w, &file)?), precision: Precision::of(weights), kernel: None };
-        let stage = Stage::load(&file, &options, Arc::clone(pool)).map_err(engine)?;
-        let text = match (w.index, texts.get(w.model)) {
+        let options = Options { part: Some(part(w, &path, &file)?), precision: Precision::of(weights), kernel: None };
+        let stage = Stage::load(&file, &options, Arc::clone(&shared.pool)).map_err(engine)?;
+        let text = match (w.index, texts.get(&path)) {
             (0, Some(text)) => Some(Arc::clone(text)),
             (0, None) => {
                 let tokenizer = Tokenizer::new(&file).map_err(engine)?;
                 let template = Template::new(&file, &tokenizer).map_err(engine)?;
                 let text = Arc::new(Text { tokenizer, template });
-                texts.insert(w.model, Arc::clone(&text));
+                texts.insert(path.clone(), Arc::clone(&text));
                 Some(text)
             }
             _ => None,

@@ -1,5 +1,6 @@
 //! What an agent is told when it starts.
 
+use crate::blobs::Origin;
 use fleet::certificate::Credentials;
 use fleet::enrol::{EnrolError, Roster, read_key};
 use protocol::{Digest, Name, Signer};
@@ -49,6 +50,9 @@ pub struct Settings {
     /// has its digest in the list of models.
     #[serde(default)]
     pub digests: BTreeMap<String, Digest>,
+    /// Web servers that have model files by their digest, for what no agent has.
+    #[serde(default)]
+    pub origins: Vec<Origin>,
     /// Folder below which `sys` and `proc` lie for the sensors, as in a container; none: the machine's own.
     #[serde(default)]
     pub sensors: Option<PathBuf>,
@@ -148,6 +152,10 @@ pub struct Limits {
     pub heal_ms: u32,
     /// A neighbour that says nothing for so long is lost to the bus, ms; none: 2,000.
     pub lease_ms: Option<u32>,
+    /// Bytes of model files a second that others are sent; none: as fast as it goes.
+    pub send_bytes_s: Option<u64>,
+    /// Bytes of model files a second that are fetched.
+    pub fetch_bytes_s: Option<u64>,
     /// Length of a window of health, ms: three bad ones give a plan up, six good ones prove it.
     pub window_ms: u32,
 }
@@ -164,6 +172,8 @@ impl Default for Limits {
             hop_ms,
             heal_ms: 10_000,
             lease_ms: None,
+            send_bytes_s: None,
+            fetch_bytes_s: None,
             window_ms: 10_000,
         }
     }

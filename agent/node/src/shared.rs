@@ -1,5 +1,6 @@
 //! What the threads of a node share.
 
+use crate::blobs::Blobs;
 use crate::clock;
 use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) traffic: Traffic,
     pub(crate) wires: Wires,
     pub(crate) metrics: Metrics,
+    pub(crate) blobs: Blobs,
     /// Model files whose digest was right.
     pub(crate) checked: Mutex<Known>,
     inbox: Mutex<Sender<Input>>,
@@ -86,6 +88,7 @@ impl Shared {
         Self {
             me: settings.agent.clone(),
             fleet: roster.fleet.clone(),
+            blobs: Blobs::new(&settings.state, settings.limits.send_bytes_s, settings.limits.fetch_bytes_s),
             limits: settings.limits,
             settings,
             signer,
@@ -152,6 +155,11 @@ impl Shared {
     pub(crate) fn serves(&self, plan: PlanId) -> bool {
         let memory = lock(&self.memory);
         memory.ready.contains(&plan) && memory.loaded.contains_key(&plan)
+    }
+
+    /// Whether what a job works for is still to be.
+    pub(crate) fn is_wanted(&self, plan: PlanId) -> bool {
+        lock(&self.memory).wanted.contains(&plan)
     }
 
     pub(crate) fn want(&self, plan: PlanId) {

@@ -121,11 +121,10 @@ impl Shell {
         let shared = Arc::clone(&self.shared);
         shared.want(layout.plan().id);
         std::thread::spawn(move || {
-            let settings = &shared.settings;
             let outcome = match what {
-                Job::Fetch => loaded::fetch(&layout, settings),
-                Job::Verify => loaded::verify(&layout, settings, &shared.checked),
-                Job::Load => loaded::load(&layout, settings, &shared.pool, shared.free_bytes()).map(|l| shared.keep(l)),
+                Job::Fetch => loaded::fetch(&layout, &shared),
+                Job::Verify => loaded::verify(&layout, &shared),
+                Job::Load => loaded::load(&layout, &shared).map(|l| shared.keep(l)),
                 Job::Warm => match shared.loaded(layout.plan().id) {
                     Some(loaded) => loaded::warm(&loaded),
                     None => Err(Fault::Unavailable("it was unloaded".into())),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod blobs;
 mod client;
 mod docs;
 mod hops;

@@ -5,10 +5,10 @@ use engine::testing::Tiny;
 use fleet::controller::follow;
 use fleet::enrol::{Owners, Roster, make_key};
 pub(crate) use node::testing::{Part, plan};
-use node::{Limits, Node, Settings};
+use node::{Limits, Node, Origin, Settings};
 use protocol::bus::local::Hub;
 use protocol::envelope::{self, Terms};
-use protocol::{Digest, Name, Plan, PlanRef, Signer, canonical};
+use protocol::{BlobRef, Digest, Name, Plan, PlanRef, Signer, canonical};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,11 @@ pub(crate) struct World {
     /// Folder with the sensors of a board.
     pub(crate) sensors: Option<PathBuf>,
     newest: Option<PlanRef>,
+    /// Files of some agents that differ from the others'.
+    pub(crate) models: BTreeMap<String, BTreeMap<String, PathBuf>>,
+    /// What plans say of model files.
+    pub(crate) meant: BTreeMap<String, BlobRef>,
+    pub(crate) origins: Vec<Origin>,
 }
 
 impl World {
@@ -59,6 +64,9 @@ impl World {
             tls: None,
             sensors: None,
             newest: None,
+            models: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            origins: Vec::new(),
         }
     }
 
@@ -70,6 +78,7 @@ impl World {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Settings {
             digests: BTreeMap::default(),
+            origins: self.origins.clone(),
             sensors: self.sensors.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
@@ -82,7 +91,11 @@ impl World {
             connect: Vec::new(),
             hop: any,
             http: any,
-            models: BTreeMap::from([("tiny".to_owned(), self.path("tiny.gguf"))]),
+            models: self
+                .models
+                .get(agent)
+                .cloned()
+                .unwrap_or_else(|| BTreeMap::from([("tiny".to_owned(), self.path("tiny.gguf"))])),
             api_keys: self.api_keys.clone(),
             threads: Some(1),
             memory_bytes: None,
@@ -114,7 +127,7 @@ impl World {
         };
         self.newest = Some(PlanRef { generation: plan.generation, id: plan.id.parse().unwrap() });
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-        let terms = Terms { issued_ms: now, expires_ms: now + life_ms, settles: Vec::new() };
+        let terms = Terms { issued_ms: now, expires_ms: now + life_ms, settles: Vec::new(), models: self.meant.clone() };
         envelope::seal(&plan, &terms, &[&self.planner]).unwrap()
     }
 

@@ -1,13 +1,15 @@
 //! The signed plan: what a fleet's owner says once and every agent can check by itself.
 
+use crate::blob::BlobRef;
 use crate::canonical;
 use crate::frame::{self, Frame, FrameError};
 use crate::id::{Name, NotAName, PlanId, PlanRef};
-use crate::limits::{ENVELOPE_BYTES, PLAN_BYTES, SETTLED};
+use crate::limits::{ENTRIES, ENVELOPE_BYTES, PLAN_BYTES, SETTLED};
 use crate::plan::{Plan, SCHEMA};
 use crate::schema::{self, ReadError};
 use crate::sign::{KeyId, Keyring, Signer};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Generations stay below 2^53, so that every JSON reader keeps them exact.
 pub const GENERATION_MAX: u64 = 1 << 53;
@@ -28,6 +30,10 @@ pub struct Order {
     pub issued_ms: u64,
     /// No agent takes the plan after this; one that has it keeps it.
     pub expires_ms: u64,
+    /// Which files the plan's models are, by its names of them: a device that lacks one fetches it from whoever has it.
+    /// A model that is not named here must be there already.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, BlobRef>,
 }
 
 impl Order {
@@ -43,6 +49,8 @@ pub struct Terms {
     pub issued_ms: u64,
     pub expires_ms: u64,
     pub settles: Vec<PlanId>,
+    /// As in [`Order`].
+    pub models: BTreeMap<String, BlobRef>,
 }
 
 /// A plan that a trusted key vouches for, consistent with its head.
@@ -95,6 +103,7 @@ pub fn seal(plan: &Plan, terms: &Terms, signers: &[&Signer]) -> Result<Vec<u8>, 
         settles: terms.settles.clone(),
         issued_ms: terms.issued_ms,
         expires_ms: terms.expires_ms,
+        models: terms.models.clone(),
     };
     check(&order, plan, &body)?;
     let head = serde_json::to_string(&order).map_err(EnvelopeError::Head)?;
@@ -171,6 +180,9 @@ fn check(order: &Order, plan: &Plan, body: &[u8]) -> Result<(), EnvelopeError> {
     }
     if order.settles.len() > SETTLED {
         return Err(EnvelopeError::Terms("settles at most 8 plans"));
+    }
+    if order.models.len() > ENTRIES {
+        return Err(EnvelopeError::Terms("names at most 64 model files"));
     }
     if order.expires_ms <= order.issued_ms {
         return Err(EnvelopeError::Terms("expires before it is issued"));

@@ -13,7 +13,7 @@
 //! that no bit can change without notice; `tail -n +5` gives back exactly the file that was sealed.
 
 use crate::id::Digest;
-use crate::limits::{LINE_BYTES, SIGNATURES};
+use crate::limits::{HEAD_BYTES, LINE_BYTES, SIGNATURES};
 use crate::sign::{KeyId, Keyring, Signature, Signer, Untrusted};
 
 /// Why bytes are no frame.
@@ -96,8 +96,12 @@ impl<'a> Frame<'a> {
 fn line<'a>(bytes: &'a [u8], at: &mut usize, number: u8) -> Result<&'a str, FrameError> {
     let wrong = |why| FrameError::Line { line: number, why };
     let rest = &bytes[*at..];
-    let window = &rest[..rest.len().min(LINE_BYTES)];
-    let end = window.iter().position(|b| *b == b'\n').ok_or(wrong("does not end within 2 KiB"))?;
+    let (most, late) = match number {
+        2 => (HEAD_BYTES, "does not end within 16 KiB"),
+        _ => (LINE_BYTES, "does not end within 2 KiB"),
+    };
+    let window = &rest[..rest.len().min(most)];
+    let end = window.iter().position(|b| *b == b'\n').ok_or(wrong(late))?;
     *at += end + 1;
     std::str::from_utf8(&window[..end]).map_err(|_| wrong("is not UTF-8"))
 }

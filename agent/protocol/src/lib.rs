@@ -4,6 +4,7 @@
 //! Everything read here may come from a stranger: lengths are checked before bytes, signatures before
 //! content, and what is wrong is an error that says what was expected. Knows no optimiser and no transport.
 
+pub mod blob;
 pub mod bus;
 pub mod canonical;
 pub mod command;
@@ -23,6 +24,7 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use blob::{BlobRef, Manifest};
 pub use envelope::{Order, SignedPlan, Terms};
 pub use id::{Digest, Name, PlanId, PlanRef};
 pub use key::{Key, Pattern, Topic};

@@ -6,8 +6,14 @@ pub const BUS_BYTES: usize = 256 * 1024;
 pub const ENVELOPE_BYTES: usize = BUS_BYTES;
 /// Largest plan inside its envelope; the rest is room for the head and the signatures.
 pub const PLAN_BYTES: usize = ENVELOPE_BYTES - 4 * 1024;
-/// Largest head, digest or signature line of a frame.
+/// Largest digest or signature line of a frame.
 pub const LINE_BYTES: usize = 2 * 1024;
+/// Largest head line of a frame: a plan's names up to [`ENTRIES`] model files.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Chunks of a model file.
+pub const BLOB_CHUNKS: usize = 4_096;
+/// Largest list of chunks.
+pub const MANIFEST_BYTES: usize = 384 * 1024;
 /// Largest telemetry message; small enough for one packet queue of a Wi-Fi link to take whole.
 pub const TELEMETRY_BYTES: usize = 4 * 1024;
 /// Largest status.

@@ -20,6 +20,8 @@ pub const STATUS: &str = "wattline.status/1";
 pub const COMMAND: &str = "wattline.command/1";
 pub const ANSWER: &str = "wattline.answer/1";
 pub const LEDGER: &str = "wattline.ledger/1";
+/// Digests of a model file.
+pub const BLOB: &str = "wattline.blob/1";
 /// First line of a signed plan.
 pub const ENVELOPE: &str = "wattline.envelope/1";
 /// First line of a signed message.

@@ -116,7 +116,7 @@ fn a_plan_that_contradicts_itself_is_not_sealed() {
     let mut large = plan(1, &["pi-1"]);
     large.sources.assumptions = vec!["x".repeat(100); limits::PLAN_BYTES / 100];
     assert!(matches!(refused(&named(large)), EnvelopeError::PlanTooLarge { .. }));
-    let backwards = protocol::Terms { expires_ms: 5, issued_ms: 5, settles: Vec::new() };
+    let backwards = protocol::Terms { expires_ms: 5, issued_ms: 5, settles: Vec::new(), models: Default::default() };
     assert!(matches!(seal(&plan(1, &["pi-1"]), &backwards, &[]), Err(EnvelopeError::Terms(_))));
 }
 

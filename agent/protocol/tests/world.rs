@@ -18,7 +18,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn terms() -> Terms {
-    Terms { issued_ms: 1_790_000_000_000, expires_ms: 1_790_000_600_000, settles: Vec::new() }
+    Terms { issued_ms: 1_790_000_000_000, expires_ms: 1_790_000_600_000, settles: Vec::new(), models: Default::default() }
 }
 
 pub(crate) fn sealed(plan: &Plan, by: &[&Signer]) -> Vec<u8> {

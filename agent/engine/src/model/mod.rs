@@ -8,6 +8,7 @@ mod architecture;
 mod config;
 mod forward;
 mod load;
+mod needs;
 mod nested;
 mod profile;
 mod sequence;

@@ -18,6 +18,7 @@ fn order(generation: u64, content: &str, parent: Option<&str>) -> Order {
         settles: Vec::new(),
         issued_ms: 1_000,
         expires_ms: 2_000,
+        models: Default::default(),
     }
 }
 

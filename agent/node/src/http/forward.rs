@@ -3,32 +3,26 @@
 //! So users need one address, and a plan that moves a service changes nothing for them. What is lost with that
 //! device is asked of it again, or said: an answer never just breaks off.
 
+use super::call::{self, Answer};
 use super::error::Refused;
-use super::relay;
 use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::shared::Shared;
-use crate::tls::{Stream, Use};
-use crate::wires::Wire;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use protocol::{Name, PlanRef, SignedPlan};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io::BufRead as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Longest wait for a connection; a process that is gone refuses at once.
-const CONNECT: Duration = Duration::from_secs(2);
 /// Longest silence within an answer: a queue, then a long prompt. A device that hangs is noticed by its token.
 const SILENCE: Duration = Duration::from_secs(300);
 /// Wait between two attempts.
 const AGAIN: Duration = Duration::from_millis(200);
-/// Longest head of an answer, and longest answer that is no stream.
-const HEAD_BYTES: u64 = 16 << 10;
+/// Longest answer that is no stream.
 const WHOLE_BYTES: u64 = 16 << 20;
 /// Says that a request was handed on once, and is not handed on again.
 pub(crate) const HANDED: &str = "x-wattline-handed-on";
@@ -65,8 +59,8 @@ pub(crate) fn services(shared: &Shared) -> BTreeSet<Name> {
 
 /// What came back.
 enum Told {
-    /// An answer whose body is an event stream, with what it is read from.
-    Stream(Head, Answer),
+    /// An answer whose body is an event stream, with who gives it.
+    Stream(Head, Name, Answer),
     Whole(Head, Vec<u8>),
     /// The service begins here meanwhile.
     Here,
@@ -74,13 +68,6 @@ enum Told {
 }
 
 type Head = (StatusCode, Vec<(HeaderName, HeaderValue)>);
-
-/// An answer that is read, watched over.
-struct Answer {
-    from: BufReader<Stream>,
-    device: Name,
-    _wire: Wire,
-}
 
 /// Hands a request on; `None`: it is to be answered here, if at all.
 pub(crate) async fn hand_on(
@@ -101,10 +88,10 @@ pub(crate) async fn hand_on(
     let (send_head, head) = tokio::sync::oneshot::channel();
     let (at, wanted) = (Arc::clone(shared), service.clone());
     std::thread::spawn(move || match ask(&at, &wanted, &request) {
-        Told::Stream(head, answer) => {
+        Told::Stream(head, device, answer) => {
             // Whoever asked may have gone away.
             if send_head.send(Ok((head, None))).is_ok() {
-                pass(answer, &tell);
+                pass(&device, answer, &tell);
             }
         }
         Told::Whole(head, body) => drop(send_head.send(Ok((head, Some(body))))),
@@ -158,60 +145,23 @@ fn ask(shared: &Shared, service: &Name, request: &[u8]) -> Told {
 
 /// Sends a request and reads the answer's head, and its body where that is no stream.
 fn begin(shared: &Shared, device: &Name, request: &[u8]) -> std::io::Result<Told> {
-    let wrong = |why: &str| std::io::Error::other(why.to_owned());
-    let tls = shared.tls.as_ref();
-    // What is secret goes to where neighbours are heard, the rest to where users are.
-    let said = shared.peers.status(device).and_then(|s| if tls.is_some() { s.hop.clone() } else { s.http.clone() });
-    let at = said.ok_or_else(|| wrong("no address"))?.to_socket_addrs()?.next().ok_or_else(|| wrong("no address"))?;
-    let stream = TcpStream::connect_timeout(&at, CONNECT)?;
-    let wire = shared.wires.hold(device, &stream)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(SILENCE))?;
-    let mut stream = Stream::calling(tls, Use::Request, device, stream)?;
-    if tls.is_some() {
-        stream.write_all(&relay::length(request)?)?;
-    }
-    stream.write_all(request)?;
-    stream.flush()?;
-    let mut from = BufReader::new(stream);
-    let mut lines = Vec::new();
-    {
-        let mut head = from.by_ref().take(HEAD_BYTES);
-        loop {
-            let mut line = String::new();
-            if head.read_line(&mut line)? == 0 {
-                return Err(wrong("no answer"));
-            }
-            if line.trim_end().is_empty() {
-                break;
-            }
-            lines.push(line.trim_end().to_ascii_lowercase());
-        }
-    }
-    let status = lines.first().and_then(|l| l.split(' ').nth(1)?.parse().ok()).ok_or_else(|| wrong("no answer of HTTP"))?;
+    let mut answer = call::agent(shared, device, request, SILENCE)?;
     let kept = ["content-type", "retry-after", "x-wattline-plan"];
-    let header = |line: &String| {
-        let (name, value) = line.split_once(':')?;
+    let header = |(name, value): (&str, &str)| {
         let name = kept.contains(&name).then(|| HeaderName::try_from(name).ok())??;
-        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+        Some((name, HeaderValue::from_str(value).ok()?))
     };
-    let head = (status, lines.iter().skip(1).filter_map(header).collect());
-    let value = |name: &str| lines.iter().find_map(|l| l.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    if value("content-type").is_some_and(|t| t.starts_with("text/event-stream")) {
-        return Ok(Told::Stream(head, Answer { from, device: device.clone(), _wire: wire }));
+    let head = (answer.status, answer.headers().filter_map(header).collect());
+    if answer.header("content-type").is_some_and(|t| t.starts_with("text/event-stream")) {
+        return Ok(Told::Stream(head, device.clone(), answer));
     }
-    let mut body = Vec::new();
-    from.by_ref().take(WHOLE_BYTES).read_to_end(&mut body)?;
-    if value("content-length").is_some_and(|n| n.parse() != Ok(body.len())) {
-        return Err(wrong("its answer broke off"));
-    }
-    Ok(Told::Whole(head, body))
+    Ok(Told::Whole(head, answer.whole(WHOLE_BYTES)?))
 }
 
 /// Passes whole events on as they come. One that breaks off is said to have done so.
-fn pass(mut answer: Answer, tell: &mpsc::Sender<Vec<u8>>) {
+fn pass(device: &Name, mut answer: Answer, tell: &mpsc::Sender<Vec<u8>>) {
     let (mut one, mut ended) = (Vec::new(), false);
-    while let Ok(1..) = answer.from.read_until(b'\n', &mut one) {
+    while let Ok(1..) = answer.body.read_until(b'\n', &mut one) {
         if one.ends_with(b"\n\n") {
             ended = one == DONE.as_bytes();
             if tell.blocking_send(std::mem::take(&mut one)).is_err() {
@@ -220,7 +170,7 @@ fn pass(mut answer: Answer, tell: &mpsc::Sender<Vec<u8>>) {
         }
     }
     if !ended {
-        let lost = Refused::unavailable(format!("{}, which answered, is lost; ask again", answer.device));
+        let lost = Refused::unavailable(format!("{device}, which answered, is lost; ask again"));
         let _ = tell.blocking_send((event(&lost.value()) + DONE).into_bytes());
     }
 }

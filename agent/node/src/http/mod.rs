@@ -1,6 +1,8 @@
 //! The server: the OpenAI HTTP API for users, health for supervisors, the fleet's state for planners.
 
 mod answer;
+mod blobs;
+pub(crate) mod call;
 mod error;
 mod fleet_api;
 mod forward;
@@ -57,6 +59,7 @@ fn routes(serving: Arc<Serving>) -> Router {
         .route("/healthz", get(watch::health))
         .route("/readyz", get(watch::ready))
         .route("/metrics", get(watch::metrics))
+        .route("/blobs/sha256/{digest}", get(blobs::get))
         .route("/fleet/status", get(fleet_api::statuses))
         .route("/fleet/plan", put(fleet_api::put))
         .route("/fleet/agents/{agent}/plans/{id}", get(fleet_api::plan))

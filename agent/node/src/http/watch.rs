@@ -75,6 +75,9 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
         "Attempts to go on after a lost stage.",
         vec![(String::new(), shared.metrics.healed() as f64)],
     );
+    let (sent, fetched) = shared.blobs.totals();
+    let way = |way: &str, bytes: u64| (format!("{{way=\"{way}\"}}"), bytes as f64);
+    counter("wattline_blob_bytes_total", "Bytes of model files.", vec![way("sent", sent), way("fetched", fetched)]);
     let of = |pick: fn(&crate::metrics::Counts) -> f64| {
         let line = |((service, replica), c): &((protocol::Name, u32), crate::metrics::Counts)| {
             (format!("{{service=\"{service}\",replica=\"{replica}\"}}"), pick(c))

@@ -4,7 +4,7 @@ use super::super::engine::Ill;
 use super::super::node::{Core, Ev, Msg};
 use super::super::plans;
 use super::{Envelope, FLEET, STRANGER, World};
-use crate::controller::follow;
+use crate::controller::{Models, follow};
 use protocol::envelope::{self, Terms};
 use protocol::{Digest, Name, Plan, Signer, canonical};
 use rand::Rng;
@@ -26,7 +26,7 @@ impl World {
                     Some(parent) => follow(&plan, parent).ok(),
                     None => Some(named(plan.clone())),
                 };
-                plan.is_some_and(|p| c.apply(&p, now, &mut out).is_ok())
+                plan.is_some_and(|p| c.apply(&p, &Models::new(), now, &mut out).is_ok())
             }
             _ => false,
         };
@@ -56,7 +56,7 @@ impl World {
         let to = self.rng.random_range(0..self.agents);
         let newest = self.checker.genuine.values().max_by_key(|l| l.plan().generation).cloned();
         let Some(newest) = newest else { return };
-        let terms = Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![] };
+        let terms = Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![], models: Models::new() };
         let content = plans::draw(900, FLEET, &self.devices(), &mut self.rng);
         let number = match self.rng.random_range(0..4) {
             0 => {

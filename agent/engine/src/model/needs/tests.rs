@@ -1,0 +1,44 @@
+use crate::model::{Chunk, Input, Part, Want};
+use crate::testing::Tiny;
+use crate::{File, Options, Precision, Stage, Workspace};
+use kernels::{Format, Pool, Wait};
+use std::sync::Arc;
+
+/// Every byte that is not named, as whoever lacks it would have it: none.
+fn without_the_rest(file: &File, part: &Part) -> (File, u64) {
+    let mut bytes = vec![0; file.bytes().len()];
+    let mut kept = 0;
+    for r in part.reads(file.header()) {
+        let r = r.start as usize..r.end as usize;
+        bytes[r.clone()].copy_from_slice(&file.bytes()[r.clone()]);
+        kept += r.len() as u64;
+    }
+    (File::from_bytes(bytes).expect("its header is there"), kept)
+}
+
+fn states(file: &File, part: &Part) -> Vec<f32> {
+    let options = Options { part: Some(part.clone()), precision: Precision::Format(Format::F16), kernel: None };
+    let stage = Stage::load(file, &options, Arc::new(Pool::new(1, Wait::Park))).expect("loads");
+    let hidden = vec![0.25; stage.config().hidden];
+    let input = if part.embedding { Input::Tokens(&[7]) } else { Input::Hidden(&hidden) };
+    let mut sequence = stage.sequence(16).expect("bits");
+    let chunk = Chunk { sequence: &mut sequence, input, want: Want::All };
+    stage.forward(&mut [chunk], &mut Workspace::new()).expect("fits")
+}
+
+#[test]
+fn a_stage_needs_no_byte_that_is_not_named() {
+    for architecture in ["llama", "qwen2", "gemma3"] {
+        for own_head in [false, true] {
+            let file = Tiny { own_head, ..Tiny::new(architecture) }.file().expect("fits");
+            let parts = [(true, 0..1, false), (false, 1..2, false), (false, 0..2, true), (true, 0..2, true), (true, 0..0, false)];
+            for (embedding, layers, head) in parts {
+                let part = Part { embedding, layers, head };
+                let (cut, kept) = without_the_rest(&file, &part);
+                assert_eq!(states(&cut, &part), states(&file, &part), "{architecture} {own_head} {part:?}");
+                let all = part == Part { embedding: true, layers: 0..2, head: true };
+                assert!(all || kept < file.bytes().len() as u64 * 19 / 20, "{architecture} {part:?} keeps {kept}");
+            }
+        }
+    }
+}
