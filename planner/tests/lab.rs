@@ -223,7 +223,11 @@ fn redact(lab: &Lab, text: &str) -> String {
 
 /// What `tests/live/commands.txt` says, by this lab.
 fn said(lab: &Lab, call: &Call<'_>) -> Shown {
-    let real = |arg: &String| arg.replace("{fleet}", &lab.fleet().display().to_string()).replace("{entry}", &lab.entry);
+    let path = |path: &Path| path.display().to_string();
+    let real = |arg: &String| {
+        let arg = arg.replace("{fleet}", &path(&lab.fleet())).replace("{entry}", &lab.entry);
+        arg.replace("{lab}", &path(lab.folder.path()))
+    };
     let args: Vec<String> = call.args.iter().map(real).collect();
     if call.program == "next" {
         let plan = next(&args[0], &args[1], &args[2]);

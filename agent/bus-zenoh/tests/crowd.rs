@@ -73,7 +73,8 @@ fn plan(owner: &Signer) -> Vec<u8> {
         sources: sources(),
     };
     plan.id = Digest::of(&canonical::bytes(&plan).unwrap()).to_string();
-    envelope::seal(&plan, &Terms { issued_ms: 1, expires_ms: 2, settles: Vec::new(), models: Default::default() }, &[owner]).unwrap()
+    envelope::seal(&plan, &Terms { issued_ms: 1, expires_ms: 2, settles: Vec::new(), models: Default::default() }, &[owner])
+        .unwrap()
 }
 
 /// Processor time of this process, s, and its resident memory, bytes, as Linux says them.

@@ -264,3 +264,46 @@ fn digests_and_ranges_over_http() {
     assert_eq!(at(b, &manifest.sha256.to_string(), "bytes=0-7").status, 404, "not there");
     assert_eq!(at(a, "../../etc/passwd", "").status, 404);
 }
+
+/// A folder with a disk of its own, which ends with the test.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf, options: &str) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let done = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output();
+        done.is_ok_and(|o| o.status.success()).then_some(Self(at))
+    }
+
+    fn grow(&self, options: &str) {
+        let grown = std::process::Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
+        assert!(grown.unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: files may be open.
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_file_comes_when_there_is_room() {
+    let (mut world, _) = world();
+    // 64 MiB stay free, so that there is room for some chunks and not for all.
+    let Some(disk) = Disk::mount(world.path("state-b"), "size=66m") else {
+        eprintln!("SKIPPED: mounting a small disk needs root");
+        return;
+    };
+    let a = world.start("a");
+    let b = world.start("b");
+    let sealed = world.seal(&plan(&["a", "b"], &SPLIT, 16));
+    assert_eq!(ask(a, "PUT", "/fleet/plan", "", &sealed).status, 202);
+    until("b says that its disk is full", || notes(b).contains("make room"));
+    assert!(!serves(b, 1));
+    disk.grow("size=200m");
+    until("both serve", || serves(a, 1) && serves(b, 1));
+    assert_eq!(text(a), expected(&SPLIT));
+    world.nodes.clear();
+}

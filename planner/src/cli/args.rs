@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Enroll(Enroll),
     /// Replace a fleet's key: begin, and after the agents have the files, --finish
     Rotate(Rotate),
+    /// Say which file a plan's name of a model means, or show what was said
+    Model(Model),
     /// Sign a plan, hand it to a fleet, and wait until all its devices serve it
     Apply(Apply),
     /// Show what each agent of a fleet does
@@ -317,6 +319,20 @@ pub(crate) struct Rotate {
     #[arg(long)]
     pub(crate) finish: bool,
     /// Folder with the fleet's roster and keys
+    #[arg(long, value_name = "FOLDER", default_value = "fleet")]
+    pub(crate) fleet: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    /// The model's name in plans; left out: show all
+    pub(crate) name: Option<String>,
+    /// Its GGUF file; devices that lack it fetch what they need from those that have it
+    pub(crate) file: Option<PathBuf>,
+    /// Forget its file: each device uses the one of its configuration
+    #[arg(long, conflicts_with = "file", requires = "name")]
+    pub(crate) remove: bool,
+    /// Folder with the fleet's roster
     #[arg(long, value_name = "FOLDER", default_value = "fleet")]
     pub(crate) fleet: PathBuf,
 }

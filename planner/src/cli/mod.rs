@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Keygen(a) => fleet::keygen(&a),
         Command::Enroll(a) => fleet::enroll(&a),
         Command::Rotate(a) => fleet::rotate(&a),
+        Command::Model(a) => fleet::model(&a),
         Command::Apply(a) => fleet::apply(&a),
         Command::Status(a) => fleet::status(&a),
         Command::Rollback(a) => fleet::rollback(&a),

@@ -80,7 +80,10 @@ pub(crate) fn check(part: &PartFile, model: &str, parts: &[Part]) -> Result<(), 
         None => Ok(()),
         Some(first) => {
             let name = part.path.display();
-            Err(Fault::Corrupt(format!("{name}: {} chunks are damaged, the first is {first}; they are fetched anew", missing.len())))
+            Err(Fault::Corrupt(format!(
+                "{name}: {} chunks are damaged, the first is {first}; they are fetched anew",
+                missing.len()
+            )))
         }
     }
 }
@@ -143,7 +146,12 @@ impl Job<'_> {
     }
 
     /// Asks all until one gives what is taken. Who sends what it should not is asked no more.
-    fn ask<T>(&mut self, path: &str, range: Option<&Range<u64>>, mut take: impl FnMut(&mut call::Answer) -> Result<T, Bad>) -> Result<Option<T>, Fault> {
+    fn ask<T>(
+        &mut self,
+        path: &str,
+        range: Option<&Range<u64>>,
+        mut take: impl FnMut(&mut call::Answer) -> Result<T, Bad>,
+    ) -> Result<Option<T>, Fault> {
         let mut at = 0;
         while at < self.sources.len() {
             if self.shared.ended() || !self.shared.is_wanted(self.plan) {
@@ -212,7 +220,8 @@ impl Job<'_> {
             while next < end {
                 let range = part.manifest.range(next).start..part.manifest.range(end - 1).end;
                 let (from, shared) = (next, self.shared);
-                let got = self.ask(&part.manifest.sha256.to_string(), Some(&range), |answer| take(shared, part, from..end, answer))?;
+                let got =
+                    self.ask(&part.manifest.sha256.to_string(), Some(&range), |answer| take(shared, part, from..end, answer))?;
                 next = got.ok_or_else(|| self.nowhere(&format!("chunk {next} of {}", part.manifest.chunks.len())))?;
             }
             left.drain(..following);
@@ -270,7 +279,8 @@ fn take(shared: &Shared, part: &PartFile, wanted: Range<usize>, answer: &mut cal
         // A server that knows no ranges sends all of it.
         None => Some(0),
     };
-    let skip = from.and_then(|from| start.checked_sub(from)).ok_or_else(|| Bad::Wrong("other bytes than were asked for".into()))?;
+    let skip =
+        from.and_then(|from| start.checked_sub(from)).ok_or_else(|| Bad::Wrong("other bytes than were asked for".into()))?;
     io::copy(&mut io::Read::take(&mut answer.body, skip), &mut io::sink()).map_err(Bad::Lost)?;
     let (first, end) = (wanted.start, wanted.end);
     for chunk in wanted {

@@ -136,8 +136,11 @@ impl Blobs {
 
     /// Removes what was fetched for plans that are gone. `keep`: lists of the files that are still meant.
     pub(crate) fn forget(&self, keep: &BTreeSet<Digest>) {
-        let kept: Vec<Digest> =
-            keep.iter().filter_map(|m| serde_json::from_slice::<Manifest>(&std::fs::read(self.list(*m)).ok()?).ok()).map(|l| l.sha256).collect();
+        let kept: Vec<Digest> = keep
+            .iter()
+            .filter_map(|m| serde_json::from_slice::<Manifest>(&std::fs::read(self.list(*m)).ok()?).ok())
+            .map(|l| l.sha256)
+            .collect();
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
         for path in entries.flatten().map(|e| e.path()) {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();

@@ -84,3 +84,25 @@ fn lists_stay_small() {
     };
     assert!(most.to_bytes().expect("JSON").len() <= MANIFEST_BYTES);
 }
+
+proptest::proptest! {
+    /// Any change of a list, or any bytes instead of it, is refused without a panic.
+    #[test]
+    fn any_damage_is_refused(at in 0usize..1_000, with: u8, cut in 0usize..1_000, some: Vec<u8>) {
+        let list = of(&bytes(600_000));
+        let (text, meant) = (list.to_bytes().expect("JSON"), list.blob().expect("JSON"));
+        let mut bent = text.clone();
+        bent[at % text.len()] = with;
+        bent.truncate(text.len() - cut % text.len());
+        proptest::prop_assert_eq!(Manifest::read(&bent, &meant).is_ok(), bent == text);
+        proptest::prop_assert!(Manifest::read(&some, &meant).is_err());
+        // One whose author means it: places never leave the file.
+        let own = BlobRef { manifest: Digest::of(&bent), bytes: meant.bytes };
+        if let Ok(read) = Manifest::read(&bent, &own) {
+            for chunk in 0..read.chunks.len() + 2 {
+                let range = read.range(chunk);
+                proptest::prop_assert!(range.start <= range.end && range.end <= read.bytes);
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@
 pub(crate) mod enrol;
 pub(crate) mod http;
 mod log;
+mod models;
 mod rehearse;
 pub(crate) mod session;
 pub(crate) mod show;
@@ -13,6 +14,7 @@ pub(crate) mod wait;
 mod watch;
 
 pub(crate) use enrol::{enroll, keygen, rotate};
+pub(crate) use models::model;
 pub(crate) use watch::watch;
 
 use super::args::{Apply, Format, History, Rollback, Status};

@@ -3,6 +3,7 @@
 use super::enrol::{failure, next, owner, roster};
 use super::http::{Agent, HttpError};
 use super::log::{Entry, Log};
+use super::models;
 use crate::cli::args::Fleet;
 use crate::cli::exit::Failure;
 use fleet::agent::{Identity, read_plan};
@@ -14,6 +15,7 @@ use protocol::message::Listener;
 use protocol::{Key, Keyring, Name, Plan, PlanId, PlanRef, Status, envelope};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) through: Name,
     /// What an agent refused when a plan was handed over.
     refused: Option<HttpError>,
+    /// The fleet's.
+    folder: PathBuf,
 }
 
 /// What an agent tells about its fleet.
@@ -110,6 +114,7 @@ impl Session {
             heard: BTreeMap::new(),
             acts,
             log: Log::open(folder)?,
+            folder: folder.clone(),
             notes: Vec::new(),
             through: planner,
             refused: None,
@@ -279,7 +284,7 @@ impl Session {
             )));
         }
         let mut out = Vec::new();
-        self.controller.apply(plan, now(), &mut out).map_err(|e| issue(&e))?;
+        self.controller.apply(plan, &models::of(&self.folder, plan)?, now(), &mut out).map_err(|e| issue(&e))?;
         let issued = PlanRef { generation: plan.generation, id: plan.id.parse().map_err(Failure::bug)? };
         Ok((issued, out))
     }

@@ -56,7 +56,8 @@ impl World {
         let to = self.rng.random_range(0..self.agents);
         let newest = self.checker.genuine.values().max_by_key(|l| l.plan().generation).cloned();
         let Some(newest) = newest else { return };
-        let terms = Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![], models: Models::new() };
+        let terms =
+            Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![], models: Models::new() };
         let content = plans::draw(900, FLEET, &self.devices(), &mut self.rng);
         let number = match self.rng.random_range(0..4) {
             0 => {
