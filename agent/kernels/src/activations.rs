@@ -28,10 +28,34 @@ pub(crate) struct Activations {
     pub(crate) blocks: usize,
 }
 
+/// The same, borrowed: of all tokens, or of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) codes: &'a [i8],
+    pub(crate) stride: usize,
+    pub(crate) scales: &'a [f32],
+    pub(crate) sums: &'a [i32],
+    pub(crate) blocks: usize,
+}
+
+impl<'a> View<'a> {
+    /// Of token `t` of `n`.
+    pub(crate) fn token(self, t: usize, n: usize) -> Self {
+        let part = |len: usize| t * (len / n)..(t + 1) * (len / n);
+        let codes = &self.codes[part(self.codes.len())];
+        Self { codes, scales: &self.scales[part(self.scales.len())], sums: &self.sums[part(self.sums.len())], ..self }
+    }
+}
+
 /// Zero codes after the last column: whole chunks of every layout (at most 128 columns) may be read.
 const PAD: usize = 128;
 
 impl Activations {
+    pub(crate) fn view(&self) -> View<'_> {
+        let Self { codes, stride, scales, sums, blocks } = self;
+        View { codes, stride: *stride, scales, sums, blocks: *blocks }
+    }
+
     /// Makes room for `n` tokens of `cols` values; codes beyond `cols` are zero.
     pub(crate) fn reset(&mut self, n: usize, cols: usize, grain: Grain) {
         // An odd number of cache lines, so that tokens of one column do not share a cache set.

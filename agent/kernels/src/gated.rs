@@ -42,7 +42,7 @@ pub fn matmul_gated(pool: &Pool, x: &[f32], n: usize, [gate, up]: [&Matrix; 2], 
     let alike = gate.kernel == up.kernel && gate.format == up.format && gate.layout == up.layout;
     // A correction has to be added before the nonlinearity.
     let plain = gate.correction.is_none() && up.correction.is_none();
-    if n > 1 && tiled && alike && plain {
+    if n > 1 && tiled && alike && plain && !scratch.is_apart() {
         return product(pool, x, n, &[gate], Some((up, f)), &mut [out], scratch);
     }
     let mut ups = std::mem::take(&mut scratch.up);

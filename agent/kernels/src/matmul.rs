@@ -1,6 +1,6 @@
 //! Tokens times matrices: quantise once, split rows over threads.
 
-use crate::activations::{Activations, Grain, Token, quantize};
+use crate::activations::{Activations, Grain, Token, View, quantize};
 use crate::layout::{Coding, Scaling};
 use crate::memory::Buffer;
 use crate::{Gate, Kernel, Matrix, Pool};
@@ -17,12 +17,23 @@ pub struct Scratch {
     /// Of a gated product that is not fused.
     pub(crate) up: Vec<f32>,
     threads: Vec<Mutex<Workspace>>,
+    apart: bool,
 }
 
 impl Scratch {
     /// Empty; grows to what is needed and stays.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether products of several tokens give each the very bytes that it gets alone. Weights are still read once for
+    /// all, but unpacked for each: right for a few tokens, several times slower than together for many.
+    pub fn apart(&mut self, apart: bool) {
+        self.apart = apart;
+    }
+
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart
     }
 }
 
@@ -78,10 +89,22 @@ pub(crate) struct Call<'a> {
     pub(crate) matrix: &'a Matrix,
     pub(crate) x: &'a [f32],
     pub(crate) n: usize,
-    pub(crate) activations: &'a Activations,
+    pub(crate) activations: View<'a>,
     pub(crate) out: Out,
     /// Fused: the matrix that `matrix` is the gate of, of the same layout. Several tokens, `tiled` kernels only.
     pub(crate) up: Option<(&'a Matrix, Gate)>,
+    /// Token by token over each few tiles: [`Scratch::apart`].
+    apart: bool,
+}
+
+impl Call<'_> {
+    /// The part of one token.
+    fn token(&self, t: usize) -> Self {
+        let (cols, rows) = (self.matrix.cols(), self.out.rows);
+        // Inside `n × rows`, as `t < n`.
+        let out = Out { start: self.out.start.wrapping_add(t * rows), rows };
+        Self { x: &self.x[t * cols..][..cols], n: 1, activations: self.activations.token(t, self.n), out, apart: false, ..*self }
+    }
 }
 
 /// `outs[i][t][r] = Σ_c weights[i][r][c] · x[t][c]` for `n` tokens.
@@ -162,12 +185,13 @@ pub(crate) fn product_by(
             x,
             n,
             activations: match matrix.layout.scaling {
-                Scaling::Row if turned(matrix) => &scratch.turned,
-                Scaling::Row => &scratch.token,
-                _ => &scratch.block,
+                Scaling::Row if turned(matrix) => scratch.turned.view(),
+                Scaling::Row => scratch.token.view(),
+                _ => scratch.block.view(),
             },
             out: Out { start: out.as_mut_ptr(), rows: matrix.rows() },
             up,
+            apart: scratch.apart && n > 1,
         })
         .collect();
     share(run, pool, &calls, &scratch.threads);
@@ -228,7 +252,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 fn share(run: Run, pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspace>]) {
     // The matrix product takes up to four tiles at once, two of each when it is gated: do not part them.
     let unit = match calls[0] {
-        Call { n: 1, .. } => 1,
+        Call { n: 1, .. } | Call { apart: true, .. } => 1,
         Call { up: Some(_), .. } => 2,
         _ => 4,
     };
@@ -250,8 +274,20 @@ fn share(run: Run, pool: &Pool, calls: &[Call<'_>], workspaces: &[Mutex<Workspac
     });
 }
 
+/// Bytes of weights that tokens apart go over one after another; two tiles at least, as some kernels take two at once.
+const FEW_BYTES: usize = 16 << 10;
+
 /// Hands some tiles to the matrix's kernel.
 fn run(call: &Call<'_>, tiles: Range<usize>, work: &mut Workspace) {
+    if call.apart {
+        // A few tiles' weights come from memory once, and from the first-level cache for the other tokens.
+        let few = (FEW_BYTES / call.matrix.layout.tile().max(1)).max(2);
+        for first in tiles.clone().step_by(few) {
+            let some = first..tiles.end.min(first + few);
+            (0..call.n).for_each(|t| run(&call.token(t), some.clone(), work));
+        }
+        return;
+    }
     match call.matrix.kernel {
         Kernel::Scalar => crate::scalar::tiles(call, tiles),
         #[cfg(target_arch = "aarch64")]

@@ -11,7 +11,7 @@
 //!
 //! The integer sums are exact, so every kernel has the same ones; the float parts may be associated otherwise.
 
-use crate::activations::Activations;
+use crate::activations::View;
 use crate::layout::Scaling;
 use crate::matmul::Call;
 use crate::matrix::half_at;
@@ -61,13 +61,13 @@ pub(crate) fn tiles(call: &Call<'_>, tiles: Range<usize>) {
 }
 
 /// Σ (c − zero) · q over a row, in 32 bits.
-fn row_sum(a: &Activations, t: usize, codes: &[i32], zero: i32) -> i32 {
+fn row_sum(a: View<'_>, t: usize, codes: &[i32], zero: i32) -> i32 {
     let q = &a.codes[t * a.stride..];
     codes.iter().zip(q).map(|(c, q)| (c - zero) * i32::from(*q)).sum()
 }
 
 /// Σ (c − zero) · q and Σ q over group `g`.
-fn group_sums(a: &Activations, t: usize, codes: &[i32], g: usize, group: usize, zero: i32) -> (i32, i32) {
+fn group_sums(a: View<'_>, t: usize, codes: &[i32], g: usize, group: usize, zero: i32) -> (i32, i32) {
     let q = &a.codes[t * a.stride + g * group..][..group];
     codes[g * group..][..group].iter().zip(q).fold((0, 0), |(sum, total), (c, q)| {
         let q = i32::from(*q);

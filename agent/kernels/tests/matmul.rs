@@ -74,6 +74,16 @@ fn one_case(r: &mut Random, kernel: Kernel, format: Format, pool: &Pool, scratch
     check(&matrix, &x[shift..], n, &y[shift..], &what);
     let reference = Matrix::pack(&source, format, Kernel::Scalar, pool).unwrap();
     check_scalar(&matrix, &reference, &x[shift..], &y[shift..], n, &what);
+    scratch.apart(true);
+    let mut apart = vec![f32::NAN; n * rows];
+    matmul(pool, &x[shift..], n, &[&matrix], &mut [&mut apart], scratch);
+    scratch.apart(false);
+    let bits = |y: &[f32]| y.iter().map(|y| y.to_bits()).collect::<Vec<_>>();
+    for t in 0..n {
+        let mut alone = vec![f32::NAN; rows];
+        matmul(pool, &x[shift + t * cols..][..cols], 1, &[&matrix], &mut [&mut alone], scratch);
+        assert_eq!(bits(&apart[t * rows..][..rows]), bits(&alone), "{what}: token {t} apart from the others");
+    }
     if n * cols > 0 && r.below(8) == 0 {
         x[shift + r.below(n * cols)] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][r.below(3)];
         matmul(pool, &x[shift..], n, &[&matrix], &mut [&mut y[shift..]], scratch);

@@ -21,7 +21,7 @@ mod tests;
 
 pub use architecture::{ARCHITECTURES, Architecture};
 pub use config::{Config, Rope};
-pub use forward::{Chunk, Input, PREFILL, Want};
+pub use forward::{APART, Chunk, Input, PREFILL, Want};
 pub use load::{Options, Part, Size, Stage};
 pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};

@@ -388,3 +388,45 @@ fn weights_that_are_no_numbers_are_errors() {
     w.key("general.architecture", "llama");
     assert!(Stage::load(&File::from_bytes(w.to_bytes()).expect("sound"), &Options::default(), pool()).is_err());
 }
+
+#[test]
+fn next_tokens_of_a_few_sequences_are_what_each_has_alone() {
+    for (a, bits, precision) in [
+        ("llama", 16, Precision::Format(Format::W4)),
+        ("llama", 8, Precision::Format(Format::F16)),
+        ("qwen2", 4, Precision::Format(Format::W8)),
+        ("gemma3", 16, Precision::Format(Format::Ternary)),
+    ] {
+        let file = Tiny::new(a).file().expect("fits");
+        for threads in [1, 3] {
+            let pool = Arc::new(Pool::new(threads, Wait::Park));
+            let stage = Stage::load(&file, &Options { precision, ..Options::default() }, pool).expect("loads");
+            let mut work = Workspace::new();
+            // Three of their own, and two that stand on one prefix.
+            let grown = |work: &mut Workspace| -> Vec<Sequence> {
+                let mut all: Vec<Sequence> = (0..3).map(|_| stage.sequence(bits).expect("bits")).collect();
+                for (i, s) in all.iter_mut().enumerate() {
+                    stage.prefill(s, &tokens(5 + 9 * i, i), work).expect("fits");
+                }
+                let mut first = stage.sequence(bits).expect("bits");
+                stage.prefill(&mut first, &tokens(20, 7), work).expect("fits");
+                let prefix = first.share().expect("shares");
+                all.extend((0..2).map(|_| stage.sequence(bits).expect("bits").on(&prefix).expect("the same bits")));
+                all
+            };
+            let (mut apart, mut alone) = (grown(&mut work), grown(&mut work));
+            for step in 0..4 {
+                let next: Vec<Token> = tokens(apart.len(), 50 + step);
+                let mut chunks: Vec<Chunk<'_>> = (apart.iter_mut().zip(&next))
+                    .map(|(sequence, t)| Chunk { sequence, input: Input::Tokens(std::slice::from_ref(t)), want: Want::Last })
+                    .collect();
+                let together = stage.forward(&mut chunks, &mut work).expect("fits");
+                for ((sequence, t), got) in alone.iter_mut().zip(&next).zip(together.chunks(stage.config().vocab)) {
+                    let chunk = Chunk { sequence, input: Input::Tokens(&[*t]), want: Want::Last };
+                    let wanted = stage.forward(&mut [chunk], &mut work).expect("fits");
+                    assert!(got.iter().zip(&wanted).all(|(a, b)| a.to_bits() == b.to_bits()), "{a} at step {step}");
+                }
+            }
+        }
+    }
+}

@@ -36,7 +36,8 @@ fn a_stage_needs_no_byte_that_is_not_named() {
                 let part = Part { embedding, layers, head };
                 let (cut, kept) = without_the_rest(&file, &part);
                 assert_eq!(states(&cut, &part), states(&file, &part), "{architecture} {own_head} {part:?}");
-                let all = part == Part { embedding: true, layers: 0..2, head: true };
+                // A head that is the token table brings that along.
+                let all = part.layers.len() == 2 && part.head && (part.embedding || !own_head);
                 assert!(all || kept < file.bytes().len() as u64 * 19 / 20, "{architecture} {part:?} keeps {kept}");
             }
         }
