@@ -124,10 +124,14 @@ impl Lab {
         all.iter().flat_map(|l| l.split_whitespace().map(str::to_owned)).collect()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks it to end, once more while it does, and waits until it has.
     fn interrupt(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let ask = || Command::new("kill").args(["-INT", &pid]).output().unwrap().status.success();
+        assert!(ask());
+        std::thread::sleep(Duration::from_millis(50));
+        // It may have ended already.
+        let _ = ask();
         self.child.wait().unwrap().code()
     }
 

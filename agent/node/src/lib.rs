@@ -4,6 +4,7 @@
 //! from neighbours and answer users. Nothing is chosen here. No thread but the server's is asynchronous: a stage
 //! computes for milliseconds, so a thread for each stream is simpler and as fast (`docs/decisions`).
 
+mod batch;
 mod blobs;
 mod clock;
 mod error;

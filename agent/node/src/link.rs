@@ -3,9 +3,9 @@
 use crate::hop::{Draw, Hop, HopError};
 use crate::loaded::LoadedStage;
 use crate::shared::Shared;
-use engine::model::{Chunk, Input, Want};
+use engine::model::{Input, Want};
 use engine::sample::Choice;
-use engine::{EngineError, Sampler, Sequence, Token, Workspace};
+use engine::{EngineError, Sampler, Sequence, Token};
 use protocol::{Name, PlanId};
 
 /// Why a step failed.
@@ -37,8 +37,8 @@ enum After {
 /// A stage with its part of a request's KV cache.
 pub(crate) struct Link<'s> {
     stage: &'s LoadedStage,
-    sequence: Sequence,
-    work: Workspace,
+    /// None: a step of it broke off.
+    sequence: Option<Sequence>,
     after: After,
 }
 
@@ -67,14 +67,13 @@ impl<'s> Link<'s> {
                 After::Hop { hop: hop.map_err(|source| StepError::Hop { to: to.clone(), source })?, to: to.clone() }
             }
         };
-        Ok(Self { stage, sequence, work: Workspace::new(), after })
+        Ok(Self { stage, sequence: Some(sequence), after })
     }
 
     /// Puts tokens or states through; a token comes back where one is wanted after the last row.
     pub(crate) fn step(&mut self, input: Input<'_>, wanted: bool) -> Result<Option<Choice>, StepError> {
         let want = if wanted { Want::Last } else { Want::Nothing };
-        let chunk = Chunk { sequence: &mut self.sequence, input, want };
-        let out = self.stage.stage.forward(&mut [chunk], &mut self.work)?;
+        let out = self.stage.batch.step(&self.stage.stage, &mut self.sequence, input, want)?;
         match &mut self.after {
             After::Draw(_) if !wanted => Ok(None),
             After::Draw(draw) => Ok(Some(draw.token(&out)?)),
@@ -84,6 +83,12 @@ impl<'s> Link<'s> {
                 if wanted { hop.token().map(Some).map_err(lost) } else { Ok(None) }
             }
         }
+    }
+}
+
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        self.stage.batch.leave();
     }
 }
 

@@ -1,5 +1,6 @@
 //! A plan's stages of one device, in memory.
 
+use crate::batch::Batch;
 use crate::blobs::{PartFile, fetch as blobs};
 use crate::samples::Scaling;
 use crate::shared::{Shared, lock};
@@ -34,6 +35,8 @@ pub(crate) struct LoadedStage {
     /// Whose stage comes before.
     pub(crate) before: Option<Name>,
     pub(crate) stage: Stage,
+    /// Steps of its requests.
+    pub(crate) batch: Batch,
     pub(crate) kv_bits: u8,
     /// Bits of a number that crosses to the next stage.
     pub(crate) activation_bits: u8,
@@ -256,6 +259,7 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
             next: name(w.index + 1),
             before: w.index.checked_sub(1).and_then(name),
             stage,
+            batch: Batch::default(),
             kv_bits: w.service.precision.kv_bits,
             activation_bits: w.service.precision.activation_bits,
             text,

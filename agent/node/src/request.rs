@@ -152,6 +152,7 @@ pub(crate) fn answer(
             }
             Err(e) => e,
         };
+        drop(running);
         let since = *talk.lost.get_or_insert_with(clock::seconds);
         if !lost.passes() || clock::seconds() - since >= f64::from(shared.limits.heal_ms) / 1e3 {
             return Err(lost);

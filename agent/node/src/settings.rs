@@ -138,7 +138,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Requests that run at the same time.
+    /// Requests that run at the same time; their next tokens are computed together.
     pub running: usize,
     /// Requests that wait for their turn; more are refused.
     pub waiting: usize,
@@ -163,7 +163,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Assumed: a step of 256 prompt tokens through a gigabyte of weights takes a slow board several seconds.
     fn default() -> Self {
-        let (running, waiting, hop_ms) = (2, 16, 30_000);
+        let (running, waiting, hop_ms) = (4, 16, 30_000);
         Self {
             running,
             waiting,

@@ -193,6 +193,13 @@ impl Shared {
         Some(most.saturating_sub(taken))
     }
 
+    /// Steps of the stages in memory, and the requests in all of them.
+    pub(crate) fn steps(&self) -> (u64, u64) {
+        let memory = lock(&self.memory);
+        let stages = memory.loaded.values().flat_map(|l| &l.stages).map(|s| s.batch.counts());
+        stages.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
     pub(crate) fn set_plans(&self, held: BTreeMap<PlanId, Arc<SignedPlan>>) {
         *lock(&self.plans) = held;
     }

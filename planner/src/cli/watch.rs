@@ -17,6 +17,12 @@ pub(crate) fn catch_interrupt() {
     });
 }
 
+/// The same, but another Ctrl-C hurries nothing: what was started has to be taken down in order, which takes a second.
+pub(crate) fn catch_interrupts() {
+    // Fails only when a handler is there already.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst));
+}
+
 /// True once Ctrl-C was pressed.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)

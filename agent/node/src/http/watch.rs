@@ -75,6 +75,13 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
         "Attempts to go on after a lost stage.",
         vec![(String::new(), shared.metrics.healed() as f64)],
     );
+    let (steps, rows) = shared.steps();
+    counter("wattline_steps_total", "Steps of the stages in memory.", vec![(String::new(), steps as f64)]);
+    counter(
+        "wattline_step_requests_total",
+        "Requests in all those steps: over the steps, how many go together.",
+        vec![(String::new(), rows as f64)],
+    );
     let (sent, fetched) = shared.blobs.totals();
     let way = |way: &str, bytes: u64| (format!("{{way=\"{way}\"}}"), bytes as f64);
     counter("wattline_blob_bytes_total", "Bytes of model files.", vec![way("sent", sent), way("fetched", fetched)]);

@@ -97,6 +97,7 @@ impl Agents {
                 "http": at(i, HTTP).unwrap_or_else(|| listen.filter(|_| i == 0).unwrap_or(ANY).into()),
                 "models": models,
                 "threads": lab.threads,
+                "limits": lab.limits,
             });
             // JSON is YAML.
             let file = folder.join(format!("{agent}.yaml"));

@@ -26,6 +26,9 @@ pub(crate) struct Lab {
     /// Threads of each agent.
     #[serde(default = "one")]
     pub(crate) threads: usize,
+    /// As in the configuration of `agent run`, which checks them.
+    #[serde(default)]
+    pub(crate) limits: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

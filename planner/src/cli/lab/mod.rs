@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Lab) -> Outcome {
     let lab = file::read(&args.lab)?;
     let plan = plan::of(&lab)?;
     let named = args.profile.as_deref().map(super::device::find).transpose()?;
-    watch::catch_interrupt();
+    watch::catch_interrupts();
     let folder = Folder(std::env::temp_dir().join(format!("wattline-lab-{}", std::process::id())));
     enroll(&lab, &folder.0)?;
     let base = args.lab.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

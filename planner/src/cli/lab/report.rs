@@ -56,7 +56,7 @@ pub(crate) fn table(rows: &[Row], seconds: f64, power_w: Option<f64>, profile: &
     let _ = writeln!(
         out,
         "{:<16}  {:>5}  {:<14}  {:>11}  {:>11}  {:>23}  {:>6}",
-        "service", "asked", "", "predicted", "seen", "10 % to 90 %", "off"
+        "service", "asked", "", "predicted", "seen, mean", "10 % to 90 %", "off"
     );
     for row in rows {
         lines(&mut out, row, power_w);
@@ -100,18 +100,19 @@ fn lines(out: &mut String, row: &Row, power_w: Option<f64>) {
         let (name, count) = if i == 0 { (row.service.as_str(), asked.to_string()) } else { ("", String::new()) };
         let said = said.filter(|s| *s > 0.0);
         let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), significant);
-        let middle = (!seen.is_empty()).then(|| at(&seen, 0.5));
+        // Predictions are means: a lost packet now and then belongs to them, and is no part of a median.
+        let mean = (!seen.is_empty()).then(|| seen.iter().sum::<f64>() / seen.len() as f64);
         let spread = if seen.is_empty() {
             String::new()
         } else {
             format!("{} to {}", significant(at(&seen, 0.1)), significant(at(&seen, 0.9)))
         };
-        let off = said.zip(middle).map_or_else(String::new, |(p, m)| format!("{:+.0} %", 100.0 * (m / p - 1.0)));
+        let off = said.zip(mean).map_or_else(String::new, |(p, m)| format!("{:+.0} %", 100.0 * (m / p - 1.0)));
         let _ = writeln!(
             out,
             "{name:<16}  {count:>5}  {what:<14}  {:>11}  {:>11}  {spread:>23}  {off:>6}",
             shown(said),
-            shown(middle)
+            shown(mean)
         );
     }
 }
