@@ -129,6 +129,8 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
         Err(e) => at.metrics.note(format!("refused a status: {e}")),
     };
     let at = Arc::clone(shared);
+    let samples = move |m: Message| at.peers.hear_sample(&m.key, &m.payload);
+    let at = Arc::clone(shared);
     let desired = move |m: Message| drop(shell::offer(&at, &m.payload));
     let at = Arc::clone(shared);
     let answers = move |_: &Key, body: &[u8]| shell::answer(&at, body);
@@ -148,6 +150,7 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
     let bus = &shared.bus;
     Ok(vec![
         bus.subscribe(&Pattern::topic(fleet, Topic::Status), Box::new(statuses))?,
+        bus.subscribe(&Pattern::topic(fleet, Topic::Telemetry), Box::new(samples))?,
         bus.subscribe(&Pattern::from(Key::new(fleet, Topic::Desired, me)), Box::new(desired))?,
         bus.serve(&Pattern::from(Key::new(fleet, Topic::Rpc, me)), Box::new(answers))?,
         bus.watch_alive(&Pattern::topic(fleet, Topic::Alive), Box::new(lives))?,

@@ -22,6 +22,13 @@ pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
+/// Lays the files of a board, as the sensors' own tests read it.
+pub(crate) fn board(folder: &Path, name: &str) {
+    let listings = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("sensors").join("boards");
+    let listing = std::fs::read_to_string(listings.join(name)).unwrap();
+    sensors::Listing::parse(&listing).unwrap().write_below(folder).unwrap();
+}
+
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     hub: Hub,
