@@ -95,7 +95,7 @@ fn read(path: &Path) -> Result<Settings, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
-        let keys = "agent, fleet, key, certificate, tls, state, role, listen, connect, hop, http, models, digests, sensors, api_keys, threads, memory_bytes, limits";
+        let keys = "agent, fleet, key, certificate, tls, state, role, listen, connect, hop, http, models, digests, sensors, otlp, api_keys, threads, memory_bytes, limits";
         Failure::help(e, format!("there are {keys}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));

@@ -13,6 +13,7 @@ mod link;
 mod loaded;
 mod metrics;
 mod missed;
+mod otlp;
 mod peers;
 mod request;
 mod samples;
@@ -103,6 +104,10 @@ impl Node {
         spawn("health", Box::new(move || health::watch(&at)))?;
         let at = Arc::clone(&shared);
         spawn("missed", Box::new(move || missed::watch(&at)))?;
+        if let Some(collector) = shared.settings.otlp.clone() {
+            let at = Arc::clone(&shared);
+            spawn("otlp", Box::new(move || otlp::send(&at, &collector)))?;
+        }
         let shell = Shell { shared: Arc::clone(&shared), disk, hop: hop_at.to_string(), http: http_at.to_string() };
         shared.tell(Input::Event(Event::Tick));
         let core = spawn("core", Box::new(move || shell.run(core, &inbox)))?;

@@ -52,6 +52,10 @@ pub struct Settings {
     /// Folder below which `sys` and `proc` lie for the sensors, as in a container; none: the machine's own.
     #[serde(default)]
     pub sensors: Option<PathBuf>,
+    /// Address of an OpenTelemetry collector, `HOST:PORT`, that gets a trace of each request (OTLP/HTTP, JSON); none:
+    /// nothing is sent.
+    #[serde(default)]
+    pub otlp: Option<String>,
     /// Keys of which a request must have one; none: anyone who reaches the address may ask.
     #[serde(default)]
     pub api_keys: Vec<String>,
@@ -106,6 +110,9 @@ impl Settings {
                  network that you trust, or a proxy that ends TLS",
                 self.http
             ));
+        }
+        if let Some(at) = self.otlp.as_ref().filter(|at| !is_loopback(at)) {
+            lines.push(format!("otlp: {at} is told when each request came, how long it took and how many tokens it had, in plain HTTP"));
         }
         lines
     }

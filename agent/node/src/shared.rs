@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
+use crate::otlp::Outbox;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
 use crate::shell::Input;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) traffic: Traffic,
     pub(crate) wires: Wires,
     pub(crate) metrics: Metrics,
+    /// Traces on their way to a collector.
+    pub(crate) outbox: Outbox,
     /// Model files whose digest was right.
     pub(crate) checked: Mutex<Known>,
     inbox: Mutex<Sender<Input>>,
@@ -99,6 +102,7 @@ impl Shared {
             traffic: Traffic::default(),
             wires: Wires::default(),
             metrics: Metrics::default(),
+            outbox: Outbox::default(),
             checked: Mutex::default(),
             inbox: Mutex::new(inbox),
             memory: Mutex::default(),

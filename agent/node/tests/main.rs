@@ -5,6 +5,7 @@
 mod client;
 mod docs;
 mod hops;
+mod otlp;
 mod pipelines;
 mod refusals;
 mod samples;

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) tls: Option<bool>,
     /// Folder with the sensors of a board.
     pub(crate) sensors: Option<PathBuf>,
+    /// Address of a collector.
+    pub(crate) otlp: Option<String>,
     newest: Option<PlanRef>,
 }
 
@@ -65,6 +67,7 @@ impl World {
             api_keys: Vec::new(),
             tls: None,
             sensors: None,
+            otlp: None,
             newest: None,
         }
     }
@@ -78,6 +81,7 @@ impl World {
         Settings {
             digests: BTreeMap::default(),
             sensors: self.sensors.clone(),
+            otlp: self.otlp.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),

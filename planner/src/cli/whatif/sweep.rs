@@ -74,6 +74,10 @@ pub(super) fn run(args: &WhatIf, wanted: &Scenario, sweeps: &[Sweep]) -> Outcome
     if count > POINTS {
         return Err(Failure::input(format!("error: {count} points, at most {POINTS} are solved\n  help: fewer points in each --sweep")));
     }
+    // Said before the searches, not after them.
+    if let Some(path) = args.csv.as_ref().filter(|path| path.exists()) {
+        return Err(files::exists(path));
+    }
     let show = if args.format == Format::Human { watch::Show::Bar } else { watch::Show::Nothing };
     let mut rows = Vec::new();
     // A mistake in the last value shall not cost the searches before it.

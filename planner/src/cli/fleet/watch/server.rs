@@ -87,8 +87,9 @@ async fn json(State(board): State<Board>) -> Response {
 /// Nothing is kept by browsers or framed, and what is on the loopback is not given to a page of another name that was
 /// made to point there (DNS rebinding).
 async fn guard(State(loopback): State<bool>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let mut response = if loopback && !is_own(host) {
+    // A browser always names one; who names none is no browser.
+    let own = request.headers().get(header::HOST).is_none_or(|h| h.to_str().is_ok_and(is_own));
+    let mut response = if loopback && !own {
         (StatusCode::FORBIDDEN, "ask by address, as http://127.0.0.1\n").into_response()
     } else {
         next.run(request).await
