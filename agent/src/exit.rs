@@ -8,6 +8,8 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
+    /// Slower than `probe --assert` allows.
+    Missed = 1,
     /// Bad input or usage.
     Input = 2,
     /// The network or a package failed.

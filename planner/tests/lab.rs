@@ -373,7 +373,9 @@ fn the_report_shows_predictions_beside_measurements() {
     if !agent() {
         return;
     }
-    let mut lab = Lab::start(&["--report", "3s", "--profile", "rpi5-8gb"]);
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.json").display().to_string();
+    let mut lab = Lab::start(&["--report", "3s", "--profile", "rpi5-8gb", "--trace", &trace]);
     let mut lines = lab.rest.by_ref().map_while(Result::ok);
     let heading = lines.find(|l| l.starts_with("after ")).unwrap();
     assert!(heading.contains("predicted from the profile `rpi5-8gb`"), "{heading}");
@@ -384,6 +386,14 @@ fn the_report_shows_predictions_beside_measurements() {
     }
     assert_eq!(table.iter().filter(|l| l.contains("J, m")).count(), 2, "{table:#?}");
     assert_eq!(lab.interrupt(), Some(130));
+    // Each request that was answered is two slices.
+    let trace: Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
+    let slices = |cat: &str| trace["traceEvents"].as_array().unwrap().iter().filter(|e| e["ph"] == "X" && e["cat"] == cat).count();
+    let asked = |service: &str| -> usize {
+        let line = table.iter().find(|l| l.starts_with(service)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    assert_eq!((slices("measured"), slices("predicted")), (2 * (asked("chat ") + asked("other ")), 4));
 }
 
 /// The lab of the ten-minute tour: SmolLM2 over two processes at 8 and 4 bits says what it says in one.

@@ -202,7 +202,7 @@ fn the_live_page_shows_a_running_fleet() {
     let words = page.eval("document.getElementById('events').innerText").as_str().unwrap().to_owned();
     assert!(words.contains("lost") && words.contains(&format!("without {served}")), "{words}");
     page.look(Look { height: 1900, ..Look::default() });
-    page.eval("window.scrollTo(0, 0)");
+    page.eval("document.activeElement.blur(), window.scrollTo(0, 0)");
     picture(&mut page, "live.png");
     signal("-CONT");
     watch.until("back", &served);
@@ -220,7 +220,7 @@ fn the_live_page_shows_a_running_fleet() {
 fn the_report_is_for_everybody() {
     let Some(mut page) = Page::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let done = planner().args(["optimize", "scenarios/fleet.yaml", "--quiet", "--time", "1s", "--out"]).arg(folder.path()).output().unwrap();
+    let done = planner().args(["optimize", "scenarios/fleet.yaml", "--quiet", "--out"]).arg(folder.path()).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let url = format!("file://{}/index.html", folder.path().display());
     page.go(&url);
@@ -232,7 +232,7 @@ fn the_report_is_for_everybody() {
     page.press(Key::Space);
     page.press(Key::Space);
     page.look(Look { height: 1500, ..Look::default() });
-    page.eval("window.scrollTo(0, 0)");
+    page.eval("document.activeElement.blur(), window.scrollTo(0, 0)");
     picture(&mut page, "report.png");
     assert_eq!(page.troubles(), Vec::<String>::new());
     assert_eq!(page.requests(), [url]);

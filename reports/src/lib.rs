@@ -17,6 +17,7 @@ mod tables;
 mod terminal;
 #[doc(hidden)]
 pub mod testing;
+mod trace;
 mod words;
 
 pub use html::html;
@@ -26,3 +27,4 @@ pub use markdown::markdown;
 pub use report::*;
 pub use tables::{File, TableError, csv, parquet};
 pub use terminal::plan_table;
+pub use trace::*;

@@ -26,7 +26,7 @@ fn passed_on(world: &World, at: SocketAddr) -> Vec<Telemetry> {
 fn any_agent_passes_on_what_the_others_measure() {
     let mut world = World::of(&["a", "b"]);
     world.limits.window_ms = 200;
-    let mut start = |world: &mut World, agent: &str, listing: &str| {
+    let start = |world: &mut World, agent: &str, listing: &str| {
         let folder = world.path(&format!("board-{agent}"));
         board(&folder, listing);
         world.sensors = Some(folder);

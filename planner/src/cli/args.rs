@@ -132,6 +132,9 @@ pub(crate) struct Optimize {
     /// Folder for plan.json and index.html [default: reports/<scenario>]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// File for one request of each service over its devices and links, as predicted: Chrome's JSON, for Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
     /// The running plan that this one replaces: what moves is priced in bytes, seconds and joules
     #[arg(long)]
     pub(crate) parent: Option<PathBuf>,
@@ -474,8 +477,11 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
     pub(crate) report: f64,
     /// Print no report: the machine is not measured, and nobody asks but you
-    #[arg(long, conflicts_with_all = ["report", "profile"])]
+    #[arg(long, conflicts_with_all = ["report", "profile", "trace"])]
     pub(crate) no_report: bool,
+    /// File for the requests of the report, measured, and one of each service as predicted: Chrome's JSON, for Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
     /// Device of the catalogue, or profile, to predict from [default: this machine, measured by `agent probe`]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) profile: Option<String>,
@@ -499,6 +505,9 @@ pub(crate) enum Document {
 pub(crate) struct Completions {
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+    /// Offer the names of this scenario's devices, services and models as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

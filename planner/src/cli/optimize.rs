@@ -53,6 +53,9 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         improvements: improvements.iter().map(|i| present::improvement(i, table_unit(wanted.objective.goal))).collect(),
     });
     write_all(out, plan, &report)?;
+    if let Some(path) = &args.trace {
+        files::write(path, reports::trace(&reports::plan_trace(&report)).as_bytes())?;
+    }
     match args.format {
         Stream::Json => files::print(&pretty(&json(plan, &baselines, &solved))?),
         Stream::Jsonl => events::print("result", serde_json::json!({ "result": json(plan, &baselines, &solved) })),

@@ -108,6 +108,9 @@ fn reported(
     }
     let profile =
         if args.profile.is_some() { format!("the profile `{}`", device.id) } else { "what `agent probe` measured here".into() };
+    if let Some(path) = &args.trace {
+        files::write(path, reports::trace(&report::trace(&rows)).as_bytes())?;
+    }
     files::print(&report::table(&rows, args.report, agents.power_w(), &profile));
     Ok(true)
 }
