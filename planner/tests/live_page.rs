@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const LAB: &str = "\
 name: bench
-agents: [orin-1, orin-2, desk]
+agents: [desk, orin-1, orin-2]
 models: { smollm2-135m: tiny.gguf }
 sensors: { orin-1: board, orin-2: board }
 services:
@@ -118,6 +118,20 @@ fn picture(page: &mut Page, name: &str) {
     assert!(path.is_file(), "{}: UPDATE_GOLDEN=1 takes it", path.display());
 }
 
+/// Users, until the agents' next windows have told of them.
+fn used(lab: &Lab, page: &mut Page) {
+    let body = json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 24 });
+    for _ in 0..300 {
+        let answer: Value = serde_json::from_str(&lab.ask(&body)).unwrap();
+        assert!(answer["choices"][0]["text"].is_string(), "{answer}");
+        std::thread::sleep(Duration::from_millis(100));
+        if page.eval("document.querySelector('#services-live tbody td:nth-child(6)').dataset.v > 0") == true {
+            return;
+        }
+    }
+    panic!("no window tells of users: {}", page.eval("document.getElementById('services').innerText"));
+}
+
 #[test]
 fn the_live_page_shows_a_running_fleet() {
     if !agent() {
@@ -139,16 +153,7 @@ fn the_live_page_shows_a_running_fleet() {
 
     page.go(&url);
     page.until("document.querySelector('.summary').textContent.includes('serve generation 2')");
-    let body = json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 24 });
-    // Users until the agents' next windows have told of them.
-    for _ in 0..200 {
-        let answer: Value = serde_json::from_str(&lab.ask(&body)).unwrap();
-        assert!(answer["choices"][0]["text"].is_string(), "{answer}");
-        std::thread::sleep(Duration::from_millis(100));
-        if page.eval("document.querySelector('#services-live tbody td:nth-child(6)').dataset.v > 0") == true {
-            break;
-        }
-    }
+    used(&lab, &mut page);
     let state = || -> Value { serde_json::from_str(&crate::lab::http(url.trim_start_matches("http://").trim_end_matches('/'), "GET", "/state.json", "")).unwrap() };
     let now = state();
     assert_eq!(now["schema"], "wattline.live/1");
@@ -190,7 +195,7 @@ fn the_live_page_shows_a_running_fleet() {
 
     // The device that serves hangs.
     let served = now["plan"]["stages"][0]["device"].as_str().unwrap().to_owned();
-    let order = ["orin-1", "orin-2", "desk"];
+    let order = ["desk", "orin-1", "orin-2"];
     let process = &lab.processes()[order.iter().position(|n| *n == served).unwrap()];
     let signal = |what: &str| assert!(Command::new("kill").args([what, process]).status().unwrap().success());
     signal("-STOP");
@@ -199,9 +204,11 @@ fn the_live_page_shows_a_running_fleet() {
     assert!(repaired.contains(&format!("without {served}")), "{repaired}");
     page.until("document.querySelector('#events-table tbody').rows.length >= 4");
     page.until("document.querySelector('.summary').textContent.includes('serve generation 3')");
+    assert!(page.eval("document.querySelector('.summary').textContent").as_str().unwrap().contains(&format!("without {served}")));
+    used(&lab, &mut page);
     let words = page.eval("document.getElementById('events').innerText").as_str().unwrap().to_owned();
     assert!(words.contains("lost") && words.contains(&format!("without {served}")), "{words}");
-    page.look(Look { height: 1900, ..Look::default() });
+    page.look(Look { height: 1560, ..Look::default() });
     page.eval("document.activeElement.blur(), window.scrollTo(0, 0)");
     picture(&mut page, "live.png");
     signal("-CONT");

@@ -31,13 +31,18 @@ pub(super) fn about(seen: &Seen) -> String {
         words += &format!(", {}", seen.why);
     }
     if let Some(age) = seen.old_s {
-        words += &format!(", {} ago", format::seconds(age));
+        words += &format!(", {}", ago(age));
     }
     words
 }
 
 fn seen(seen: &Seen, words: impl Fn(f64) -> String) -> Cell {
     Cell::maybe(seen.value, words).with_note(about(seen))
+}
+
+/// An age; fractions of a second mean nothing to a reader.
+fn ago(seconds: f64) -> String {
+    if seconds < 1.0 { "now".into() } else { format!("{} ago", format::seconds(seconds.round())) }
 }
 
 fn celsius(t: f64) -> String {
@@ -54,7 +59,7 @@ pub(super) fn devices(live: &Live) -> Grid {
             Cell::words(d.phase.as_deref().unwrap_or(format::NONE)),
             Cell::maybe(d.generation.map(|g| g as f64), |g| format!("{g:.0}")),
             Cell::maybe(d.share, format::percent),
-            Cell::maybe(d.heard_s, |s| format!("{} ago", format::seconds(s))),
+            Cell::maybe(d.heard_s, ago),
             Cell::words(&d.throttled),
             Cell::words(if d.note.is_empty() { format::NONE } else { &d.note }),
         ],
@@ -202,7 +207,7 @@ pub(super) fn history(live: &Live) -> Grid {
         let cells = |m: &super::Moment| {
             vec![
                 Cell::words(&d.name),
-                Cell::number(m.ago_s, format!("{} ago", format::seconds(m.ago_s))),
+                Cell::number(m.ago_s, ago(m.ago_s)),
                 Cell::number(m.value, format::si(m.value, "W")),
             ]
         };

@@ -124,16 +124,11 @@ fn tiles(state: &Live) -> Markup {
                 format!("{}{}", grids::about(&state.power), planned(state.planned_power_w))))
             @if let Some(p) = &state.plan {
                 (tile("Plan", format!("generation {}", p.generation), format::hash(&p.id)))
-                (tile(&capital(&p.objective), format::with_unit(p.value, &p.unit), format!("predicted; no plan is below {}", format::with_unit(p.bound, &p.unit))))
+                (tile(&format!("Predicted {}", p.objective), format::with_unit(p.value, &p.unit), format!("no plan is below {}", format::with_unit(p.bound, &p.unit))))
             }
             (tile("Planner", state.doing.clone(), format!("through {}", state.through)))
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// Id, title and content.
@@ -143,7 +138,6 @@ fn sections(state: &Live) -> Vec<(&'static str, &'static str, Markup)> {
             (grids::devices(state).html(ROWS, REST))
             (grids::measured(state).html(ROWS, REST))
         })),
-        ("power", "Power", section("power", "Power", "What each device has drawn over the last minutes, as far as a sensor measures it.", power(state))),
         ("services", "Services", section("services", "Services", "What the plan predicts beside what the users of each service saw.", html! {
             @if state.services.is_empty() { p.more { "No plan is served, so there is nothing to compare." } }
             @else { (grids::services(state).html(ROWS, REST)) }
@@ -152,6 +146,7 @@ fn sections(state: &Live) -> Vec<(&'static str, &'static str, Markup)> {
             @if state.events.is_empty() { p.more { "Nothing has happened since the planner began to watch." } }
             @else { (grids::events(state).html(ROWS, REST)) }
         })),
+        ("power", "Power", section("power", "Power", "What each device has drawn over the last minutes, as far as a sensor measures it.", power(state))),
         ("plan", "Plan", section("plan", "Plan", "", plan(state))),
     ]
 }

@@ -162,8 +162,13 @@ impl Look<'_> {
         }
         let serves = |n: &str| self.session.statuses().any(|s| s.agent.as_str() == n && s.active == self.reference());
         let serving = used.iter().filter(|n| serves(n)).count();
-        let text = format!("{serving} of {} devices of the plan serve generation {}", used.len(), plan.generation);
-        (if serving == used.len() { Standing::Fine } else { Standing::Odd }, text)
+        let without: Vec<&str> =
+            self.lost.iter().filter(|n| !plan.devices.iter().any(|d| d.name == **n)).map(String::as_str).collect();
+        let mut text = format!("{serving} of {} devices of the plan serve generation {}", used.len(), plan.generation);
+        if !without.is_empty() {
+            text += &format!(", made without {}, which is lost", without.join(", "));
+        }
+        (if serving == used.len() && without.is_empty() { Standing::Fine } else { Standing::Odd }, text)
     }
 
     fn device(&self, name: &str) -> LiveDevice {
@@ -173,7 +178,9 @@ impl Look<'_> {
         let silent = self.lost.contains(name) || status.is_none();
         let sample = self.session.samples().find(|s| s.telemetry.agent.as_str() == name);
         let t = sample.map(|s| &s.telemetry);
-        let old_s = sample.and_then(|s| self.old_s(s));
+        // What a device that is lost said last is of the past, however short.
+        let age_s = |s: &Sample| self.wall_ms.saturating_sub(s.heard_ms) as f64 / 1e3;
+        let old_s = sample.and_then(|s| if silent { Some(age_s(s)) } else { self.old_s(s) });
         let field = |key: &str, value: Option<f64>, quality: Quality, unmeasured: &str| match (value, t) {
             (Some(value), _) => Seen { value: Some(value), quality, why: String::new(), old_s },
             (None, None) => missing(if silent { "it is not heard" } else { "its agent has not said any measurement yet" }),
