@@ -37,7 +37,7 @@ pub fn check(expectations: &[Expectation], plan: Option<&Plan>) -> Vec<Outcome> 
 fn shown(value: f64, unit: &str) -> String {
     let n = profiles::units::significant;
     match unit {
-        "1" => format!("{} %", n(100.0 * value)),
+        "1" => format!("{:.1} %", 100.0 * value),
         "B" => format!("{} MiB", n(value / 1_048_576.0)),
         _ => format!("{} {unit}", n(value)),
     }

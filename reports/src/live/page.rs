@@ -76,7 +76,7 @@ fn live_markup(state: &Live) -> Markup {
                 h1 { (state.fleet) }
                 p.summary { span class=(format!("badge {}", grids::badge(state.standing))) { (mark(state.standing)) } " " (state.summary) }
                 p.fine {
-                    "As of " time { (state.at) } " UTC, through agent " (state.through) ", which is " (state.doing_words()) "."
+                    "As of " time { (state.at) } " UTC, through agent " (state.through) "; the planner is " (state.doing_words()) "."
                 }
                 // Read out when it changes; the rest would be too much.
                 p.fine role="status" { @if let Some(e) = state.events.first() { "Last: " (e.at) " " (e.what) " " (e.subject) } @else { "Nothing has happened yet." } }
@@ -109,7 +109,7 @@ fn mark(standing: Standing) -> &'static str {
 
 impl Live {
     fn doing_words(&self) -> &str {
-        if self.doing.is_empty() { "asked again and again" } else { &self.doing }
+        if self.doing.is_empty() { "watching" } else { &self.doing }
     }
 }
 
