@@ -139,7 +139,9 @@ impl Page {
         self.eval("1");
         let said = |(method, p): &(String, Value)| match method.as_str() {
             "Runtime.exceptionThrown" => Some(p["exceptionDetails"].to_string()),
-            "Runtime.consoleAPICalled" if matches!(p["type"].as_str(), Some("error" | "warning" | "assert")) => Some(p["args"].to_string()),
+            "Runtime.consoleAPICalled" if matches!(p["type"].as_str(), Some("error" | "warning" | "assert")) => {
+                Some(p["args"].to_string())
+            }
             "Log.entryAdded" if matches!(p["entry"]["level"].as_str(), Some("error" | "warning")) => Some(p["entry"].to_string()),
             _ => None,
         };

@@ -87,7 +87,10 @@ impl Pipe {
             message["sessionId"] = session.as_str().into();
         }
         let to = self.to.as_mut().expect("it runs");
-        to.write_all(message.to_string().as_bytes()).and_then(|()| to.write_all(&[0])).and_then(|()| to.flush()).expect("it listens");
+        to.write_all(message.to_string().as_bytes())
+            .and_then(|()| to.write_all(&[0]))
+            .and_then(|()| to.flush())
+            .expect("it listens");
         loop {
             let mut said = self.hear();
             if said["id"] == id {

@@ -58,7 +58,10 @@ mod tests {
 
     #[test]
     fn options_and_numbers_are_kept() {
-        assert_eq!(shown("planner optimize a/home.yaml --seed 7 --time=10s --gap 1%"), "optimize ….yaml --seed 7 --time=10s --gap 1%");
+        assert_eq!(
+            shown("planner optimize a/home.yaml --seed 7 --time=10s --gap 1%"),
+            "optimize ….yaml --seed 7 --time=10s --gap 1%"
+        );
         assert_eq!(shown("agent bench -m some-model -t 2"), "bench -m … -t 2");
     }
 

@@ -43,7 +43,13 @@ fn a_panic_leaves_a_file_and_70() {
         assert_eq!(files.len(), 1, "{files:?}");
         assert!(said.contains(&format!("help: read {}", files[0].display())), "{said}");
         let text = std::fs::read_to_string(&files[0]).unwrap();
-        for part in ["program: tester 1.2.3", message, thread, "crash/tests/main.rs", "command: tester --exact … --nocapture --test-threads 1"] {
+        for part in [
+            "program: tester 1.2.3",
+            message,
+            thread,
+            "crash/tests/main.rs",
+            "command: tester --exact … --nocapture --test-threads 1",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         use std::os::unix::fs::PermissionsExt as _;

@@ -388,7 +388,8 @@ fn the_report_shows_predictions_beside_measurements() {
     assert_eq!(lab.interrupt(), Some(130));
     // Each request that was answered is two slices.
     let trace: Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
-    let slices = |cat: &str| trace["traceEvents"].as_array().unwrap().iter().filter(|e| e["ph"] == "X" && e["cat"] == cat).count();
+    let slices =
+        |cat: &str| trace["traceEvents"].as_array().unwrap().iter().filter(|e| e["ph"] == "X" && e["cat"] == cat).count();
     let asked = |service: &str| -> usize {
         let line = table.iter().find(|l| l.starts_with(service)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -154,7 +154,10 @@ fn the_live_page_shows_a_running_fleet() {
     page.go(&url);
     page.until("document.querySelector('.summary').textContent.includes('serve generation 2')");
     used(&lab, &mut page);
-    let state = || -> Value { serde_json::from_str(&crate::lab::http(url.trim_start_matches("http://").trim_end_matches('/'), "GET", "/state.json", "")).unwrap() };
+    let state = || -> Value {
+        serde_json::from_str(&crate::lab::http(url.trim_start_matches("http://").trim_end_matches('/'), "GET", "/state.json", ""))
+            .unwrap()
+    };
     let now = state();
     assert_eq!(now["schema"], "wattline.live/1");
     let device = |name: &str| now["devices"].as_array().unwrap().iter().find(|d| d["name"] == name).unwrap().clone();
@@ -164,11 +167,18 @@ fn the_live_page_shows_a_running_fleet() {
     assert_eq!((&orin["pressure"]["value"], &orin["phase"]), (&json!(0.0), &json!("serving")), "{orin:#}");
     assert!(orin["temperature"]["value"].as_f64().is_some_and(|t| t > 20.0), "{orin:#}");
     // What a device has no sensor for says so on the page.
-    for (name, field, cell) in [("orin-1", "power", 3), ("desk", "power", 3), ("desk", "temperature", 5), ("desk", "pressure", 7)] {
+    for (name, field, cell) in [("orin-1", "power", 3), ("desk", "power", 3), ("desk", "temperature", 5), ("desk", "pressure", 7)]
+    {
         let row = now["devices"].as_array().unwrap().iter().position(|d| d["name"] == name).unwrap() + 1;
-        let shown = page.eval(&format!("document.querySelector('#measured-table tbody tr:nth-child({row}) > :nth-child({cell}) .under').textContent"));
+        let shown = page.eval(&format!(
+            "document.querySelector('#measured-table tbody tr:nth-child({row}) > :nth-child({cell}) .under').textContent"
+        ));
         let value = &device(name)[field];
-        let expected = if value["value"].is_null() { format!("missing: {}", value["why"].as_str().unwrap()) } else { value["quality"].as_str().unwrap().to_owned() };
+        let expected = if value["value"].is_null() {
+            format!("missing: {}", value["why"].as_str().unwrap())
+        } else {
+            value["quality"].as_str().unwrap().to_owned()
+        };
         assert!(shown.as_str().unwrap().starts_with(&expected), "{name} {field}: {shown} instead of {expected}");
         assert!(expected.len() > "missing: ".len() || !value["value"].is_null(), "a reason");
     }

@@ -172,7 +172,8 @@ mod tests {
             name: "t".into(),
             slices: vec![slice(1.0, 3.0), slice(0.0, 2.0), slice(1.5, 1.6), slice(f64::NAN, 4.0), slice(3.0, 3.0)],
         };
-        let process = TraceProcess { name: "</script>".into(), category: "measured".into(), tracks: vec![track], counters: Vec::new() };
+        let process =
+            TraceProcess { name: "</script>".into(), category: "measured".into(), tracks: vec![track], counters: Vec::new() };
         let slices = checked(&trace(&Trace { processes: vec![process] }));
         assert_eq!(slices[&(1, 1)], [(0.0, 2e6), (2e6, 3e6)]);
     }

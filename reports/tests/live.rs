@@ -2,8 +2,8 @@
 
 use browser::{Look, Page};
 use reports::{
-    Compared, LIVE_POLICY, LIVE_SCHEMA, Live, LiveDevice, LiveEvent, LivePlan, LiveService, LiveStage, Moment, Quality, Seen, Standing,
-    live, live_main,
+    Compared, LIVE_POLICY, LIVE_SCHEMA, Live, LiveDevice, LiveEvent, LivePlan, LiveService, LiveStage, Moment, Quality, Seen,
+    Standing, live, live_main,
 };
 
 fn seen(value: f64, quality: Quality) -> Seen {
@@ -39,7 +39,13 @@ fn sample() -> Live {
         device("orin", Standing::Fine, "serves the plan", seen(4.4, Quality::Measured)),
         device("pi", Standing::Odd, "on its way to the plan", Seen { old_s: Some(34.0), ..seen(3.1, Quality::Assumed) }),
         device("nano", Standing::Bad, "lost", missing("it is not heard")),
-        LiveDevice { name: "spare".into(), state: "not heard".into(), power: missing("no sensor"), throttled: "not known".into(), ..LiveDevice::default() },
+        LiveDevice {
+            name: "spare".into(),
+            state: "not heard".into(),
+            power: missing("no sensor"),
+            throttled: "not known".into(),
+            ..LiveDevice::default()
+        },
     ];
     let compared = |seen: Seen, off| Compared { predicted: Some(0.12), of: "p90".into(), seen, median: Some(0.1), off };
     let service = LiveService {
@@ -80,14 +86,25 @@ fn sample() -> Live {
             bound: 9.4,
             gap: 0.01,
             status: "gap".into(),
-            stages: vec![LiveStage { service: "chat".into(), device: "orin".into(), weights: "w4".into(), end: 16, ..LiveStage::default() }],
+            stages: vec![LiveStage {
+                service: "chat".into(),
+                device: "orin".into(),
+                weights: "w4".into(),
+                end: 16,
+                ..LiveStage::default()
+            }],
             ..LivePlan::default()
         }),
         planned_power_w: Some(9.5),
         power: missing("no power is known of nano"),
         devices,
         services: vec![service],
-        events: vec![event("lost", Standing::Bad), event("rolled back", Standing::Odd), event("back", Standing::Fine), event("planning", Standing::Neutral)],
+        events: vec![
+            event("lost", Standing::Bad),
+            event("rolled back", Standing::Odd),
+            event("back", Standing::Fine),
+            event("planning", Standing::Neutral),
+        ],
         notes: vec!["refused a status".into()],
     }
 }
@@ -119,7 +136,11 @@ fn every_value_says_how_it_is_known_or_why_it_is_not() {
 #[test]
 fn it_asks_only_where_it_came_from() {
     let page = live(&sample());
-    assert!(LIVE_POLICY.contains("default-src 'none'") && LIVE_POLICY.contains("connect-src 'self'") && LIVE_POLICY.contains("frame-ancestors 'none'"));
+    assert!(
+        LIVE_POLICY.contains("default-src 'none'")
+            && LIVE_POLICY.contains("connect-src 'self'")
+            && LIVE_POLICY.contains("frame-ancestors 'none'")
+    );
     let body = &page[page.find("<body>").unwrap()..page.rfind("<script>").unwrap()];
     for attribute in ["src=", "srcset=", "@import", "<link", "<iframe", "<img", "<form"] {
         assert!(!body.contains(attribute), "{attribute}");

@@ -86,8 +86,7 @@ fn nothing_is_loaded_from_anywhere() {
         assert!(part.starts_with('#'), "url({}", &part[..20]);
     }
     assert!(page.contains("as https://example.org/datasheet says"), "plain text keeps its address");
-    for script in
-        [include_str!("../assets/common.js"), include_str!("../assets/report.js"), include_str!("../assets/d3.min.js")]
+    for script in [include_str!("../assets/common.js"), include_str!("../assets/report.js"), include_str!("../assets/d3.min.js")]
     {
         for call in ["fetch(", "XMLHttpRequest", "WebSocket", "EventSource", "sendBeacon", "importScripts", "import("] {
             assert!(!script.contains(call), "{call}");

@@ -111,10 +111,11 @@ fn shown(path: &Path) -> String {
 /// All Rust files of the workspace, sorted.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut due: Vec<PathBuf> = ["profiles", "scenarios", "planner", "agent", "reports", "netlab", "crash", "browser", "transcripts", "xtask"]
-        .iter()
-        .map(|c| root().join(c))
-        .collect();
+    let mut due: Vec<PathBuf> =
+        ["profiles", "scenarios", "planner", "agent", "reports", "netlab", "crash", "browser", "transcripts", "xtask"]
+            .iter()
+            .map(|c| root().join(c))
+            .collect();
     while let Some(dir) = due.pop() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();

@@ -109,10 +109,13 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, throttled: Option<bool>, 
     let (temperature_c, pressure) = (temperature(readings), pressure(readings));
     let mut missing = BTreeMap::new();
     let mut lacks = |field: &str, why: Option<String>| missing.extend(why.map(|why| (field.to_owned(), why)));
-    lacks("power_w", match &power.outcome {
-        Outcome::Missing { missing } => Some(missing.to_string()),
-        Outcome::Value { .. } => None,
-    });
+    lacks(
+        "power_w",
+        match &power.outcome {
+            Outcome::Missing { missing } => Some(missing.to_string()),
+            Outcome::Value { .. } => None,
+        },
+    );
     lacks("temperature_c", temperature_c.is_none().then(|| "no sensor here gives a temperature".into()));
     lacks("memory_pressure", pressure.as_ref().err().cloned());
     lacks("throttled", throttled.is_none().then(|| "nothing here says whether the clock is held back".into()));

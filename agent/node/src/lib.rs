@@ -7,6 +7,7 @@
 mod clock;
 mod error;
 mod health;
+mod hold;
 mod hop;
 mod http;
 mod link;
@@ -104,6 +105,10 @@ impl Node {
         spawn("health", Box::new(move || health::watch(&at)))?;
         let at = Arc::clone(&shared);
         spawn("missed", Box::new(move || missed::watch(&at)))?;
+        if let Some(path) = shared.settings.hold.clone() {
+            let at = Arc::clone(&shared);
+            spawn("hold", Box::new(move || hold::watch(&at, &path)))?;
+        }
         if let Some(collector) = shared.settings.otlp.clone() {
             let at = Arc::clone(&shared);
             spawn("otlp", Box::new(move || otlp::send(&at, &collector)))?;

@@ -41,7 +41,9 @@ impl Parent {
         let parts: Vec<&str> = header.split('-').collect();
         let [version, trace, span, _] = parts.as_slice() else { return None };
         let hex = |text: &str, length| {
-            text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && text.bytes().any(|b| b != b'0')
+            text.len() == length
+                && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                && text.bytes().any(|b| b != b'0')
         };
         (*version == "00" && hex(trace, 32) && hex(span, 16)).then(|| Self { trace: (*trace).into(), span: (*span).into() })
     }
@@ -122,7 +124,11 @@ fn post(collector: &str, body: &Value) -> std::io::Result<()> {
     let read = stream.read(&mut answer)?;
     let line = String::from_utf8_lossy(&answer[..read]).into_owned();
     let status = line.split(' ').nth(1).unwrap_or_default();
-    if status.starts_with('2') { Ok(()) } else { Err(other(&format!("it answers `{}`", line.lines().next().unwrap_or_default()))) }
+    if status.starts_with('2') {
+        Ok(())
+    } else {
+        Err(other(&format!("it answers `{}`", line.lines().next().unwrap_or_default())))
+    }
 }
 
 fn text(key: &str, value: &str) -> Value {
@@ -214,7 +220,9 @@ mod tests {
         let all = spans(&request());
         let times: Vec<(&str, &str, &str)> = all
             .iter()
-            .map(|s| (s["name"].as_str().unwrap(), s["startTimeUnixNano"].as_str().unwrap(), s["endTimeUnixNano"].as_str().unwrap()))
+            .map(|s| {
+                (s["name"].as_str().unwrap(), s["startTimeUnixNano"].as_str().unwrap(), s["endTimeUnixNano"].as_str().unwrap())
+            })
             .collect();
         assert_eq!(
             times,
@@ -237,7 +245,13 @@ mod tests {
         let all = spans(&Request { parent: parent.clone(), ..request() });
         assert!(parent.is_some() && all.iter().all(|s| s["traceId"] == trace));
         assert_eq!(all[0]["parentSpanId"], span);
-        for wrong in ["", "00-x-y-01", &format!("01-{trace}-{span}-01"), &format!("00-{}-{span}-01", "0".repeat(32)), &format!("00-{}-{span}-01", trace.to_uppercase())] {
+        for wrong in [
+            "",
+            "00-x-y-01",
+            &format!("01-{trace}-{span}-01"),
+            &format!("00-{}-{span}-01", "0".repeat(32)),
+            &format!("00-{}-{span}-01", trace.to_uppercase()),
+        ] {
             assert_eq!(Parent::read(wrong), None, "{wrong}");
         }
     }

@@ -4,6 +4,7 @@
 
 mod client;
 mod docs;
+mod holding;
 mod hops;
 mod otlp;
 mod pipelines;

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) tls: Option<bool>,
     /// Folder with the sensors of a board.
     pub(crate) sensors: Option<PathBuf>,
+    /// Whether each agent has a lock, `AGENT.lock`.
+    pub(crate) locks: bool,
     /// Address of a collector.
     pub(crate) otlp: Option<String>,
     newest: Option<PlanRef>,
@@ -67,6 +69,7 @@ impl World {
             api_keys: Vec::new(),
             tls: None,
             sensors: None,
+            locks: false,
             otlp: None,
             newest: None,
         }
@@ -81,6 +84,7 @@ impl World {
         Settings {
             digests: BTreeMap::default(),
             sensors: self.sensors.clone(),
+            hold: self.locks.then(|| self.path(&format!("{agent}.lock"))),
             otlp: self.otlp.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
@@ -131,10 +135,20 @@ impl World {
 
     /// Hands a plan to an agent and waits until all that run serve it.
     pub(crate) fn apply(&mut self, content: &Plan, through: SocketAddr) {
+        let generation = self.hand(content, through);
+        self.served(generation);
+    }
+
+    /// Hands a plan over and gives its generation.
+    pub(crate) fn hand(&mut self, content: &Plan, through: SocketAddr) -> u64 {
         let sealed = self.seal(content);
         let put = ask(through, "PUT", "/fleet/plan", "", &sealed);
         assert_eq!(put.status, 202, "{}", put.body);
-        let generation = self.newest.unwrap().generation;
+        self.newest.unwrap().generation
+    }
+
+    /// Waits until all that run serve a generation.
+    pub(crate) fn served(&self, generation: u64) {
         for (agent, node) in &self.nodes {
             until(&format!("{agent} serves generation {generation}: {node:?}"), || serves(node.http(), generation));
         }
@@ -143,11 +157,16 @@ impl World {
 
 /// Whether an agent says that it serves a generation.
 pub(crate) fn serves(http: SocketAddr, generation: u64) -> bool {
+    said(http)["active"]["generation"] == generation
+}
+
+/// What an agent says of itself; null: nothing yet.
+pub(crate) fn said(http: SocketAddr) -> serde_json::Value {
     let all = get(http, "/fleet/status").json();
     let me = all["agent"].as_str().unwrap().to_owned();
     let said = all["statuses"].as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned());
     let mut bodies = said.filter_map(|s| serde_json::from_str::<serde_json::Value>(s.splitn(5, '\n').nth(4)?).ok());
-    bodies.any(|s| s["agent"] == *me && s["active"]["generation"] == generation)
+    bodies.find(|s| s["agent"] == *me).unwrap_or_default()
 }
 
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {

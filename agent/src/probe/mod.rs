@@ -104,7 +104,8 @@ pub(crate) fn run(args: &Probe) -> Outcome {
         return Err(Failure::help("no link to measure", "name the other side with --peer HOST:PORT"));
     }
     let read = |path: &PathBuf| {
-        profiles::read_device_file(path).map_err(|e| Failure::help(e, "--assert takes a profile that `agent probe -o` wrote here before"))
+        profiles::read_device_file(path)
+            .map_err(|e| Failure::help(e, "--assert takes a profile that `agent probe -o` wrote here before"))
     };
     let baseline = args.baseline.as_ref().map(read).transpose()?;
     if args.output.is_some() || args.baseline.is_some() {
@@ -142,7 +143,8 @@ pub(crate) fn run(args: &Probe) -> Outcome {
         }
         Format::Json if rates.is_none() => crate::print::json(&record)?,
         Format::Json => {
-            let mut value = serde_json::to_value(&record).map_err(|e| Failure::input(format!("error: cannot write JSON: {e}")))?;
+            let mut value =
+                serde_json::to_value(&record).map_err(|e| Failure::input(format!("error: cannot write JSON: {e}")))?;
             value["assert"] = serde_json::json!(rates);
             crate::print::json(&value)?;
         }

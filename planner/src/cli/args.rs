@@ -13,7 +13,15 @@ report file to send · 130 interrupted, best plan kept";
 #[command(name = "planner", version, after_help = AFTER, max_term_width = 110)]
 pub struct Cli {
     /// When to colour; words say the same without
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true, help = "When to colour: auto, always or never; words say the same without")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help = "When to colour: auto, always or never; words say the same without"
+    )]
     pub(crate) color: super::paint::When,
     #[command(subcommand)]
     pub(crate) command: Command,

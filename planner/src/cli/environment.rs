@@ -47,7 +47,8 @@ pub(crate) fn look(args: &Check, scenario: &Scenario) -> Vec<Probe> {
         return Vec::new();
     }
     let mut all = vec![output(&super::optimize::default_folder(&args.scenario))];
-    let (folder, named) = (args.fleet.clone().unwrap_or_else(|| PathBuf::from("fleet")), args.fleet.is_some() || args.agent.is_some());
+    let (folder, named) =
+        (args.fleet.clone().unwrap_or_else(|| PathBuf::from("fleet")), args.fleet.is_some() || args.agent.is_some());
     let (keys, is_usable) = keys(&folder, named, scenario);
     all.extend(keys);
     if let Some(agent) = args.agent.as_ref().filter(|_| is_usable) {
@@ -151,7 +152,8 @@ fn agents(access: &Fleet, scenario: &Scenario) -> Vec<Probe> {
         }
     }
     if let Some(behind) = session.behind_s().filter(|s| *s > 0.0) {
-        let said = format!("this machine's clock is {} s behind the fleet's newest plan: the next would be refused", behind.ceil());
+        let said =
+            format!("this machine's clock is {} s behind the fleet's newest plan: the next would be refused", behind.ceil());
         all.push(remote("clock", said, Some("set the clock, as by timedatectl set-ntp true".into())));
     }
     all

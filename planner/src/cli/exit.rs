@@ -60,8 +60,7 @@ impl Failure {
     }
 }
 
-const PROGRAM: crash::Program =
-    crash::Program { name: "planner", version: env!("CARGO_PKG_VERSION"), secret: &["--api-key"] };
+const PROGRAM: crash::Program = crash::Program { name: "planner", version: env!("CARGO_PKG_VERSION"), secret: &["--api-key"] };
 
 /// A panic is a bug of this program: it says so and leaves with [`Exit::Bug`], on whichever thread it happens.
 pub(crate) fn own_up() {

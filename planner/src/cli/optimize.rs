@@ -62,7 +62,10 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         Stream::Human => {
             paint::say(&reports::plan_table(&report, width()));
             eprintln!("\nwrote {} and {}", shown(out, "plan.json"), shown(out, "index.html"));
-            paint::tell(&format!("next: planner explain {file} --plan {} · planner what-if {file} --set …", shown(out, "plan.json")));
+            paint::tell(&format!(
+                "next: planner explain {file} --plan {} · planner what-if {file} --set …",
+                shown(out, "plan.json")
+            ));
         }
     }
     Ok(exit(plan))

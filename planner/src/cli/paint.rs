@@ -101,7 +101,9 @@ fn line(whole: &str) -> String {
         }
     }
     // Carets under a word of a file.
-    if let Some((gutter, carets)) = body.split_once("| ").filter(|(_, c)| c.contains('^') && c.chars().all(|c| c == ' ' || c == '^')) {
+    if let Some((gutter, carets)) =
+        body.split_once("| ").filter(|(_, c)| c.contains('^') && c.chars().all(|c| c == ' ' || c == '^'))
+    {
         return format!("{gutter}| {RED}{carets}{RESET}{rest}");
     }
     whole.to_owned()
@@ -119,7 +121,10 @@ mod tests {
         );
         assert_eq!(painted(text), expected);
         assert_eq!(painted("  chat  62 %  ✓ ok\n"), format!("  chat  62 %  {GREEN}✓ ok{RESET}\n"));
-        assert_eq!(painted("  power 3 W -> 2 W  -22 % (better)\n\n"), format!("  power 3 W -> 2 W  -22 % {GREEN}(better){RESET}\n\n"));
+        assert_eq!(
+            painted("  power 3 W -> 2 W  -22 % (better)\n\n"),
+            format!("  power 3 W -> 2 W  -22 % {GREEN}(better){RESET}\n\n")
+        );
     }
 
     #[test]

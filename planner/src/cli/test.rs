@@ -14,7 +14,9 @@ pub(crate) fn run(args: &Test) -> Outcome {
         let read = scenario(path)?;
         if read.expect.is_empty() {
             let message = format!("error: {} expects nothing: it has no `expect:`", path.display());
-            return Err(Failure::input(format!("{message}\n  help: add for example\n    expect:\n      - feasible\n      - gap < 5 %")));
+            return Err(Failure::input(format!(
+                "{message}\n  help: add for example\n    expect:\n      - feasible\n      - gap < 5 %"
+            )));
         }
         wanted.push((path.display().to_string(), read));
     }

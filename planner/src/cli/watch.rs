@@ -69,7 +69,8 @@ impl Watch for Terminal {
         if self.show == Show::Events {
             let (best, bound) = (events::finite(p.best), events::finite(p.bound));
             let gap = best.zip(bound).filter(|(best, _)| *best != 0.0).map(|(best, bound)| (best - bound).max(0.0) / best.abs());
-            let fields = json!({ "elapsed_s": elapsed_s, "phase": p.phase, "best": best, "bound": bound, "gap": gap, "unit": self.unit });
+            let fields =
+                json!({ "elapsed_s": elapsed_s, "phase": p.phase, "best": best, "bound": bound, "gap": gap, "unit": self.unit });
             return events::print("progress", fields);
         }
         let show =

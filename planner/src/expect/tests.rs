@@ -33,7 +33,8 @@ fn claims_hold_exactly_where_the_plan_is_so() {
     let service = &plan.services[0];
     let (name, stage) = (service.name.clone(), &service.replicas[0].stages[0]);
     let idle = plan.devices.iter().find(|d| !devices(service).contains(d.name.as_str())).expect("one that does nothing");
-    let near = |value: f64| [(Side::Above, value * 0.99), (Side::Below, value * 1.01), (Side::AtLeast, value), (Side::AtMost, value)];
+    let near =
+        |value: f64| [(Side::Above, value * 0.99), (Side::Below, value * 1.01), (Side::AtLeast, value), (Side::AtMost, value)];
     let mut numbers: Vec<(Box<dyn Fn(Bound) -> Claim>, f64)> = vec![
         (Box::new(|b| Claim::Plan(PlanFigure::Gap, b)), 0.015),
         (Box::new(|b| Claim::Plan(PlanFigure::Power, b)), plan.totals.power_w),
@@ -64,7 +65,9 @@ fn claims_hold_exactly_where_the_plan_is_so() {
         for (side, value) in near(*value) {
             assert!(passes(claim(Bound { side, value }), Some(&plan)), "{:?}", claim(Bound { side, value }));
         }
-        for (side, value) in [(Side::Above, value * 1.01), (Side::Below, *value), (Side::AtLeast, value * 1.01), (Side::AtMost, value * 0.99)] {
+        for (side, value) in
+            [(Side::Above, value * 1.01), (Side::Below, *value), (Side::AtLeast, value * 1.01), (Side::AtMost, value * 0.99)]
+        {
             assert!(!passes(claim(Bound { side, value }), Some(&plan)), "{:?}", claim(Bound { side, value }));
         }
     }

@@ -205,11 +205,7 @@ pub(super) fn stages(live: &Live) -> Grid {
 pub(super) fn history(live: &Live) -> Grid {
     let of = |d: &super::LiveDevice| -> Vec<Row> {
         let cells = |m: &super::Moment| {
-            vec![
-                Cell::words(&d.name),
-                Cell::number(m.ago_s, ago(m.ago_s)),
-                Cell::number(m.value, format::si(m.value, "W")),
-            ]
+            vec![Cell::words(&d.name), Cell::number(m.ago_s, ago(m.ago_s)), Cell::number(m.value, format::si(m.value, "W"))]
         };
         d.history.iter().map(|m| Row { class: "", cells: cells(m) }).collect()
     };

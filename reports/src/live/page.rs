@@ -134,19 +134,55 @@ fn tiles(state: &Live) -> Markup {
 /// Id, title and content.
 fn sections(state: &Live) -> Vec<(&'static str, &'static str, Markup)> {
     vec![
-        ("devices", "Devices", section("devices", "Devices", "", html! {
-            (grids::devices(state).html(ROWS, REST))
-            (grids::measured(state).html(ROWS, REST))
-        })),
-        ("services", "Services", section("services", "Services", "What the plan predicts beside what the users of each service saw.", html! {
-            @if state.services.is_empty() { p.more { "No plan is served, so there is nothing to compare." } }
-            @else { (grids::services(state).html(ROWS, REST)) }
-        })),
-        ("events", "Events", section("events", "Events", "", html! {
-            @if state.events.is_empty() { p.more { "Nothing has happened since the planner began to watch." } }
-            @else { (grids::events(state).html(ROWS, REST)) }
-        })),
-        ("power", "Power", section("power", "Power", "What each device has drawn over the last minutes, as far as a sensor measures it.", power(state))),
+        (
+            "devices",
+            "Devices",
+            section(
+                "devices",
+                "Devices",
+                "",
+                html! {
+                    (grids::devices(state).html(ROWS, REST))
+                    (grids::measured(state).html(ROWS, REST))
+                },
+            ),
+        ),
+        (
+            "services",
+            "Services",
+            section(
+                "services",
+                "Services",
+                "What the plan predicts beside what the users of each service saw.",
+                html! {
+                    @if state.services.is_empty() { p.more { "No plan is served, so there is nothing to compare." } }
+                    @else { (grids::services(state).html(ROWS, REST)) }
+                },
+            ),
+        ),
+        (
+            "events",
+            "Events",
+            section(
+                "events",
+                "Events",
+                "",
+                html! {
+                    @if state.events.is_empty() { p.more { "Nothing has happened since the planner began to watch." } }
+                    @else { (grids::events(state).html(ROWS, REST)) }
+                },
+            ),
+        ),
+        (
+            "power",
+            "Power",
+            section(
+                "power",
+                "Power",
+                "What each device has drawn over the last minutes, as far as a sensor measures it.",
+                power(state),
+            ),
+        ),
         ("plan", "Plan", section("plan", "Plan", "", plan(state))),
     ]
 }

@@ -132,14 +132,21 @@ pub(crate) fn trace(rows: &[Row]) -> Trace {
     let (mut measured, mut predicted) = (Vec::new(), Vec::new());
     for row in rows {
         let name = row.service.to_string();
-        let seen = |s: &Sample| both(s.start_s, s.ttft_s, s.total_s, &format!("{} tokens of prompt, {} of answer", s.prompt, s.answer));
+        let seen =
+            |s: &Sample| both(s.start_s, s.ttft_s, s.total_s, &format!("{} tokens of prompt, {} of answer", s.prompt, s.answer));
         measured.push(TraceTrack { name: name.clone(), slices: row.samples.iter().flat_map(seen).collect() });
         if let (Some(p), Some((prompt, answer))) = (&row.predicted, tokens(&row.samples)) {
-            let what = format!("{prompt} tokens of prompt, {answer} of answer, the medians; from {} numbers or better", word(p.times));
+            let what =
+                format!("{prompt} tokens of prompt, {answer} of answer, the medians; from {} numbers or better", word(p.times));
             predicted.push(TraceTrack { name, slices: both(0.0, p.takes.ttft_s, p.takes.total_s, &what).into() });
         }
     }
-    let process = |name: &str, category: &str, tracks| TraceProcess { name: name.into(), category: category.into(), tracks, counters: Vec::new() };
+    let process = |name: &str, category: &str, tracks| TraceProcess {
+        name: name.into(),
+        category: category.into(),
+        tracks,
+        counters: Vec::new(),
+    };
     Trace { processes: vec![process("requests", "measured", measured), process("one request", "predicted", predicted)] }
 }
 

@@ -32,8 +32,14 @@ impl Sweep {
         let values = match values.split_once("..") {
             None => values.split(',').map(|v| v.trim().to_owned()).collect(),
             Some((from, rest)) => {
-                let (to, points) = rest.rsplit_once(':').ok_or_else(|| wrong("how many points? none is said after a `:`".into()))?;
-                let points: usize = points.trim().parse().ok().filter(|n| (2..=POINTS).contains(n)).ok_or_else(|| wrong(format!("2 to {POINTS} points, not `{points}`")))?;
+                let (to, points) =
+                    rest.rsplit_once(':').ok_or_else(|| wrong("how many points? none is said after a `:`".into()))?;
+                let points: usize = points
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|n| (2..=POINTS).contains(n))
+                    .ok_or_else(|| wrong(format!("2 to {POINTS} points, not `{points}`")))?;
                 between(from, to, points).map_err(wrong)?
             }
         };
@@ -72,7 +78,9 @@ struct Row {
 pub(super) fn run(args: &WhatIf, wanted: &Scenario, sweeps: &[Sweep]) -> Outcome {
     let count: usize = sweeps.iter().map(|s| s.values.len()).product();
     if count > POINTS {
-        return Err(Failure::input(format!("error: {count} points, at most {POINTS} are solved\n  help: fewer points in each --sweep")));
+        return Err(Failure::input(format!(
+            "error: {count} points, at most {POINTS} are solved\n  help: fewer points in each --sweep"
+        )));
     }
     // Said before the searches, not after them.
     if let Some(path) = args.csv.as_ref().filter(|path| path.exists()) {
@@ -108,7 +116,10 @@ pub(super) fn run(args: &WhatIf, wanted: &Scenario, sweeps: &[Sweep]) -> Outcome
             }
         }
         Format::Json => {
-            let rows: Vec<_> = rows.iter().map(|r| json!({ "at": at(sweeps, r), "feasible": r.plan.is_some(), "plan": r.plan.as_ref().map(figures) })).collect();
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|r| json!({ "at": at(sweeps, r), "feasible": r.plan.is_some(), "plan": r.plan.as_ref().map(figures) }))
+                .collect();
             let value = json!({ "schema": "wattline.sweep/1", "scenario": args.scenario.display().to_string(), "rows": rows });
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
@@ -166,7 +177,12 @@ fn table(sweeps: &[Sweep], rows: &[Row]) -> String {
                 let t = &p.totals;
                 let accuracy = t.accuracy.map_or_else(|| "-".into(), |a| format!("{} %", n(100.0 * a)));
                 line.extend([format!("{} W", n(t.power_w)), format!("{} J", n(t.energy_per_request_j))]);
-                line.extend([format!("{} s", n(t.mean_latency_s)), accuracy, format!("{:.1} %", 100.0 * p.certificate.gap), placed(p)]);
+                line.extend([
+                    format!("{} s", n(t.mean_latency_s)),
+                    accuracy,
+                    format!("{:.1} %", 100.0 * p.certificate.gap),
+                    placed(p),
+                ]);
             }
         }
         lines.push(line);
@@ -199,7 +215,12 @@ fn csv(sweeps: &[Sweep], rows: &[Row]) -> String {
             Some(p) => {
                 let (t, c) = (&p.totals, &p.certificate);
                 let accuracy = t.accuracy.map_or_else(String::new, |a| a.to_string());
-                record.extend([t.power_w.to_string(), t.energy_per_request_j.to_string(), t.mean_latency_s.to_string(), accuracy]);
+                record.extend([
+                    t.power_w.to_string(),
+                    t.energy_per_request_j.to_string(),
+                    t.mean_latency_s.to_string(),
+                    accuracy,
+                ]);
                 record.extend([c.value.to_string(), c.bound.to_string(), c.unit.clone(), placed(p)]);
             }
         }

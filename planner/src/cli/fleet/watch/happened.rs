@@ -129,10 +129,12 @@ mod tests {
         let (none, two) = (BTreeSet::new(), BTreeSet::from(["two".to_owned()]));
         let fine = [said("one", "serving", None)];
         let failed = [said("one", "rolled_back", Some("strike 3: too slow"))];
-        for (statuses, lost) in [(&fine, &none), (&fine, &two), (&fine, &two), (&failed, &none), (&failed, &none), (&fine, &none)] {
+        for (statuses, lost) in [(&fine, &none), (&fine, &two), (&fine, &two), (&failed, &none), (&failed, &none), (&fine, &none)]
+        {
             all.compare(statuses.iter(), lost, 5.0, 1_795_694_399_999);
         }
-        let told: Vec<String> = all.events().iter().rev().map(|e| format!("{} {} {}: {}", e.at, e.what, e.subject, e.text)).collect();
+        let told: Vec<String> =
+            all.events().iter().rev().map(|e| format!("{} {} {}: {}", e.at, e.what, e.subject, e.text)).collect();
         assert_eq!(
             told,
             [

@@ -196,11 +196,21 @@ impl Look<'_> {
             generation: status.and_then(|s| s.active).map(|p| p.generation),
             share: status.map(|s| s.share),
             planned_power_w: planned.and_then(|d| positive(d.expected.power_w)),
-            power: field("power_w", power.map(|p| p.value), power.map_or_else(Quality::default, |p| quality(p.quality)), "its agent does not say why"),
+            power: field(
+                "power_w",
+                power.map(|p| p.value),
+                power.map_or_else(Quality::default, |p| quality(p.quality)),
+                "its agent does not say why",
+            ),
             planned_temperature_c: planned.and_then(|d| positive(d.expected.temperature_c)),
             throttle_c: planned.and_then(|d| positive(d.expected.throttle_c)),
             temperature: field("temperature_c", t.and_then(|t| t.temperature_c), Quality::Measured, "its agent does not say why"),
-            pressure: field("memory_pressure", t.and_then(|t| t.memory_pressure), Quality::Measured, "its agent does not say why"),
+            pressure: field(
+                "memory_pressure",
+                t.and_then(|t| t.memory_pressure),
+                Quality::Measured,
+                "its agent does not say why",
+            ),
             memory: field("memory_bytes", t.and_then(|t| t.memory_bytes), Quality::Measured, "it serves no model"),
             throttled: throttled(t),
             heard_s: self.heard.ago_s(name, self.now_s),
@@ -221,7 +231,9 @@ impl Look<'_> {
         let serves = status.is_some_and(|s| s.active.is_some() && s.active == self.reference());
         let (text, standing) = match status {
             _ if self.lost.contains(name) && in_use => ("lost", Standing::Bad),
-            _ if self.lost.contains(name) && self.plan.is_some() && planned.is_none() => ("lost, planned without it", Standing::Odd),
+            _ if self.lost.contains(name) && self.plan.is_some() && planned.is_none() => {
+                ("lost, planned without it", Standing::Odd)
+            }
             None if asleep => ("asleep as planned", Standing::Fine),
             None => ("not heard", if in_use { Standing::Bad } else { Standing::Neutral }),
             _ if self.lost.contains(name) => ("not heard any more", Standing::Neutral),
@@ -256,10 +268,14 @@ impl Look<'_> {
         let kept = kept.map(|(_, kept)| kept).filter(|(s, ..)| s.plan.to_string() == plan.id);
         let sample = kept.map(|(s, ..)| s);
         let window_s = kept.map(|(_, window_s, _)| *window_s);
-        let old_s = kept.map(|(_, window_s, at)| (self.now_s - at, *window_s)).filter(|(age, w)| *age > 1.5 * w + 2.0).map(|(age, _)| age);
+        let old_s = kept
+            .map(|(_, window_s, at)| (self.now_s - at, *window_s))
+            .filter(|(age, w)| *age > 1.5 * w + 2.0)
+            .map(|(age, _)| age);
         let why = "nobody has asked for it under this plan yet";
         let share = self.scenario.services.iter().find(|s| s.name == service.name).map_or(0.9, |s| s.deadline.percentile.get());
-        let compared = |predicted: f64, of: [Option<Option<f64>>; 2]| compare(predicted, share, of.map(Option::flatten), why, old_s);
+        let compared =
+            |predicted: f64, of: [Option<Option<f64>>; 2]| compare(predicted, share, of.map(Option::flatten), why, old_s);
         let first = |pick: fn(&ServiceSample) -> Option<f64>| sample.map(pick);
         LiveService {
             name: service.name.clone(),
@@ -280,7 +296,14 @@ impl Look<'_> {
 
     /// Joules that the devices drew in a window over the answers in it: more than an answer's own share, since devices
     /// idle between answers, so the two are not set against each other.
-    fn energy(&self, service: &PlannedService, devices: &[&str], sample: Option<&ServiceSample>, window_s: Option<f64>, old_s: Option<f64>) -> Compared {
+    fn energy(
+        &self,
+        service: &PlannedService,
+        devices: &[&str],
+        sample: Option<&ServiceSample>,
+        window_s: Option<f64>,
+        old_s: Option<f64>,
+    ) -> Compared {
         let power = |name: &str| {
             let sample = self.session.samples().find(|s| s.telemetry.agent.as_str() == name);
             sample.and_then(|s| s.telemetry.power_w).map(|p| p.value)

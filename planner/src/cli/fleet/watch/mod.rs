@@ -160,7 +160,8 @@ impl Watcher<'_> {
         let names = self.scenario.devices.iter().map(|d| d.name.clone());
         self.lost = names.filter(|n| self.seen.is_lost(n, self.args.lost, at)).collect();
         // A device that the plan lets sleep, and that was never there, is not missed.
-        let missed = |n: &&String| self.seen.ago_s(n, at).is_some() || self.running.as_ref().is_none_or(|p| used(p).contains(n.as_str()));
+        let missed =
+            |n: &&String| self.seen.ago_s(n, at).is_some() || self.running.as_ref().is_none_or(|p| used(p).contains(n.as_str()));
         let missed: BTreeSet<String> = self.lost.iter().filter(missed).cloned().collect();
         self.happened.look(session, &missed, self.args.lost, wall_ms());
         let known = self.running.as_ref().map(|p| (p.generation, p.id.clone()));
@@ -306,7 +307,11 @@ fn replan(watcher: &mut Watcher<'_>, why: &Why, session: &mut Session) -> Result
     if let (Why::Back(_), Some(old)) = (why, running)
         && !is_worth(old, &plan, args.gain)
     {
-        watcher.add(What::Kept, &scenario.name, &format!("planned {why}: it gains less than {} %, so nothing moves", 100.0 * args.gain));
+        watcher.add(
+            What::Kept,
+            &scenario.name,
+            &format!("planned {why}: it gains less than {} %, so nothing moves", 100.0 * args.gain),
+        );
         return Ok(None);
     }
     let issued = session.apply(&plan, &format!("watch: {why}"))?;

@@ -44,7 +44,8 @@ impl Server {
     /// Listens. `public`: other machines may be let in.
     pub(super) fn start(board: Board, address: SocketAddr, public: bool) -> Result<Self, Failure> {
         if !address.ip().is_loopback() && !public {
-            let message = format!("error: --serve {address} is reached from other machines, and whoever reaches it sees the fleet");
+            let message =
+                format!("error: --serve {address} is reached from other machines, and whoever reaches it sees the fleet");
             return Err(Failure::input(format!("{message}\n  help: --serve 127.0.0.1:{}, or --public as well", address.port())));
         }
         let failed = |e: std::io::Error| {
@@ -135,7 +136,10 @@ mod tests {
         board.show(Live { fleet: "home-7".into(), ..Live::default() });
         let page = ask(at, "/", &at.to_string());
         assert!(page.starts_with("HTTP/1.0 200") && page.contains("<h1>home-7</h1>"), "{page}");
-        assert!(page.contains("content-security-policy: default-src 'none'") && page.contains("cache-control: no-store"), "{page}");
+        assert!(
+            page.contains("content-security-policy: default-src 'none'") && page.contains("cache-control: no-store"),
+            "{page}"
+        );
         assert!(ask(at, "/state.json", "localhost:1").contains("\"fleet\": \"home-7\""));
         let main = ask(at, "/main", "[::1]:80");
         assert!(main.contains("<h1>home-7</h1>") && !main.contains("<style>"), "{main}");

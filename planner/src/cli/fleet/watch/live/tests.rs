@@ -51,7 +51,8 @@ fn predictions_stand_beside_the_nearest_percentile() {
 
 #[test]
 fn a_total_has_every_part() {
-    let device = |name: &str, value| LiveDevice { name: name.into(), power: Seen { value, ..Seen::default() }, ..LiveDevice::default() };
+    let device =
+        |name: &str, value| LiveDevice { name: name.into(), power: Seen { value, ..Seen::default() }, ..LiveDevice::default() };
     assert_eq!(total(&[device("a", Some(1.5)), device("b", Some(2.0))]).value, Some(3.5));
     let part = total(&[device("a", Some(1.5)), device("b", None)]);
     assert_eq!((part.value, part.why.as_str()), (None, "no power is known of b"));
