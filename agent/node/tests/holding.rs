@@ -63,12 +63,12 @@ fn a_lock_holds_nobody_elses_plan_and_no_first_one() {
         file.lock().unwrap();
         file
     };
-    let _first = lock(&world, "a");
+    let first = lock(&world, "a");
     let a = world.start("a");
     world.start("b");
     let whole = |agent, weights| plan(&["a", "b"], &[(agent, 0, 6, weights)], 16);
     world.apply(&whole("a", W8), a);
-    drop(_first);
+    drop(first);
     let _other = lock(&world, "b");
     std::thread::sleep(Duration::from_millis(600));
     world.apply(&whole("a", W4), a);
