@@ -5,7 +5,7 @@ use engine::{Precision, Sampling};
 use kernels::{Format as Weights, Kernel, Wait};
 
 const AFTER: &str = "\
-Exit codes: 0 done · 2 bad input · 4 the network or a package failed · 70 a bug · 130 interrupted";
+Exit codes: 0 done · 1 slower than probe --assert allows · 2 bad input · 4 the network or a package failed · 70 a bug, with a report file to send · 130 interrupted";
 
 /// Runs and measures models on this device.
 #[derive(Debug, Parser)]

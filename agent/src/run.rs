@@ -95,13 +95,17 @@ fn read(path: &Path) -> Result<Settings, Failure> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut settings: Settings = profiles::yaml::parse(&shown.to_string(), &text, 0).map_err(|e| {
-        let keys = "agent, fleet, key, certificate, tls, state, role, listen, connect, hop, http, models, digests, origins, sensors, api_keys, threads, memory_bytes, limits";
+        let keys = "agent, fleet, key, certificate, tls, state, role, listen, connect, hop, http, models, digests, origins, sensors, hold, otlp, api_keys, threads, memory_bytes, limits";
         Failure::help(e, format!("there are {keys}"))
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let own = [&mut settings.fleet, &mut settings.key, &mut settings.state];
-    for p in
-        own.into_iter().chain(settings.models.values_mut()).chain(settings.sensors.as_mut()).chain(settings.certificate.as_mut())
+    for p in own
+        .into_iter()
+        .chain(settings.models.values_mut())
+        .chain(settings.sensors.as_mut())
+        .chain(settings.certificate.as_mut())
+        .chain(settings.hold.as_mut())
     {
         *p = folder.join(&*p);
     }

@@ -31,10 +31,10 @@ services:
 ";
 
 /// A lab that ends with this.
-struct Lab {
+pub(crate) struct Lab {
     child: Child,
     folder: tempfile::TempDir,
-    entry: String,
+    pub(crate) entry: String,
     /// What it prints after that.
     rest: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
@@ -52,14 +52,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-fn planner() -> Command {
+pub(crate) fn planner() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_planner"));
     command.env("COLUMNS", "100").env("NO_COLOR", "1").current_dir(root());
     command
 }
 
 /// Whether the binary `agent` was built beside the planner, as `cargo test --workspace` does.
-fn agent() -> bool {
+pub(crate) fn agent() -> bool {
     let there = Path::new(env!("CARGO_BIN_EXE_planner")).with_file_name("agent").is_file();
     if !there {
         println!("SKIPPED: no binary `agent` beside the planner (cargo build -p agent)");
@@ -108,7 +108,7 @@ impl Lab {
         Self::of(&file, folder, options)
     }
 
-    fn of(file: &Path, folder: tempfile::TempDir, options: &[&str]) -> Self {
+    pub(crate) fn of(file: &Path, folder: tempfile::TempDir, options: &[&str]) -> Self {
         let mut child = planner().arg("lab").arg(file).args(options).stdout(Stdio::piped()).spawn().unwrap();
         let mut rest = BufReader::new(child.stdout.take().unwrap()).lines();
         let serves = |l: String| Some(l.strip_prefix("serving on http://")?.split('/').next()?.to_owned());
@@ -117,7 +117,7 @@ impl Lab {
     }
 
     /// Its agents.
-    fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let pid = self.child.id();
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|t| t.unwrap().path().join("children"));
         let all: Vec<String> = tasks.map(|f| std::fs::read_to_string(f).unwrap_or_default()).collect();
@@ -136,11 +136,11 @@ impl Lab {
     }
 
     /// Where its keys are.
-    fn fleet(&self) -> PathBuf {
+    pub(crate) fn fleet(&self) -> PathBuf {
         std::env::temp_dir().join(format!("wattline-lab-{}", self.child.id()))
     }
 
-    fn ask(&self, body: &Value) -> String {
+    pub(crate) fn ask(&self, body: &Value) -> String {
         http(&self.entry, "POST", "/v1/completions", &body.to_string())
     }
 
@@ -167,7 +167,7 @@ impl Lab {
 }
 
 /// The body of an answer.
-fn http(to: &str, method: &str, path: &str, body: &str) -> String {
+pub(crate) fn http(to: &str, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
@@ -222,7 +222,33 @@ fn redact(lab: &Lab, text: &str) -> String {
             _ => words.join(" "),
         }
     };
-    text.lines().map(line).fold(String::new(), |all, l| all + &l + "\n")
+    let mut lines: Vec<String> = text.lines().map(|l| if l.starts_with('{') { event(l) } else { line(l) }).collect();
+    // How many phases are seen on the way differs.
+    lines.dedup_by(|a, b| a == b && a.contains("\"agent\""));
+    lines.into_iter().fold(String::new(), |all, l| all + &l + "\n")
+}
+
+/// A line of `--format jsonl` without what differs: hashes, times, and which phase which agent is seen in.
+fn event(line: &str) -> String {
+    fn hide(value: &mut Value) {
+        if let Value::Object(fields) = value {
+            for (name, field) in fields {
+                match name.as_str() {
+                    "id" => *field = "<id>".into(),
+                    "at_ms" => *field = "<ms>".into(),
+                    _ => hide(field),
+                }
+            }
+        }
+    }
+    let mut value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    hide(&mut value);
+    if value["event"] == "agent" {
+        let fields: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["agent", "event", "note", "phase", "schema", "serves"], "{line}");
+        value = json!({ "schema": value["schema"], "event": "agent", "…": "…" });
+    }
+    value.to_string()
 }
 
 /// What `tests/live/commands.txt` says, by this lab.
@@ -237,9 +263,35 @@ fn said(lab: &Lab, call: &Call<'_>) -> Shown {
         let plan = next(&args[0], &args[1], &args[2]);
         return Shown { exit: Some(0), stdout: redact(lab, &plan.to_string()), stderr: String::new() };
     }
+    if call.program == "terminal" {
+        let shown = call.shown(&on_a_terminal(&args[0], &args[2..]));
+        return Shown { stdout: redact(lab, &shown.stdout), ..shown };
+    }
     assert_eq!(call.program, "planner");
     let shown = call.shown(&planner().args(args).output().unwrap());
     Shown { stdout: redact(lab, &shown.stdout), stderr: redact(lab, &shown.stderr), ..shown }
+}
+
+/// Runs `planner` on a terminal of its own (`script` of util-linux) where somebody types one letter.
+fn on_a_terminal(types: &str, args: &[String]) -> std::process::Output {
+    let command = format!("{} {}", env!("CARGO_BIN_EXE_planner"), args.join(" "));
+    let mut child = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("COLUMNS", "100")
+        .env("NO_COLOR", "1")
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{types}").unwrap();
+    let mut done = child.wait_with_output().unwrap();
+    drop(stdin);
+    // What was typed is echoed, sooner or later.
+    let told = String::from_utf8_lossy(&done.stdout).replace('\r', "").replacen(&format!("{types}\n"), "", 1);
+    done.stdout = told.into_bytes();
+    done
 }
 
 #[test]
@@ -329,7 +381,9 @@ fn the_report_shows_predictions_beside_measurements() {
     if !agent() {
         return;
     }
-    let mut lab = Lab::start(&["--report", "3s", "--profile", "rpi5-8gb"]);
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.json").display().to_string();
+    let mut lab = Lab::start(&["--report", "3s", "--profile", "rpi5-8gb", "--trace", &trace]);
     let mut lines = lab.rest.by_ref().map_while(Result::ok);
     let heading = lines.find(|l| l.starts_with("after ")).unwrap();
     assert!(heading.contains("predicted from the profile `rpi5-8gb`"), "{heading}");
@@ -340,6 +394,15 @@ fn the_report_shows_predictions_beside_measurements() {
     }
     assert_eq!(table.iter().filter(|l| l.contains("J, m")).count(), 2, "{table:#?}");
     assert_eq!(lab.interrupt(), Some(130));
+    // Each request that was answered is two slices.
+    let trace: Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
+    let slices =
+        |cat: &str| trace["traceEvents"].as_array().unwrap().iter().filter(|e| e["ph"] == "X" && e["cat"] == cat).count();
+    let asked = |service: &str| -> usize {
+        let line = table.iter().find(|l| l.starts_with(service)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    assert_eq!((slices("measured"), slices("predicted")), (2 * (asked("chat ") + asked("other ")), 4));
 }
 
 /// The lab of the ten-minute tour: SmolLM2 over two processes at 8 and 4 bits says what it says in one.

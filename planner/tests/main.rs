@@ -9,3 +9,4 @@ mod exhaustive;
 mod fleets;
 mod interrupt;
 mod lab;
+mod live_page;

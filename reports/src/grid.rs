@@ -47,6 +47,8 @@ pub(crate) struct Cell {
     pub(crate) badge: Option<&'static str>,
     /// Share of a small bar beside the text and where its limit stands, both 0..1.
     pub(crate) bar: Option<(f64, f64)>,
+    /// What stands under the text, in small type: how it is known.
+    pub(crate) note: Option<String>,
 }
 
 impl Cell {
@@ -70,6 +72,12 @@ impl Cell {
     #[must_use]
     pub(crate) fn badge(class: &'static str, text: impl Into<String>) -> Self {
         Self { text: text.into(), badge: Some(class), ..Self::default() }
+    }
+
+    #[must_use]
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into()).filter(|n| !n.is_empty());
+        self
     }
 
     #[must_use]
@@ -120,6 +128,7 @@ impl Grid {
                     span.limit style=(format!("left:{:.0}%", 100.0 * limit.clamp(0.0, 1.0))) {}
                 }
             }
+            @if let Some(note) = &cell.note { span.under { (note) } }
         };
         if i == 0 {
             html! { th scope="row" class=[numeric] data-v=[exact] { (inner) } }

@@ -86,7 +86,8 @@ fn nothing_is_loaded_from_anywhere() {
         assert!(part.starts_with('#'), "url({}", &part[..20]);
     }
     assert!(page.contains("as https://example.org/datasheet says"), "plain text keeps its address");
-    for script in [include_str!("../assets/report.js"), include_str!("../assets/d3.min.js")] {
+    for script in [include_str!("../assets/common.js"), include_str!("../assets/report.js"), include_str!("../assets/d3.min.js")]
+    {
         for call in ["fetch(", "XMLHttpRequest", "WebSocket", "EventSource", "sendBeacon", "importScripts", "import("] {
             assert!(!script.contains(call), "{call}");
         }
@@ -119,8 +120,12 @@ fn hostile_words_stay_words() {
 fn scripts_cannot_close_themselves() {
     let d3 = include_str!("../assets/d3.min.js");
     assert!(!d3.contains("</script") && d3.len() <= 120 * 1024, "{}", d3.len());
-    assert!(!include_str!("../assets/report.js").contains("</script"));
-    assert!(!include_str!("../assets/report.css").contains("</style"));
+    for script in [include_str!("../assets/common.js"), include_str!("../assets/report.js"), include_str!("../assets/live.js")] {
+        assert!(!script.contains("</script"));
+    }
+    for style in [include_str!("../assets/report.css"), include_str!("../assets/live.css")] {
+        assert!(!style.contains("</style"));
+    }
 }
 
 #[test]

@@ -130,6 +130,8 @@ codes! {
     Contradiction = 77,
     /// An override that does not say which part it means.
     AmbiguousOverride = 78,
+    /// An expectation that is no such sentence.
+    BadExpectation = 79,
     /// A site without devices.
     UnusedSite = 101,
     /// A deadline without a percentile.

@@ -9,6 +9,7 @@
 
 mod code;
 mod diagnostic;
+pub mod expect;
 mod explain;
 pub mod file;
 mod known;

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub services: Vec<Service>,
     pub limits: Limits,
     pub objective: Objective,
+    /// What `planner test` checks; it changes no plan.
+    pub expect: Vec<crate::expect::Expectation>,
 }
 
 /// One device instance of the fleet (`count: 3` in the file becomes three, named `pi5-1` …).

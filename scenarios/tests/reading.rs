@@ -3,6 +3,7 @@
 use profiles::units::{Bytes, BytesPerSecond, Celsius, PerSecond, Ratio, Seconds, Watts};
 use profiles::{Quality, WeightFormat};
 use scenarios::Known;
+use scenarios::expect::{Bound, Claim, DeviceFigure, PlanFigure, ServiceFigure, Side};
 use scenarios::testing::Shelf;
 use scenarios::{Arrivals, At, End, Goal, Method, Scenario, read_with, render};
 use std::path::Path;
@@ -105,7 +106,34 @@ services:
   - { name: ears, models: [whisper-base-en], rate: 1 /min, prompt: 30 s of audio, answer: 80 tokens, deadline: { percentile: 90 %, total: 10 s } }
 limits: { power: 60 W, booked_time: 60 %, booked_link: 40 %, latency: 80 %, underutilisation: 90 %, mean_accuracy: 30 % }
 objective: answers-per-joule
+expect: [feasible, gap < 2 %, 'fleet.power <= 60 W', chat.ttft < 900 ms, 'chat.accuracy >= 40 %', pi-1.temperature < 70 °C, chat.model = llama-3.1-8b, chat.precision = w4, chat runs on big, chat runs not on card, card is asleep]
 ";
+
+#[test]
+fn expectations_are_typed_and_keep_their_place() {
+    let s = ok(FULL);
+    let (device, service) = (|n: &str| n.to_owned(), "chat".to_owned());
+    let bound = |side, value| Bound { side, value };
+    let claims: Vec<Claim> = s.expect.iter().map(|e| e.claim.clone()).collect();
+    assert_eq!(
+        claims,
+        [
+            Claim::Feasible(true),
+            Claim::Plan(PlanFigure::Gap, bound(Side::Below, 0.02)),
+            Claim::Plan(PlanFigure::Power, bound(Side::AtMost, 60.0)),
+            Claim::Service(service.clone(), ServiceFigure::Ttft, bound(Side::Below, 0.9)),
+            Claim::Service(service.clone(), ServiceFigure::Accuracy, bound(Side::AtLeast, 0.4)),
+            Claim::Device(device("pi-1"), DeviceFigure::Temperature, bound(Side::Below, 70.0)),
+            Claim::Model(service.clone(), "llama-3.1-8b".into()),
+            Claim::Weights(service.clone(), WeightFormat::W4),
+            Claim::RunsOn(service.clone(), device("big"), true),
+            Claim::RunsOn(service, device("card"), false),
+            Claim::Awake(device("card"), false),
+        ]
+    );
+    let line = 1 + FULL.lines().position(|l| l.starts_with("expect:")).unwrap() as u32;
+    assert!(s.expect.iter().all(|e| e.at.line == line) && s.expect[1].text == "gap < 2 %");
+}
 
 #[test]
 fn every_key_arrives() {

@@ -19,10 +19,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent/sensors", &[]),
     ("agent/probe", &["profiles", "sensors", "kernels", "engine"]),
     ("agent/learn", &["kernels", "engine"]),
-    ("agent", &["profiles", "protocol", "fleet", "bus-zenoh", "node", "sensors", "kernels", "engine", "probe", "learn"]),
+    ("agent", &["profiles", "protocol", "fleet", "bus-zenoh", "node", "sensors", "kernels", "engine", "probe", "learn", "crash"]),
     ("reports", &[]),
-    ("planner", &["profiles", "scenarios", "protocol", "fleet", "netlab", "reports"]),
+    ("planner", &["profiles", "scenarios", "protocol", "fleet", "netlab", "reports", "crash"]),
     ("netlab", &[]),
+    ("crash", &[]),
+    ("browser", &[]),
     ("transcripts", &[]),
     ("xtask", &[]),
 ];
@@ -109,10 +111,11 @@ fn shown(path: &Path) -> String {
 /// All Rust files of the workspace, sorted.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut due: Vec<PathBuf> = ["profiles", "scenarios", "planner", "agent", "reports", "netlab", "transcripts", "xtask"]
-        .iter()
-        .map(|c| root().join(c))
-        .collect();
+    let mut due: Vec<PathBuf> =
+        ["profiles", "scenarios", "planner", "agent", "reports", "netlab", "crash", "browser", "transcripts", "xtask"]
+            .iter()
+            .map(|c| root().join(c))
+            .collect();
     while let Some(dir) = due.pop() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();

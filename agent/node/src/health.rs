@@ -9,7 +9,8 @@ use profiles::Quality;
 use protocol::bus::{Keep, Qos};
 use protocol::telemetry::{Measured, ServiceSample};
 use protocol::{Key, Name, Telemetry, Topic, message, schema};
-use sensors::{Config, Pace, Quantity, Roots, Sensors};
+use sensors::{Config, Interface, Outcome, Pace, Quantity, Reading, Roots, Sensors, ThrottleWatch};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
     let roots = shared.settings.sensors.as_deref().map_or_else(Roots::default, Roots::below);
     let mut sensors = Sensors::open(roots, Config::default());
     let least_s = f64::from(shared.limits.window_ms) / 1e3;
+    let mut throttles = ThrottleWatch::default();
     let mut since = clock::seconds();
     while !shared.ended() {
         std::thread::sleep(STEP);
@@ -30,19 +32,36 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
         if window_s >= least_s {
             since = clock::seconds();
             let laps = shared.metrics.lap();
-            let temperature_c = temperature(&mut sensors);
-            sample(shared, &laps, temperature_c);
-            publish(shared, laps, window_s, temperature_c, &mut sensors);
+            // Once a window, so that the change of an energy counter is the whole window's.
+            let readings = sensors.read(Pace::Rare);
+            let throttled = throttled(&readings).then(|| !throttles.observe(&readings).active.is_empty());
+            sample(shared, &laps, temperature(&readings));
+            publish(shared, laps, window_s, throttled, &readings);
         }
     }
 }
 
 /// The hottest of what is measured, °C. Trip points are limits and no measurements.
-fn temperature(sensors: &mut Sensors) -> Option<f64> {
-    let readings = sensors.read(Pace::Slow);
+fn temperature(readings: &[Reading]) -> Option<f64> {
     let trip = |name: &str| [" passive", " hot", " critical"].iter().any(|t| name.ends_with(t));
     let measured = readings.iter().filter(|r| r.quantity == Quantity::Temperature && !trip(&r.name));
-    measured.filter_map(sensors::Reading::value).reduce(f64::max)
+    measured.filter_map(Reading::value).reduce(f64::max)
+}
+
+/// Whether anything here would say that the machine is slowed down.
+fn throttled(readings: &[Reading]) -> bool {
+    let says = |i| matches!(i, Interface::JetsonThrottle | Interface::CpuThrottle | Interface::PiThrottled | Interface::Nvml);
+    readings.iter().any(|r| says(r.interface) && matches!(r.quantity, Quantity::Flag | Quantity::Events) && r.value().is_some())
+}
+
+/// Share of the last ten seconds in which something waited for memory, or why it is not known.
+fn pressure(readings: &[Reading]) -> Result<f64, String> {
+    let mut found = readings.iter().filter(|r| r.quantity == Quantity::Pressure && r.name == "memory some");
+    match found.next().map(|r| &r.outcome) {
+        Some(Outcome::Value { value, .. }) => Ok(value.clamp(0.0, 1.0)),
+        Some(Outcome::Missing { missing }) => Err(missing.to_string()),
+        None => Err("this kernel has no pressure stall information (PSI)".into()),
+    }
 }
 
 type Laps = Vec<((Name, u32), Window)>;
@@ -64,7 +83,7 @@ fn sample(shared: &Shared, laps: &Laps, temperature_c: Option<f64>) {
     shared.tell(Input::Event(Event::Health(sample)));
 }
 
-fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64>, sensors: &mut Sensors) {
+fn publish(shared: &Shared, laps: Laps, window_s: f64, throttled: Option<bool>, readings: &[Reading]) {
     let plan = shared.traffic.plan();
     let service = |((service, replica), mut w): ((Name, u32), Window)| {
         Some(ServiceSample {
@@ -80,13 +99,26 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64
             tpot_p90_s: at(&mut w.tpot_s, 0.9),
         })
     };
-    let power = sensors.power();
+    let power = sensors::power(readings);
     // Volts times amperes, or a counter's change, are measured values too: all that a Jetson or RAPL gives.
     let quality = power.quality().map_or(Quality::Assumed, |q| match q {
         sensors::Quality::Measured | sensors::Quality::Derived => Quality::Measured,
         _ => Quality::Fitted,
     });
     shared.metrics.set_power(power.value().filter(|_| quality == Quality::Measured));
+    let (temperature_c, pressure) = (temperature(readings), pressure(readings));
+    let mut missing = BTreeMap::new();
+    let mut lacks = |field: &str, why: Option<String>| missing.extend(why.map(|why| (field.to_owned(), why)));
+    lacks(
+        "power_w",
+        match &power.outcome {
+            Outcome::Missing { missing } => Some(missing.to_string()),
+            Outcome::Value { .. } => None,
+        },
+    );
+    lacks("temperature_c", temperature_c.is_none().then(|| "no sensor here gives a temperature".into()));
+    lacks("memory_pressure", pressure.as_ref().err().cloned());
+    lacks("throttled", throttled.is_none().then(|| "nothing here says whether the clock is held back".into()));
     let telemetry = Telemetry {
         schema: schema::TELEMETRY.into(),
         agent: shared.me.clone(),
@@ -95,8 +127,9 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, temperature_c: Option<f64
         energy_j: None,
         temperature_c,
         memory_bytes: plan.and_then(|p| shared.loaded(p.id)).map(|l| l.bytes() as f64),
-        memory_pressure: None,
-        throttled: None,
+        memory_pressure: pressure.ok(),
+        throttled,
+        missing,
         services: laps.into_iter().filter_map(service).take(protocol::limits::ENTRIES).collect(),
         links: Vec::new(),
     };

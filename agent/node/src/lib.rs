@@ -9,12 +9,14 @@ mod blobs;
 mod clock;
 mod error;
 mod health;
+mod hold;
 mod hop;
 mod http;
 mod link;
 mod loaded;
 mod metrics;
 mod missed;
+mod otlp;
 mod peers;
 mod request;
 mod samples;
@@ -106,6 +108,14 @@ impl Node {
         spawn("health", Box::new(move || health::watch(&at)))?;
         let at = Arc::clone(&shared);
         spawn("missed", Box::new(move || missed::watch(&at)))?;
+        if let Some(path) = shared.settings.hold.clone() {
+            let at = Arc::clone(&shared);
+            spawn("hold", Box::new(move || hold::watch(&at, &path)))?;
+        }
+        if let Some(collector) = shared.settings.otlp.clone() {
+            let at = Arc::clone(&shared);
+            spawn("otlp", Box::new(move || otlp::send(&at, &collector)))?;
+        }
         let shell = Shell { shared: Arc::clone(&shared), disk, hop: hop_at.to_string(), http: http_at.to_string() };
         shared.tell(Input::Event(Event::Tick));
         let core = spawn("core", Box::new(move || shell.run(core, &inbox)))?;
@@ -132,6 +142,8 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
         Err(e) => at.metrics.note(format!("refused a status: {e}")),
     };
     let at = Arc::clone(shared);
+    let samples = move |m: Message| at.peers.hear_sample(&m.key, &m.payload);
+    let at = Arc::clone(shared);
     let desired = move |m: Message| drop(shell::offer(&at, &m.payload));
     let at = Arc::clone(shared);
     let answers = move |_: &Key, body: &[u8]| shell::answer(&at, body);
@@ -151,6 +163,7 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
     let bus = &shared.bus;
     Ok(vec![
         bus.subscribe(&Pattern::topic(fleet, Topic::Status), Box::new(statuses))?,
+        bus.subscribe(&Pattern::topic(fleet, Topic::Telemetry), Box::new(samples))?,
         bus.subscribe(&Pattern::from(Key::new(fleet, Topic::Desired, me)), Box::new(desired))?,
         bus.serve(&Pattern::from(Key::new(fleet, Topic::Rpc, me)), Box::new(answers))?,
         bus.watch_alive(&Pattern::topic(fleet, Topic::Alive), Box::new(lives))?,

@@ -16,6 +16,8 @@ pub(crate) struct Heard {
 pub(crate) struct Peers {
     listener: Mutex<Listener>,
     last: Mutex<BTreeMap<Name, Heard>>,
+    /// Samples overtake statuses on their way, so they have an order of their own.
+    samples: Mutex<(Listener, BTreeMap<Name, Arc<[u8]>>)>,
 }
 
 /// Why a status is not believed.
@@ -31,7 +33,7 @@ pub(crate) enum NoStatus {
 
 impl Peers {
     pub(crate) fn new(listener: Listener) -> Self {
-        Self { listener: Mutex::new(listener), last: Mutex::default() }
+        Self { samples: Mutex::new((listener.clone(), BTreeMap::new())), listener: Mutex::new(listener), last: Mutex::default() }
     }
 
     /// Takes in what was said on a key.
@@ -47,6 +49,19 @@ impl Peers {
         };
         lock(&self.last).insert(status.agent.clone(), Heard { status: Arc::clone(&status), sealed: bytes.into() });
         Ok(status)
+    }
+
+    /// Keeps what a device said that it measures, for planners. One that is not believed is as if it were lost.
+    pub(crate) fn hear_sample(&self, key: &Key, bytes: &[u8]) {
+        let mut samples = lock(&self.samples);
+        if let Ok((head, _)) = samples.0.open(bytes, key) {
+            samples.1.insert(head.sender, bytes.into());
+        }
+    }
+
+    /// The signed message of each device's last sample.
+    pub(crate) fn samples(&self) -> Vec<Arc<[u8]>> {
+        lock(&self.samples).1.values().cloned().collect()
     }
 
     pub(crate) fn status(&self, of: &Name) -> Option<Arc<Status>> {

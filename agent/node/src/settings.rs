@@ -56,6 +56,14 @@ pub struct Settings {
     /// Folder below which `sys` and `proc` lie for the sensors, as in a container; none: the machine's own.
     #[serde(default)]
     pub sensors: Option<PathBuf>,
+    /// File on which a program of this device takes an exclusive lock (`flock`) while no plan may take another's place
+    /// here; none: a plan does so when it is ready.
+    #[serde(default)]
+    pub hold: Option<PathBuf>,
+    /// Address of an OpenTelemetry collector, `HOST:PORT`, that gets a trace of each request (OTLP/HTTP, JSON); none:
+    /// nothing is sent.
+    #[serde(default)]
+    pub otlp: Option<String>,
     /// Keys of which a request must have one; none: anyone who reaches the address may ask.
     #[serde(default)]
     pub api_keys: Vec<String>,
@@ -109,6 +117,11 @@ impl Settings {
                 "http: {} is reached from other machines{anyone}; requests, answers and keys of users are not secret: use a \
                  network that you trust, or a proxy that ends TLS",
                 self.http
+            ));
+        }
+        if let Some(at) = self.otlp.as_ref().filter(|at| !is_loopback(at)) {
+            lines.push(format!(
+                "otlp: {at} is told when each request came, how long it took and how many tokens it had, in plain HTTP"
             ));
         }
         lines

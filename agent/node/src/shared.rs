@@ -4,6 +4,7 @@ use crate::blobs::Blobs;
 use crate::clock;
 use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
+use crate::otlp::Outbox;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
 use crate::shell::Input;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) wires: Wires,
     pub(crate) metrics: Metrics,
     pub(crate) blobs: Blobs,
+    /// Traces on their way to a collector.
+    pub(crate) outbox: Outbox,
     /// Model files whose digest was right.
     pub(crate) checked: Mutex<Known>,
     inbox: Mutex<Sender<Input>>,
@@ -102,6 +105,7 @@ impl Shared {
             traffic: Traffic::default(),
             wires: Wires::default(),
             metrics: Metrics::default(),
+            outbox: Outbox::default(),
             checked: Mutex::default(),
             inbox: Mutex::new(inbox),
             memory: Mutex::default(),

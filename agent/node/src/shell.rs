@@ -45,7 +45,7 @@ impl Shell {
                 Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => return,
             };
             core.handle(event, clock::now(), &mut out);
-            self.shared.set_ready(core.status().ready);
+            self.shared.set_ready(core.in_memory());
             if ledger != Some(core.ledger().sequence) {
                 ledger = Some(core.ledger().sequence);
                 self.shared.set_plans(held(&core));

@@ -3,7 +3,7 @@
 //! `cargo xtask docs` writes the list anew.
 
 use crate::client::get;
-use crate::world::{World, plan, until};
+use crate::world::{World, board, plan, until};
 use profiles::WeightFormat::W8;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,20 +11,6 @@ use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Lays the files of a board, from the listings that the sensors' own tests read.
-fn board(folder: &Path, name: &str) {
-    let listing = std::fs::read_to_string(root().join("agent/sensors/boards").join(name)).unwrap();
-    let mut at = folder.to_path_buf();
-    for line in listing.lines() {
-        if let Some(path) = line.strip_prefix("[/").and_then(|l| l.strip_suffix(']')) {
-            at = folder.join(path);
-            std::fs::create_dir_all(&at).unwrap();
-        } else if let Some((file, text)) = line.split_once(" = ") {
-            std::fs::write(at.join(file), text.replace("\\0", "\0").replace("\\n", "\n")).unwrap();
-        }
-    }
 }
 
 /// Name, kind, labels and meaning of each metric of an agent that has served, measures its power and misses a neighbour.

@@ -5,9 +5,12 @@
 mod blobs;
 mod client;
 mod docs;
+mod holding;
 mod hops;
+mod otlp;
 mod pipelines;
 mod refusals;
 mod samples;
 mod serving;
+mod telemetry;
 mod world;

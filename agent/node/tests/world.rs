@@ -22,6 +22,13 @@ pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
+/// Lays the files of a board, as the sensors' own tests read it.
+pub(crate) fn board(folder: &Path, name: &str) {
+    let listings = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("sensors").join("boards");
+    let listing = std::fs::read_to_string(listings.join(name)).unwrap();
+    sensors::Listing::parse(&listing).unwrap().write_below(folder).unwrap();
+}
+
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     hub: Hub,
@@ -33,6 +40,10 @@ pub(crate) struct World {
     pub(crate) tls: Option<bool>,
     /// Folder with the sensors of a board.
     pub(crate) sensors: Option<PathBuf>,
+    /// Whether each agent has a lock, `AGENT.lock`.
+    pub(crate) locks: bool,
+    /// Address of a collector.
+    pub(crate) otlp: Option<String>,
     newest: Option<PlanRef>,
     /// Files of some agents that differ from the others'.
     pub(crate) models: BTreeMap<String, BTreeMap<String, PathBuf>>,
@@ -63,6 +74,8 @@ impl World {
             api_keys: Vec::new(),
             tls: None,
             sensors: None,
+            locks: false,
+            otlp: None,
             newest: None,
             models: BTreeMap::new(),
             meant: BTreeMap::new(),
@@ -80,6 +93,8 @@ impl World {
             digests: BTreeMap::default(),
             origins: self.origins.clone(),
             sensors: self.sensors.clone(),
+            hold: self.locks.then(|| self.path(&format!("{agent}.lock"))),
+            otlp: self.otlp.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),
             key: self.path(&format!("{agent}.key")),
@@ -133,10 +148,20 @@ impl World {
 
     /// Hands a plan to an agent and waits until all that run serve it.
     pub(crate) fn apply(&mut self, content: &Plan, through: SocketAddr) {
+        let generation = self.hand(content, through);
+        self.served(generation);
+    }
+
+    /// Hands a plan over and gives its generation.
+    pub(crate) fn hand(&mut self, content: &Plan, through: SocketAddr) -> u64 {
         let sealed = self.seal(content);
         let put = ask(through, "PUT", "/fleet/plan", "", &sealed);
         assert_eq!(put.status, 202, "{}", put.body);
-        let generation = self.newest.unwrap().generation;
+        self.newest.unwrap().generation
+    }
+
+    /// Waits until all that run serve a generation.
+    pub(crate) fn served(&self, generation: u64) {
         for (agent, node) in &self.nodes {
             until(&format!("{agent} serves generation {generation}: {node:?}"), || serves(node.http(), generation));
         }
@@ -145,11 +170,16 @@ impl World {
 
 /// Whether an agent says that it serves a generation.
 pub(crate) fn serves(http: SocketAddr, generation: u64) -> bool {
+    said(http)["active"]["generation"] == generation
+}
+
+/// What an agent says of itself; null: nothing yet.
+pub(crate) fn said(http: SocketAddr) -> serde_json::Value {
     let all = get(http, "/fleet/status").json();
     let me = all["agent"].as_str().unwrap().to_owned();
     let said = all["statuses"].as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned());
     let mut bodies = said.filter_map(|s| serde_json::from_str::<serde_json::Value>(s.splitn(5, '\n').nth(4)?).ok());
-    bodies.any(|s| s["agent"] == *me && s["active"]["generation"] == generation)
+    bodies.find(|s| s["agent"] == *me).unwrap_or_default()
 }
 
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {

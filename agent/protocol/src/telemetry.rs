@@ -7,6 +7,7 @@ use crate::limits::{ENTRIES, TELEMETRY_BYTES};
 use crate::schema::{self, ReadError};
 use profiles::Quality;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
@@ -29,6 +30,9 @@ pub struct Telemetry {
     pub memory_pressure: Option<f64>,
     #[serde(default)]
     pub throttled: Option<bool>,
+    /// Why a value is absent, in words, by its field: `power_w` → `no power sensor`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, String>,
     #[serde(default)]
     pub services: Vec<ServiceSample>,
     #[serde(default)]
@@ -80,7 +84,7 @@ impl Telemetry {
     pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
         let t: Self = schema::read(bytes, schema::TELEMETRY, TELEMETRY_BYTES)?;
         let invalid = |why: String| Err(ReadError::Invalid { what: schema::TELEMETRY, why });
-        if t.services.len() > ENTRIES || t.links.len() > ENTRIES {
+        if t.services.len() > ENTRIES || t.links.len() > ENTRIES || t.missing.len() > ENTRIES {
             return invalid(format!("a list of more than {ENTRIES}"));
         }
         let amounts = [t.power_w.map(|m| m.value), t.energy_j.map(|m| m.value), t.memory_bytes, Some(t.window_s)];

@@ -8,6 +8,7 @@ use protocol::{
     Certificate, DeviceExpectation, Digest, Name, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica,
     SCHEMA, ServiceExpectation, Signer, Sources, Totals, canonical, schema,
 };
+use std::collections::BTreeMap;
 
 pub(crate) fn signer(n: u8) -> Signer {
     Signer::from_seed(&[n; 32])
@@ -152,6 +153,7 @@ pub(crate) fn telemetry(agent: &str) -> Telemetry {
         memory_bytes: Some(1e9),
         memory_pressure: Some(0.02),
         throttled: Some(false),
+        missing: BTreeMap::from([("energy_j".to_owned(), "it was not counted".to_owned())]),
         services: vec![ServiceSample {
             service: name("chat"),
             replica: 0,

@@ -1,5 +1,6 @@
 //! `agent probe`: measures this device and writes its profile; with `--listen`, answers others' link probes.
 
+mod compare;
 mod listen;
 mod output;
 
@@ -29,11 +30,17 @@ pub(crate) struct Probe {
     /// Write over a file that is there
     #[arg(long, requires = "output")]
     force: bool,
+    /// Leave with 1 where this device reads or multiplies more slowly than this profile of it says
+    #[arg(long = "assert", value_name = "FILE.yaml")]
+    baseline: Option<PathBuf>,
+    /// By how much it may be slower
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share, requires = "baseline")]
+    tolerance: f64,
     /// Measure the link to an agent that listens at this HOST:PORT; may be repeated
     #[arg(long, value_name = "ADDR", value_parser = address)]
     peer: Vec<SocketAddr>,
     /// Instead of measuring, answer link probes at this ADDR:PORT
-    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with_all = ["quick", "only", "output", "peer", "format"])]
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with_all = ["quick", "only", "output", "baseline", "peer", "format"])]
     listen: Option<SocketAddr>,
     /// How long to answer, seconds
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 600, requires = "listen", value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -63,6 +70,12 @@ pub(crate) struct Probe {
     format: Format,
 }
 
+/// `5%`: the sign is required.
+fn share(text: &str) -> Result<f64, String> {
+    let share: profiles::units::Ratio = text.parse().map_err(|e: profiles::units::UnitError| e.to_string())?;
+    if (0.0..1.0).contains(&share.get()) { Ok(share.get()) } else { Err("write a share from 0% to below 100%".into()) }
+}
+
 fn part(text: &str) -> Result<Part, String> {
     let names = || Part::ALL.map(Part::name).join(", ");
     Part::named(text).ok_or_else(|| format!("nothing is called so; there are {}", names()))
@@ -90,14 +103,21 @@ pub(crate) fn run(args: &Probe) -> Outcome {
     if args.only.contains(&Part::Links) && args.peer.is_empty() {
         return Err(Failure::help("no link to measure", "name the other side with --peer HOST:PORT"));
     }
-    if let Some(path) = &args.output {
+    let read = |path: &PathBuf| {
+        profiles::read_device_file(path)
+            .map_err(|e| Failure::help(e, "--assert takes a profile that `agent probe -o` wrote here before"))
+    };
+    let baseline = args.baseline.as_ref().map(read).transpose()?;
+    if args.output.is_some() || args.baseline.is_some() {
         if let Some(lacking) = Part::NEEDED.iter().find(|p| !parts.contains(p)) {
             let needed = Part::NEEDED.map(Part::name).join(",");
             return Err(Failure::help(
                 format!("a profile needs `{}`, which --only leaves out", lacking.name()),
-                format!("--only {needed} at least, or no -o"),
+                format!("--only {needed} at least, or neither -o nor --assert"),
             ));
         }
+    }
+    if let Some(path) = &args.output {
         output::check(path, args.force)?;
     }
     if let Some(id) = args.like.as_ref().filter(|id| ::probe::prior::device(id).is_none()) {
@@ -109,21 +129,38 @@ pub(crate) fn run(args: &Probe) -> Outcome {
     interrupt::catch();
     let running = Running::begin();
     let record = measure(args, parts, &running)?;
+    // What was broken off is no measurement to hold against anything.
+    let rates = match baseline.filter(|_| !running.interrupted()) {
+        Some(was) => Some(compare::rates(&was, &output::made(args, &record, &roots(args))?.device, args.tolerance)),
+        None => None,
+    };
     match args.format {
         Format::Human => {
             crate::print::print(&show(&record));
+            if let (Some(rates), Some(file)) = (&rates, &args.baseline) {
+                crate::print::print(&compare::text(rates, &file.display().to_string(), args.tolerance));
+            }
         }
-        Format::Json => crate::print::json(&record)?,
+        Format::Json if rates.is_none() => crate::print::json(&record)?,
+        Format::Json => {
+            let mut value =
+                serde_json::to_value(&record).map_err(|e| Failure::input(format!("error: cannot write JSON: {e}")))?;
+            value["assert"] = serde_json::json!(rates);
+            crate::print::json(&value)?;
+        }
     }
     if running.interrupted() {
         return Ok(Exit::Interrupted);
+    }
+    if rates.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Failure::help("--assert: the profile has no rate that was measured here", "name a profile of this device"));
     }
     if let Some(path) = &args.output {
         let roots = roots(args);
         output::write(path, args, &record, &roots)?;
         eprintln!("wrote {}; in a scenario: `profile_file: {}`", path.display(), path.display());
     }
-    Ok(Exit::Done)
+    Ok(if rates.is_some_and(|rates| rates.iter().any(|r| !r.passed)) { Exit::Missed } else { Exit::Done })
 }
 
 fn roots(args: &Probe) -> Roots {

@@ -23,7 +23,8 @@ pub(super) fn check(path: &Path, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn write(path: &Path, args: &Probe, record: &Record, roots: &Roots) -> Result<(), Failure> {
+/// The profile of what was measured.
+pub(super) fn made(args: &Probe, record: &Record, roots: &Roots) -> Result<profile::Profile, Failure> {
     let mut sensors = Sensors::open(roots.clone(), Config::default());
     let battery = sensors.conditions().contains_key("supply");
     let (like, class) = prior::like(sensors.board(), record.memory_total_bytes, battery);
@@ -35,8 +36,12 @@ pub(super) fn write(path: &Path, args: &Probe, record: &Record, roots: &Roots) -
         class,
         like: args.like.clone().unwrap_or_else(|| like.into()),
     };
+    profile::of(record, &naming).map_err(|e| Failure::input(format!("error: {}", crate::exit::causes(&e))))
+}
+
+pub(super) fn write(path: &Path, args: &Probe, record: &Record, roots: &Roots) -> Result<(), Failure> {
     let wrong = |e: ::probe::ProbeError| Failure::input(format!("error: {}", crate::exit::causes(&e)));
-    let made = profile::of(record, &naming).map_err(wrong)?;
+    let made = made(args, record, roots)?;
     let text = ::probe::text(&made, record).map_err(wrong)?;
     // Somebody may have put a file there meanwhile.
     check(path, args.force)?;

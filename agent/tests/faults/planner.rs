@@ -28,7 +28,7 @@ pub(super) fn write(folder: &Path, name: &str, plan: &Plan) -> PathBuf {
 /// Applies a plan and is killed after so many milliseconds.
 pub(super) fn killed(fleet: &Path, plan: &Plan, at: &str, ms: u64) {
     let file = write(fleet, "next.json", plan);
-    let mut child = command(fleet, &["apply", &file.display().to_string(), "--agent", at]).spawn().unwrap();
+    let mut child = command(fleet, &["apply", &file.display().to_string(), "--yes", "--agent", at]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(ms));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -45,7 +45,7 @@ pub(super) fn goes_on(fleet: &Path, content: &Plan, at: &str) -> u64 {
     let newest = PlanRef { generation: newest.generation, id: newest.id.parse().unwrap() };
     let plan = follow(content, newest).unwrap();
     let file = write(fleet, "again.json", &plan);
-    let done = command(fleet, &["apply", &file.display().to_string(), "--agent", at]).output().unwrap();
+    let done = command(fleet, &["apply", &file.display().to_string(), "--yes", "--agent", at]).output().unwrap();
     assert!(done.status.success(), "{}", said(&done));
     plan.generation
 }

@@ -62,7 +62,7 @@ fn two_planners_at_once_never_make_a_mixed_pipeline() {
     }
     let apply = |home: usize, plan: &Plan, wait: &str| {
         let file = write(&homes[home], "plan.json", plan);
-        command(&homes[home], &["apply", &file.display().to_string(), "--agent", at(home), "--wait", wait])
+        command(&homes[home], &["apply", &file.display().to_string(), "--yes", "--agent", at(home), "--wait", wait])
     };
     // What each says, and what a mixture would say.
     let mut newest: Option<PlanRef> = None;

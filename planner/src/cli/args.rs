@@ -5,12 +5,24 @@ use std::path::PathBuf;
 
 const AFTER: &str = "\
 Exit codes: 0 done · 1 infeasible or a target missed (result still written) · 2 bad input · 3 changes found
-(diff --exit-code, apply --dry-run) · 4 an agent or the network failed · 70 a bug · 130 interrupted, best plan kept";
+(diff --exit-code, apply --dry-run, apply that was declined) · 4 an agent or the network failed · 70 a bug, with a
+report file to send · 130 interrupted, best plan kept";
 
 /// Plans AI models on a fleet of edge devices for the most right answers per joule.
 #[derive(Debug, Parser)]
 #[command(name = "planner", version, after_help = AFTER, max_term_width = 110)]
 pub struct Cli {
+    /// When to colour; words say the same without
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help = "When to colour: auto, always or never; words say the same without"
+    )]
+    pub(crate) color: super::paint::When,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -27,6 +39,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Solve a changed scenario and compare it with the unchanged one
     WhatIf(WhatIf),
+    /// Solve scenarios and check what their `expect:` says of the plan
+    Test(Test),
     /// Predict a table of measurements, and print how far the predictions are off
     Validate(Validate),
     /// Predict what papers published of their systems, and print how far the predictions are off
@@ -71,11 +85,32 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Formats of what takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stream {
+    /// Tables for a terminal
+    Human,
+    /// One JSON document, stable
+    Json,
+    /// One JSON object a line, each as it happens; the result is the last
+    Jsonl,
+}
+
+/// Formats of what has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Happening {
+    /// Lines for a terminal
+    Human,
+    /// One JSON object a line, each as it happens
+    Jsonl,
+}
+
 impl Optimize {
     pub(crate) fn show(&self) -> super::watch::Show {
-        match (self.quiet, self.verbose) {
-            (true, _) => super::watch::Show::Nothing,
-            (_, true) => super::watch::Show::Lines,
+        match (self.quiet, self.verbose, self.format) {
+            (true, ..) => super::watch::Show::Nothing,
+            (_, _, Stream::Jsonl) => super::watch::Show::Events,
+            (_, true, _) => super::watch::Show::Lines,
             _ => super::watch::Show::Bar,
         }
     }
@@ -107,6 +142,9 @@ pub(crate) struct Optimize {
     /// Folder for plan.json and index.html [default: reports/<scenario>]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// File for one request of each service over its devices and links, as predicted: Chrome's JSON, for Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
     /// The running plan that this one replaces: what moves is priced in bytes, seconds and joules
     #[arg(long)]
     pub(crate) parent: Option<PathBuf>,
@@ -117,7 +155,7 @@ pub(crate) struct Optimize {
     #[arg(long, default_value = "0.5%", value_parser = share)]
     pub(crate) hysteresis: f64,
     #[arg(long, value_enum, default_value = "human")]
-    pub(crate) format: Format,
+    pub(crate) format: Stream,
     /// No progress
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -133,6 +171,18 @@ pub(crate) struct Check {
     /// Plan to evaluate against it
     #[arg(long)]
     pub(crate) plan: Option<PathBuf>,
+    /// Folder with the fleet's roster and keys, to be looked at as well [default: fleet, where it is there]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) fleet: Option<PathBuf>,
+    /// Agent through which to ask whether every device of the scenario is there [default: nobody is asked]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) agent: Option<String>,
+    /// One of that agent's API keys, if it has some
+    #[arg(long, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
+    /// Look at the scenario alone, not at what the next commands will need here
+    #[arg(long, conflicts_with_all = ["fleet", "agent", "api_key"])]
+    pub(crate) no_environment: bool,
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
 }
@@ -179,6 +229,23 @@ pub(crate) struct WhatIf {
     /// Catalogue device to add, `orin-nano-8gb-super[:name]`; may be repeated
     #[arg(long, value_name = "PROFILE[:NAME]")]
     pub(crate) add: Vec<String>,
+    /// Solve at each of several values: `chat.rate=1/h..10/h:4`, or `pi.power_cap=5W,8W`; repeated, all combinations
+    #[arg(long, value_name = "PATH=FROM..TO:POINTS")]
+    pub(crate) sweep: Vec<String>,
+    /// New file for the table of --sweep
+    #[arg(long, value_name = "FILE.csv", requires = "sweep")]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Scenario files with `expect:`
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) search: Search,
     #[arg(long, value_enum, default_value = "human")]
@@ -349,6 +416,11 @@ pub(crate) struct Apply {
     /// Say what each device would do, and send nothing; leave with 3 where something would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Act without asking; without a terminal it must be given
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    #[arg(long, value_enum, default_value = "human", conflicts_with = "dry_run")]
+    pub(crate) format: Happening,
 }
 
 #[derive(Debug, Args)]
@@ -369,6 +441,8 @@ pub(crate) struct Rollback {
     /// How long to wait until the fleet serves it
     #[arg(long, default_value = "2min", value_parser = seconds)]
     pub(crate) wait: f64,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Happening,
 }
 
 #[derive(Debug, Args)]
@@ -377,7 +451,7 @@ pub(crate) struct History {
     #[arg(long, value_name = "FOLDER", default_value = "fleet")]
     pub(crate) fleet: PathBuf,
     #[arg(long, value_enum, default_value = "human")]
-    pub(crate) format: Format,
+    pub(crate) format: Stream,
 }
 
 #[derive(Debug, Args)]
@@ -403,6 +477,14 @@ pub(crate) struct Watch {
     /// End after this long [default: Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     pub(crate) until: Option<f64>,
+    /// Show the fleet as a page in a browser, on this address of the loopback
+    #[arg(long, value_name = "HOST:PORT", value_parser = serve_at)]
+    pub(crate) serve: Option<std::net::SocketAddr>,
+    /// Let --serve listen on an address that other machines reach: whoever reaches it sees the fleet
+    #[arg(long, requires = "serve")]
+    pub(crate) public: bool,
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Happening,
 }
 
 #[derive(Debug, Args)]
@@ -419,8 +501,11 @@ pub(crate) struct Lab {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = seconds)]
     pub(crate) report: f64,
     /// Print no report: the machine is not measured, and nobody asks but you
-    #[arg(long, conflicts_with_all = ["report", "profile"])]
+    #[arg(long, conflicts_with_all = ["report", "profile", "trace"])]
     pub(crate) no_report: bool,
+    /// File for the requests of the report, measured, and one of each service as predicted: Chrome's JSON, for Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
     /// Device of the catalogue, or profile, to predict from [default: this machine, measured by `agent probe`]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) profile: Option<String>,
@@ -444,12 +529,21 @@ pub(crate) enum Document {
 pub(crate) struct Completions {
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+    /// Offer the names of this scenario's devices, services and models as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     /// Folder that exists
     pub(crate) folder: PathBuf,
+}
+
+/// `127.0.0.1:8090`, `[::1]:8090`, `localhost:8090`.
+fn serve_at(text: &str) -> Result<std::net::SocketAddr, String> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| "write an address and a port, 127.0.0.1:8090".to_owned())
 }
 
 /// `10s`, `500ms`, `2min`: a unit is required.

@@ -1,8 +1,8 @@
-//! `planner check SCENARIO [--plan PLAN]`.
+//! `planner check SCENARIO [--plan PLAN]`: the scenario, the plan, and what the next commands will need.
 
 use super::args::{Check, Format};
 use super::exit::{Exit, Failure, Outcome};
-use super::{files, solve};
+use super::{environment, files, paint, solve};
 use crate::lint;
 
 pub(crate) fn run(args: &Check) -> Outcome {
@@ -11,22 +11,28 @@ pub(crate) fn run(args: &Check) -> Outcome {
     let plan = files::plan(path)?;
     let verdict = lint::lint(&scenario, &plan);
     match args.format {
-        Format::Human => files::print(&verdict.to_string()),
+        Format::Human => paint::say(&verdict.to_string()),
         Format::Json => files::print(&format!("{}\n", serde_json::to_string_pretty(&verdict).map_err(Failure::bug)?)),
     }
-    Ok(if verdict.fatal() { Exit::Missed } else { Exit::Done })
+    // About the plan alone, unless the fleet is named.
+    let probes = if args.fleet.is_some() || args.agent.is_some() { environment::look(args, &scenario) } else { Vec::new() };
+    if args.format == Format::Human && !probes.is_empty() {
+        paint::say(&format!("environment\n{}", environment::text(&probes)));
+    }
+    Ok(if verdict.fatal() { Exit::Missed } else { environment::exit(&probes) })
 }
 
 /// What was read, and how much there is to choose from.
 fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
     let offers = crate::survive::offers(scenario);
+    let probes = environment::look(args, scenario);
     let options: Vec<(&str, usize)> = scenario.services.iter().map(|s| s.name.as_str()).zip(offers.options).collect();
     match args.format {
         Format::Json => {
             let value = serde_json::json!({
                 "ok": true, "name": scenario.name, "devices": scenario.devices.len(), "services": scenario.services.len(),
                 "options": options.iter().map(|(n, c)| serde_json::json!({"service": n, "options": c})).collect::<Vec<_>>(),
-                "dropped": offers.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "dropped": offers.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(), "environment": probes,
             });
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
@@ -44,8 +50,11 @@ fn summary(scenario: &scenarios::Scenario, args: &Check) -> Outcome {
             if !offers.dropped.is_empty() {
                 text.push_str(&format!("  {} options dropped; `planner explain` says why\n", offers.dropped.len()));
             }
-            files::print(&text);
+            if !probes.is_empty() {
+                text.push_str(&format!("environment\n{}", environment::text(&probes)));
+            }
+            paint::say(&text);
         }
     }
-    Ok(Exit::Done)
+    Ok(environment::exit(&probes))
 }

@@ -44,22 +44,27 @@ impl Failure {
         Self { exit: Exit::Remote, message: message.into() }
     }
 
+    /// Told with a report file to send: [`crash`].
     pub(crate) fn bug(message: impl std::fmt::Display) -> Self {
-        Self {
-            exit: Exit::Bug,
-            message: format!(
-                "this is a bug in planner, not in your input: {message}\nhelp: send the scenario and this line to the maintainers"
-            ),
+        Self { exit: Exit::Bug, message: message.to_string() }
+    }
+
+    /// Says on stderr what is wrong, and gives the exit code.
+    pub(crate) fn tell(self) -> Exit {
+        if self.exit == Exit::Bug {
+            crash::report(PROGRAM, &self.message);
+        } else if !self.message.is_empty() {
+            super::paint::tell(&self.message);
         }
+        self.exit
     }
 }
 
+const PROGRAM: crash::Program = crash::Program { name: "planner", version: env!("CARGO_PKG_VERSION"), secret: &["--api-key"] };
+
 /// A panic is a bug of this program: it says so and leaves with [`Exit::Bug`], on whichever thread it happens.
 pub(crate) fn own_up() {
-    std::panic::set_hook(Box::new(|panic| {
-        eprintln!("{}", Failure::bug(panic).message);
-        std::process::exit(Exit::Bug as i32);
-    }));
+    crash::own_up(PROGRAM);
 }
 
 /// What every command returns.

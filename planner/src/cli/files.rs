@@ -43,14 +43,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// A file that is there already, which is never written over.
 pub(crate) fn exists(path: &Path) -> Failure {
-    Failure::input(format!("error: {} exists already and is not overwritten\n  help: name a new file with -o", path.display()))
+    Failure::input(format!("error: {} exists already and is not overwritten\n  help: name a new file", path.display()))
 }
 
 /// Writes a new file, whole; one that is there already is an error.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::AlreadyExists => exists(path),
-        _ => Failure::input(format!("error: cannot write {}: {e}\n  help: choose another file with -o", path.display())),
+        _ => Failure::input(format!("error: cannot write {}: {e}\n  help: choose another file", path.display())),
     };
     let mut file = std::fs::File::create_new(path).map_err(failed)?;
     let done = file.write_all(bytes).and_then(|()| file.sync_all());

@@ -1,15 +1,15 @@
 //! What is printed when no plan keeps all limits.
 
-use super::args::Format;
+use super::args::{Format, Stream};
 use super::exit::{Exit, Failure, Outcome};
-use super::files;
+use super::{events, files, paint};
 use crate::conflict;
 use crate::search::{Solution, Status};
 use scenarios::Scenario;
 use std::path::Path;
 
 /// Names the smallest conflicting set and the cheapest relaxations; exit code 1.
-pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, format: Format) -> Outcome {
+pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, format: impl Into<Stream>) -> Outcome {
     if super::watch::interrupted() {
         return Err(Failure {
             exit: Exit::Interrupted,
@@ -18,10 +18,12 @@ pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, form
     }
     let found = conflict::find(scenario);
     let file = path.display().to_string();
-    match (found, format) {
-        (Some(c), Format::Human) => eprint!("{}", c.render(&file)),
-        (Some(c), Format::Json) => {
-            let value = serde_json::json!({ "schema": "wattline.infeasible/1", "scenario": file, "conflict": c });
+    let value = |c| serde_json::json!({ "schema": "wattline.infeasible/1", "scenario": file, "conflict": c });
+    match (found, format.into()) {
+        (Some(c), Stream::Human) => paint::tell(&c.render(&file)),
+        (Some(c), Stream::Jsonl) => events::print("infeasible", serde_json::json!({ "result": value(c) })),
+        (Some(c), Stream::Json) => {
+            let value = value(c);
             files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));
         }
         (None, _) => {
@@ -34,4 +36,13 @@ pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, form
         }
     }
     Ok(Exit::Missed)
+}
+
+impl From<Format> for Stream {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Human => Self::Human,
+            Format::Json => Self::Json,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line: reads files, calls the layers, prints. The only place that touches the outside.
 //!
-//! Data on stdout, the rest on stderr; `--format human|json`; exit codes in [`exit`].
+//! Data on stdout, the rest on stderr; `--format human|json`, and `jsonl` where something happens over time; exit
+//! codes in [`exit`].
 
 #![expect(clippy::print_stderr, reason = "printing is this module's job")]
 
@@ -10,6 +11,8 @@ mod check;
 mod completions;
 mod device;
 mod diff;
+mod environment;
+mod events;
 mod exit;
 mod explain;
 mod files;
@@ -19,8 +22,10 @@ mod lab;
 mod literature;
 mod man;
 mod optimize;
+mod paint;
 mod schema;
 mod solve;
+mod test;
 mod validate;
 mod watch;
 mod whatif;
@@ -29,21 +34,23 @@ mod yardstick;
 pub use args::Cli;
 
 use args::Command;
-use clap::Parser;
-use exit::Failure;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;
 
 /// Runs the command line and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     exit::own_up();
-    let cli = Cli::parse();
+    let colours = paint::When::among(std::env::args()).choose();
+    let cli = Cli::from_arg_matches(&Cli::command().color(colours).get_matches()).unwrap_or_else(|e| e.exit());
+    cli.color.choose();
     let done = match cli.command {
         Command::Optimize(a) => optimize::run(&a),
         Command::Check(a) => check::run(&a),
         Command::Explain(a) => explain::run(&a),
         Command::Diff(a) => diff::run(&a),
         Command::WhatIf(a) => whatif::run(&a),
+        Command::Test(a) => test::run(&a),
         Command::Validate(a) => validate::run(&a),
         Command::Literature(a) => literature::run(&a),
         Command::Calibrate(a) => calibrate::run(&a),
@@ -64,9 +71,6 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(exit) => exit.into(),
-        Err(Failure { exit, message }) => {
-            eprintln!("{}", message.trim_end());
-            exit.into()
-        }
+        Err(failure) => failure.tell().into(),
     }
 }

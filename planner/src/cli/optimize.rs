@@ -1,9 +1,9 @@
 //! `planner optimize SCENARIO`: the main job.
 
-use super::args::{Format, Optimize};
+use super::args::{Optimize, Stream};
 use super::exit::{Exit, Failure, Outcome};
 use super::solve::{Solved, effort, scenario, solve, table_unit, with_threads};
-use super::{files, infeasible, watch};
+use super::{events, files, infeasible, paint, watch};
 use crate::baselines::{self, Baseline};
 use crate::replan::{Replan, Terms};
 use crate::search::{Effort, Silent};
@@ -53,12 +53,19 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
         improvements: improvements.iter().map(|i| present::improvement(i, table_unit(wanted.objective.goal))).collect(),
     });
     write_all(out, plan, &report)?;
+    if let Some(path) = &args.trace {
+        files::write(path, reports::trace(&reports::plan_trace(&report)).as_bytes())?;
+    }
     match args.format {
-        Format::Json => files::print(&json(plan, &baselines, &solved)?),
-        Format::Human => {
-            files::print(&reports::plan_table(&report, width()));
+        Stream::Json => files::print(&pretty(&json(plan, &baselines, &solved))?),
+        Stream::Jsonl => events::print("result", serde_json::json!({ "result": json(plan, &baselines, &solved) })),
+        Stream::Human => {
+            paint::say(&reports::plan_table(&report, width()));
             eprintln!("\nwrote {} and {}", shown(out, "plan.json"), shown(out, "index.html"));
-            eprintln!("next: planner explain {file} --plan {} · planner what-if {file} --set …", shown(out, "plan.json"));
+            paint::tell(&format!(
+                "next: planner explain {file} --plan {} · planner what-if {file} --set …",
+                shown(out, "plan.json")
+            ));
         }
     }
     Ok(exit(plan))
@@ -112,7 +119,7 @@ fn exit(plan: &Plan) -> Exit {
 }
 
 /// `reports/<scenario>` under the current folder.
-fn default_folder(scenario: &Path) -> PathBuf {
+pub(crate) fn default_folder(scenario: &Path) -> PathBuf {
     let stem = scenario.file_stem().map_or_else(|| "plan".into(), |s| s.to_string_lossy().into_owned());
     Path::new("reports").join(stem)
 }
@@ -142,7 +149,7 @@ pub(crate) fn table(wanted: &Scenario, file: &Path, solved: &Solved, plan: &Plan
 }
 
 /// What scripts read: totals, certificate, each baseline and the plan's ratio to it.
-fn json(plan: &Plan, baselines: &[Baseline], solved: &Solved) -> Result<String, Failure> {
+fn json(plan: &Plan, baselines: &[Baseline], solved: &Solved) -> serde_json::Value {
     let metrics = |p: &Plan| {
         let t = &p.totals;
         serde_json::json!({
@@ -183,11 +190,14 @@ fn json(plan: &Plan, baselines: &[Baseline], solved: &Solved) -> Result<String, 
             })
         })
         .collect();
-    let value = serde_json::json!({
+    serde_json::json!({
         "schema": "wattline.optimize/1", "plan": metrics(plan), "plan_id": plan.id, "certificate": plan.certificate,
         "against_standard": versus_standard(plan), "baselines": rows, "front_points": solved.solution.front.len(), "sources": plan.sources,
-    });
-    Ok(format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?))
+    })
+}
+
+fn pretty(value: &serde_json::Value) -> Result<String, Failure> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(value).map_err(Failure::bug)?))
 }
 
 /// Mean over requests of the energy that answers account for: dynamic, network, standing while they run. Joules.

@@ -22,7 +22,9 @@ pub(crate) fn scenario(path: &Path) -> Result<Scenario, Failure> {
     let open = |name: &str| files::read(&folder.join(name)).map_err(|f| f.message);
     match scenarios::read(path, &bytes, Catalogue::builtin(), &open) {
         Ok(read) => {
-            eprint!("{}", scenarios::render(&read.warnings, path, &bytes));
+            if !read.warnings.is_empty() {
+                super::paint::tell(&scenarios::render(&read.warnings, path, &bytes));
+            }
             Ok(read.scenario)
         }
         Err(findings) => Err(Failure::input(scenarios::render(&findings, path, &bytes))),

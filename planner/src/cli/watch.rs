@@ -1,7 +1,9 @@
 //! Progress on a terminal, and Ctrl-C.
 
+use super::events;
 use crate::search::{Progress, Watch};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +37,8 @@ pub(crate) enum Show {
     Bar,
     /// A line a step.
     Lines,
+    /// A JSON object a step, on stdout.
+    Events,
     Nothing,
 }
 
@@ -42,8 +46,8 @@ pub(crate) enum Show {
 pub(crate) struct Terminal {
     bar: ProgressBar,
     unit: &'static str,
-    /// Set when each step is to be printed as a line of its own.
-    lines: Option<std::time::Instant>,
+    show: Show,
+    start: std::time::Instant,
 }
 
 impl Terminal {
@@ -57,7 +61,7 @@ impl Terminal {
             bar.set_style(style);
         }
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Self { bar, unit, lines: (show == Show::Lines).then(std::time::Instant::now) }
+        Self { bar, unit, show, start: std::time::Instant::now() }
     }
 
     pub(crate) fn done(&self) {
@@ -67,6 +71,14 @@ impl Terminal {
 
 impl Watch for Terminal {
     fn progress(&self, p: Progress) {
+        let elapsed_s = self.start.elapsed().as_secs_f64();
+        if self.show == Show::Events {
+            let (best, bound) = (events::finite(p.best), events::finite(p.bound));
+            let gap = best.zip(bound).filter(|(best, _)| *best != 0.0).map(|(best, bound)| (best - bound).max(0.0) / best.abs());
+            let fields =
+                json!({ "elapsed_s": elapsed_s, "phase": p.phase, "best": best, "bound": bound, "gap": gap, "unit": self.unit });
+            return events::print("progress", fields);
+        }
         let show =
             |v: f64| if v.is_finite() { format!("{} {}", profiles::units::significant(v), self.unit) } else { "none yet".into() };
         let gap = if p.best.is_finite() && p.bound.is_finite() && p.best != 0.0 {
@@ -75,9 +87,9 @@ impl Watch for Terminal {
             "open".into()
         };
         let message = format!("{:<10} best {}  bound {}  gap {gap}", p.phase, show(p.best), show(p.bound));
-        match &self.lines {
-            Some(start) => eprintln!("{:>7.2} s  {message}", start.elapsed().as_secs_f64()),
-            None => self.bar.set_message(message),
+        match self.show {
+            Show::Lines => eprintln!("{elapsed_s:>7.2} s  {message}"),
+            _ => self.bar.set_message(message),
         }
     }
 

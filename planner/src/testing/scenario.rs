@@ -102,6 +102,7 @@ fn scenario(name: &str, devices: Vec<Device>, services: Vec<Service>) -> Scenari
             mean_accuracy: None,
         },
         objective: Objective { goal: Goal::Power, at: At { line: 20, column: 1 } },
+        expect: Vec::new(),
     }
 }
 

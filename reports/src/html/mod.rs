@@ -11,7 +11,7 @@ use crate::report::Report;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("../../assets/report.css");
-const SCRIPT: &str = include_str!("../../assets/report.js");
+const SCRIPT: &str = concat!(include_str!("../../assets/common.js"), include_str!("../../assets/report.js"));
 const D3: &str = include_str!("../../assets/d3.min.js");
 const D3_LICENSE: &str = include_str!("../../assets/d3.LICENSE");
 

@@ -2,6 +2,7 @@
 
 mod bars;
 mod front;
+mod history;
 mod map;
 mod roofline;
 mod scale;
@@ -9,6 +10,7 @@ mod timeline;
 
 pub(crate) use bars::{Stack, stacked};
 pub(crate) use front::{Axis, scatter};
+pub(crate) use history::{Series, history};
 pub(crate) use map::{MOST_NODES, map, services as flows};
 pub(crate) use roofline::roofline;
 pub(crate) use timeline::timeline;

@@ -31,6 +31,8 @@ shape! {
         optional "limits" limits: Limits,
         /// What is minimised; the mean power of the fleet unless said.
         optional "objective" objective: Objective,
+        /// What is expected of the plan, for `planner test`: `chat.energy < 8 J`, `laptop is asleep`, `gap < 2 %`.
+        optional "expect" expect: Vec<Marked<Text>>,
     }
 }
 

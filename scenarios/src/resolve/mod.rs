@@ -4,6 +4,7 @@
 //! of a file without errors, so an index never points at a part that is missing.
 
 mod devices;
+mod expect;
 mod links;
 mod names;
 mod overrides;
@@ -48,6 +49,7 @@ pub(crate) fn resolve(
     let links = links::resolve(&context, file, sink);
     let parts = reach::Parts::of(&context.names, &links);
     let services = services::resolve(&context, file, &parts, sink);
+    let expect = expect::resolve(&context, file, sink);
     let limits = limits(file.limits.as_ref(), sink);
     let survives = services.iter().flatten().any(|s| s.survives_loss);
     let idle = file.limits.as_ref().and_then(|l| l.value.underutilisation.as_ref());
@@ -69,6 +71,7 @@ pub(crate) fn resolve(
             goal: goal.map_or(Goal::Power, |g| g.value.0),
             at: goal.map(|g| g.span.into()).unwrap_or_default(),
         },
+        expect,
     })
 }
 

@@ -162,6 +162,24 @@ impl Names {
         found
     }
 
+    pub(super) fn has_service(&self, name: &str) -> bool {
+        self.services.contains_key(name)
+    }
+
+    /// Whether it is one device: a group is several.
+    pub(super) fn has_device(&self, name: &str) -> bool {
+        self.devices.get(name).is_some_and(|members| members.len() == 1)
+    }
+
+    pub(super) fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.services.keys().map(String::as_str)
+    }
+
+    /// Names of single devices.
+    pub(super) fn device_names(&self) -> impl Iterator<Item = &str> {
+        self.devices.iter().filter(|(_, members)| members.len() == 1).map(|(name, _)| name.as_str())
+    }
+
     pub(super) fn service(&self, name: &Marked<Name>, sink: &mut Sink) -> Option<usize> {
         let found = self.services.get(&name.value.0).copied();
         if found.is_none() && !self.unsure.contains(&"services") {

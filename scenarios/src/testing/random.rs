@@ -28,6 +28,7 @@ pub fn file(seed: u64) -> File {
         services: Some(services.into()),
         limits: draw.maybe(limits),
         objective: draw.maybe(|d| Objective(d.one_of(Objective::ALL).1)),
+        expect: draw.maybe(|d| vec![Text(d.one_of(&["feasible", "gap < 2 %", "fleet.power <= 40 W"]).to_string()).into()]),
         unread: Vec::new(),
     }
 }

@@ -47,6 +47,8 @@ pub enum Event {
     Crashed { plan: PlanId },
     /// How it went, once per window.
     Health(Sample),
+    /// Whether this device must not be disturbed: no plan takes another's place here meanwhile.
+    Hold(bool),
     /// All steps of a write were carried out, or one failed and the rest was left.
     Stored { write: u64, ok: bool },
 }
@@ -166,6 +168,8 @@ pub struct Agent {
     /// Plan that a neighbour has no room for, until when we pause, and what earlier pauses brought.
     pause: Option<(PlanId, u64)>,
     pause_wait: Backoff,
+    /// By its owner's lock.
+    held: bool,
     ask_ms: u64,
     ask_peer: Backoff,
     sequence: u64,
@@ -196,6 +200,7 @@ impl Agent {
             Event::Drained { plan } => self.changed |= self.draining.remove(&plan).is_some(),
             Event::Crashed { plan } => self.crashed(plan, now),
             Event::Health(sample) => self.sampled(&sample, now),
+            Event::Hold(held) => self.changed |= std::mem::replace(&mut self.held, held) != held,
             Event::Stored { write, ok } => self.written(write, ok, now),
         }
         self.reconcile(now, out);

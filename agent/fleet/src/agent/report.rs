@@ -2,7 +2,7 @@
 
 use super::{Action, Agent, slot::Step};
 use crate::rules::Now;
-use protocol::{Phase, Status, schema};
+use protocol::{Phase, PlanId, Status, schema};
 use std::sync::Arc;
 
 impl Agent {
@@ -37,7 +37,7 @@ impl Agent {
             newest: l.newest,
             active: l.current.filter(|_| takes),
             last_good: l.last_good,
-            ready: self.slots.iter().filter(|(_, s)| s.is_ready()).map(|(id, _)| *id).collect(),
+            ready: self.in_memory().filter(|id| self.withheld() != Some(*id)).collect(),
             draining: self.draining.keys().copied().collect(),
             proved: l.proved.map(|p| p.id),
             condemned: l.condemned.clone(),
@@ -51,10 +51,16 @@ impl Agent {
         }
     }
 
+    /// Plans whose stages may compute here.
+    pub fn in_memory(&self) -> impl Iterator<Item = PlanId> {
+        self.slots.iter().filter(|(_, s)| s.is_ready()).map(|(id, _)| *id)
+    }
+
     /// What a person should know: first what holds until it is mended.
     fn trouble(&self) -> Option<String> {
         let refuses = (self.write_wait.failures() > 0).then(|| "the disk refuses the ledger".to_owned());
-        refuses.or_else(|| self.note.clone()).or_else(|| self.gave_up())
+        let waits = || self.withheld().map(|_| "its lock is held: the next plan waits".to_owned());
+        refuses.or_else(|| self.note.clone()).or_else(|| self.gave_up()).or_else(waits)
     }
 
     /// Why the newest plan was given up, as long as it is the newest.

@@ -79,6 +79,7 @@ impl Agent {
             admitted: (None, Vec::new()),
             draining: BTreeMap::new(),
             pause: None,
+            held: false,
             pause_wait: Backoff::default(),
             ask_ms: now.mono_ms,
             ask_peer: Backoff::default(),

@@ -18,11 +18,26 @@ impl Agent {
         pipeline.stages.iter().all(has)
     }
 
+    /// The pending plan that waits for this device's lock. It is prepared, and kept from the others, so that no entry
+    /// switches to it; once one has, it is too late to hold anything.
+    pub(super) fn withheld(&self) -> Option<PlanId> {
+        let current = self.ledger.current.filter(|c| self.held && self.serves(c.id))?;
+        let pending = self.ledger.pending?;
+        let layout = self.plans.get(&pending.id)?;
+        // What has no part here disturbs nobody here.
+        let part = |layout: &Layout| layout.through(&self.me).next().is_some();
+        if !part(layout) && !self.plans.get(&current.id).is_some_and(|l| part(l)) {
+            return None;
+        }
+        let begun = |p: &Pipeline| self.peers.get(p.entry()).is_some_and(|peer| peer.status.active == Some(pending));
+        (!layout.through(&self.me).any(begun)).then_some(pending.id)
+    }
+
     /// The pending plan, if it may become the current one.
     pub(super) fn flips(&self, now: Now) -> Option<PlanRef> {
         let pending = self.ledger.pending?;
         let layout = self.plans.get(&pending.id)?;
-        if !self.serves(pending.id) || !self.handed_over(layout, now) {
+        if !self.serves(pending.id) || self.withheld().is_some() || !self.handed_over(layout, now) {
             return None;
         }
         let entered: Vec<&Pipeline> = layout.entered_at(&self.me).collect();
@@ -49,9 +64,10 @@ impl Agent {
         })
     }
 
-    /// Whether this device waits for room for a plan.
+    /// Whether this device waits for room for a plan. One that is held asks nobody to pause for it.
     pub(super) fn cramped(&self) -> Option<PlanId> {
-        self.slots.iter().find(|(_, s)| s.step == Step::Cramped).map(|(id, _)| *id)
+        let cramped = self.slots.iter().find(|(_, s)| s.step == Step::Cramped).map(|(id, _)| *id);
+        cramped.filter(|id| self.withheld() != Some(*id))
     }
 
     /// Pauses the current plan's pipelines when all who are there have prepared the next plan as far as
@@ -74,7 +90,7 @@ impl Agent {
         }
         let (Some(new), Some(current)) = (pending, self.ledger.current) else { return };
         let (Some(next), Some(layout)) = (self.plans.get(&new), self.plans.get(&current.id)) else { return };
-        if !self.pause_wait.due(now.mono_ms) || layout.entered_at(&self.me).next().is_none() {
+        if self.withheld().is_some() || !self.pause_wait.due(now.mono_ms) || layout.entered_at(&self.me).next().is_none() {
             return;
         }
         let mut waits = self.cramped() == Some(new);

@@ -99,9 +99,16 @@ pub(super) enum Msg {
 #[derive(Clone, Debug)]
 pub(super) enum Ev {
     Tick,
-    Deliver { from: usize, msg: Msg },
+    Deliver {
+        from: usize,
+        msg: Msg,
+    },
     StoreStep,
-    JobDone { job: u64, plan: PlanId, outcome: Result<(), Fault> },
+    JobDone {
+        job: u64,
+        plan: PlanId,
+        outcome: Result<(), Fault>,
+    },
     Drained(PlanId),
     EngineDies(PlanId),
     Sample,
@@ -111,7 +118,15 @@ pub(super) enum Ev {
     ClockStep,
     Partition,
     Forge,
-    Operator { content: u64, left: u32 },
+    Operator {
+        content: u64,
+        left: u32,
+    },
+    /// The lock of an agent is taken, or given back.
+    Hold {
+        agent: usize,
+        held: bool,
+    },
     Calm,
     Look,
 }

@@ -7,6 +7,7 @@ use super::state::Serving;
 use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::link::StepError;
+use crate::otlp::{self, Parent};
 use crate::request::{Answer, Ask, Place, answer};
 use crate::samples::{self, Count};
 use axum::Json;
@@ -89,6 +90,9 @@ struct Begun {
     serving: Arc<Serving>,
     place: Place,
     ask: Ask,
+    kind: Kind,
+    /// The caller's trace.
+    parent: Option<Parent>,
     /// Given back at the end.
     turn: OwnedSemaphorePermit,
 }
@@ -111,7 +115,8 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     {
         return answer;
     }
-    let begun = begin(&serving, &request, kind).await?;
+    let mut begun = begin(&serving, &request, kind).await?;
+    begun.parent = headers.get("traceparent").and_then(|h| Parent::read(h.to_str().ok()?));
     let (plan, prompt) = (begun.place.ticket.plan, begun.ask.prompt.len());
     let frame = Frame {
         id: format!("{}-{}", if kind == Kind::Chat { "chatcmpl" } else { "cmpl" }, serving.shared.session()),
@@ -183,12 +188,13 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
         return Err(Refused::context(format!("{} tokens of a context of {limit}, which leaves no answer", prompt.len())));
     }
     let ask = Ask { prompt, tokens, sampling, stop };
-    Ok(Begun { serving: Arc::clone(serving), place, ask, turn })
+    Ok(Begun { serving: Arc::clone(serving), place, ask, kind, parent: None, turn })
 }
 
 /// The thread of a request. A reader that has gone away breaks it off.
 fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
-    let Begun { serving, mut place, ask, turn } = begun;
+    let Begun { serving, mut place, ask, kind, parent, turn } = begun;
+    let begun_s = clock::seconds();
     let shared = &serving.shared;
     let mut hear = |piece: &str| match tell.blocking_send(Said::Text(piece.to_owned())) {
         Ok(()) => ControlFlow::Continue(()),
@@ -206,6 +212,22 @@ fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
     let outcome = outcome.map_err(|e| refused(shared, e));
     let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |(a, _)| (a.tokens as u64, a.ttft_s, a.whole_s));
     shared.metrics.ended(&place.service, place.ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
+    if shared.settings.otlp.is_some() {
+        shared.outbox.put(otlp::Request {
+            parent,
+            operation: if kind == Kind::Chat { "chat" } else { "text_completion" },
+            service: place.service.clone(),
+            replica: place.ticket.replica,
+            plan: place.ticket.plan,
+            prompt: ask.prompt.len(),
+            tokens,
+            ttft_s,
+            // One that failed took its time as well.
+            whole_s: if outcome.is_ok() { whole_s } else { clock::seconds() - begun_s },
+            ended_ms: clock::now().wall_ms,
+            failed: outcome.as_ref().err().map(Refused::why),
+        });
+    }
     let outcome = outcome.map(|(answer, count)| {
         let energy = Energy::of(shared, &place, answer.whole_s);
         Ended { answer, count, energy }

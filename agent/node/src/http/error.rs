@@ -22,6 +22,11 @@ impl Refused {
         Self { status, kind, code, param: None, message: message.into(), again_s: None }
     }
 
+    /// In words.
+    pub(crate) fn why(&self) -> String {
+        self.message.clone()
+    }
+
     fn invalid(status: StatusCode, code: Option<&'static str>, message: impl Into<String>) -> Self {
         Self::new(status, "invalid_request_error", code, message)
     }

@@ -16,14 +16,15 @@ use protocol::{Key, Name, PlanId, Topic, envelope};
 use serde_json::json;
 use std::sync::Arc;
 
-/// The signed message of each agent's last status, with when the fleet's last words are from.
+/// The signed message of each agent's last status, and of what it measured last.
 pub(crate) async fn statuses(State(serving): State<Arc<Serving>>, headers: HeaderMap) -> Result<Response, Refused> {
     serving.allowed(&headers)?;
     let all = serving.shared.peers.all();
     let said: Vec<_> = all.iter().map(|h| json!(String::from_utf8_lossy(&h.sealed))).collect();
     let shared = &serving.shared;
-    Ok(Json(json!({ "fleet": shared.fleet, "agent": shared.me, "statuses": said, "notes": shared.metrics.notes() }))
-        .into_response())
+    let samples: Vec<_> = shared.peers.samples().iter().map(|s| json!(String::from_utf8_lossy(s))).collect();
+    let (fleet, agent, notes) = (&shared.fleet, &shared.me, shared.metrics.notes());
+    Ok(Json(json!({ "fleet": fleet, "agent": agent, "statuses": said, "telemetry": samples, "notes": notes })).into_response())
 }
 
 /// Takes a signed plan and publishes it to the devices that it names.

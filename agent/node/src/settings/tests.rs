@@ -31,4 +31,7 @@ fn what_is_reached_is_said() {
     keyed.api_keys.push("secret".into());
     let lines = keyed.exposed(true);
     assert!(!lines[0].contains("anyone") && lines[0].contains("not secret"), "{lines:?}");
+    // What leaves is said as well.
+    let traced = |at: &str| settings(serde_json::json!({ "otlp": at })).exposed(true);
+    assert!(traced("127.0.0.1:4318").is_empty() && traced("collector.lan:4318")[0].starts_with("otlp: collector.lan:4318"));
 }

@@ -86,6 +86,14 @@ impl Log {
         out
     }
 
+    /// A line each.
+    pub(crate) fn events(&self) -> Result<(), Failure> {
+        for entry in self.entries.values() {
+            crate::cli::events::print("change", serde_json::to_value(entry).map_err(Failure::bug)?);
+        }
+        Ok(())
+    }
+
     pub(crate) fn json(&self) -> Result<String, Failure> {
         let all: Vec<&Entry> = self.entries.values().collect();
         Ok(serde_json::to_string_pretty(&all).map_err(Failure::bug)? + "\n")
@@ -93,7 +101,7 @@ impl Log {
 }
 
 /// Milliseconds since 1970 as a date and a time of day (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn when(ms: u64) -> String {
+pub(crate) fn when(ms: u64) -> String {
     let (days, s) = (ms / 86_400_000, ms / 1_000 % 86_400);
     let z = days + 719_468;
     let (era, of_era) = (z / 146_097, z % 146_097);

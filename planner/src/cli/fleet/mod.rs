@@ -3,6 +3,7 @@
 //! The decisions are the controller's in the crate `fleet`; here its actions are carried out, through any one
 //! agent. That agent needs no trust: plans are signed by the owner, statuses by the agents that say them.
 
+mod ask;
 pub(crate) mod enrol;
 pub(crate) mod http;
 mod log;
@@ -17,24 +18,29 @@ pub(crate) use enrol::{enroll, keygen, rotate};
 pub(crate) use models::model;
 pub(crate) use watch::watch;
 
-use super::args::{Apply, Format, History, Rollback, Status};
+use super::args::{Apply, Format, History, Rollback, Status, Stream};
 use super::exit::{Exit, Failure, Outcome};
-use super::files;
+use super::{files, paint};
 use fleet::controller::follow;
 use log::Log;
 use session::Session;
 
 pub(crate) fn apply(args: &Apply) -> Outcome {
     let plan = files::plan(&args.plan)?;
-    let mut session = Session::open(&args.fleet, !args.dry_run)?;
-    session.adopt()?;
     if args.dry_run {
+        let mut session = Session::open(&args.fleet, false)?;
+        session.adopt()?;
         return rehearse::rehearse(&mut session, &plan);
     }
+    if !ask::agreed(args, &plan)? {
+        return Ok(Exit::Changed);
+    }
+    let mut session = Session::open(&args.fleet, true)?;
+    session.adopt()?;
     let issued = session.apply(&plan, "apply")?;
-    let done = wait::until_served(&mut session, issued, args.wait)?;
+    let done = wait::until_served(&mut session, issued, args.wait, args.format)?;
     if Log::open(&args.fleet.fleet)?.before(issued.generation).is_some() {
-        eprintln!("undo: planner rollback{}", args.fleet.typed());
+        paint::tell(&format!("undo: planner rollback{}", args.fleet.typed()));
     }
     Ok(done)
 }
@@ -54,7 +60,7 @@ pub(crate) fn rollback(args: &Rollback) -> Outcome {
     let content = log.plan(back)?;
     let plan = follow(&content, newest).map_err(Failure::bug)?;
     let issued = session.apply(&plan, &format!("rollback to {back}"))?;
-    wait::until_served(&mut session, issued, args.wait)
+    wait::until_served(&mut session, issued, args.wait, args.format)
 }
 
 pub(crate) fn status(args: &Status) -> Outcome {
@@ -75,8 +81,9 @@ pub(crate) fn status(args: &Status) -> Outcome {
 pub(crate) fn history(args: &History) -> Outcome {
     let log = Log::open(&args.fleet)?;
     match args.format {
-        Format::Human => files::print(&log.table()),
-        Format::Json => files::print(&log.json()?),
+        Stream::Human => files::print(&log.table()),
+        Stream::Json => files::print(&log.json()?),
+        Stream::Jsonl => log.events()?,
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! `planner apply --dry-run`: what each device would do, in order.
 
 use super::session::Session;
-use crate::cli::exit::{Exit, Outcome};
+use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::files;
 use protocol::{Plan, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
@@ -12,6 +12,13 @@ type Part = (String, f64);
 
 /// Checks the plan as `apply` does, and prints.
 pub(crate) fn rehearse(session: &mut Session, plan: &Plan) -> Outcome {
+    let (text, changes) = rehearsed(session, plan)?;
+    files::print(&text);
+    Ok(if changes == 0 { Exit::Done } else { Exit::Changed })
+}
+
+/// What each device would do, and how many things.
+pub(crate) fn rehearsed(session: &mut Session, plan: &Plan) -> Result<(String, usize), Failure> {
     let running = session.newest_plan();
     let issued = session.rehearse(plan)?;
     let replaced = running.as_ref().map_or_else(
@@ -20,8 +27,7 @@ pub(crate) fn rehearse(session: &mut Session, plan: &Plan) -> Outcome {
     );
     let mut out = format!("{issued} {replaced}: nothing was sent\n");
     let changes = changes(running.as_ref(), plan, &mut out);
-    files::print(&out);
-    Ok(if changes == 0 { Exit::Done } else { Exit::Changed })
+    Ok((out, changes))
 }
 
 /// How many actions there are.

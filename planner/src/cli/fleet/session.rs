@@ -11,8 +11,8 @@ use fleet::controller::{Action, ApplyError, Event, Policy};
 use fleet::enrol::{Owners, Roster};
 use fleet::store::disk::Disk;
 use fleet::{Controller, Layout, Now, Rules};
-use protocol::message::Listener;
-use protocol::{Key, Keyring, Name, Plan, PlanId, PlanRef, Status, envelope};
+use protocol::message::{self, Listener};
+use protocol::{Key, Keyring, Name, Plan, PlanId, PlanRef, Status, Telemetry, envelope};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     disk: Disk,
     /// The last word of each agent.
     heard: BTreeMap<Name, Arc<Status>>,
+    /// What each agent measured last.
+    samples: BTreeMap<Name, Sample>,
     /// False: it only looks, and the controller does not hear what it could act on.
     acts: bool,
     pub(crate) log: Log,
@@ -46,12 +48,24 @@ pub(crate) struct Session {
     folder: PathBuf,
 }
 
+/// What an agent measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) telemetry: Telemetry,
+    /// Boot and sequence of the message.
+    pub(crate) order: (u64, u64),
+    /// When it was first heard here, ms since 1970.
+    pub(crate) heard_ms: u64,
+}
+
 /// What an agent tells about its fleet.
 #[derive(Deserialize)]
 struct Told {
     fleet: Name,
     agent: Name,
     statuses: Vec<String>,
+    #[serde(default)]
+    telemetry: Vec<String>,
     #[serde(default)]
     notes: Vec<String>,
 }
@@ -112,6 +126,7 @@ impl Session {
             controller,
             disk,
             heard: BTreeMap::new(),
+            samples: BTreeMap::new(),
             acts,
             log: Log::open(folder)?,
             folder: folder.clone(),
@@ -141,6 +156,12 @@ impl Session {
         let held = self.controller.desired().filter(|l| l.plan() == newest).map(|l| l.signed.plan.clone());
         let holders = || self.heard.values().filter(|s| s.newest == Some(newest)).map(|s| &s.agent);
         held.or_else(|| holders().find_map(|agent| Some(self.envelope(agent, newest.id)?.signed.plan.clone())))
+    }
+
+    /// Seconds by which this machine's clock is behind the newest plan that an agent has taken.
+    pub(crate) fn behind_s(&self) -> Option<f64> {
+        let floor = self.heard.values().map(|s| s.time_floor_ms).max()?;
+        Some(floor.saturating_sub(now().wall_ms) as f64 / 1e3)
     }
 
     pub(crate) fn layout(&self) -> Option<&Arc<Layout>> {
@@ -178,11 +199,30 @@ impl Session {
                 self.handle(Event::Peer(status))?;
             }
         }
+        for sealed in &told.telemetry {
+            let Some((head, telemetry)) = self.vouched(sealed, |body| Telemetry::read(body).ok()) else { continue };
+            let order = (head.boot, head.sequence);
+            let known = self.samples.get(&head.sender).map(|s| s.order);
+            if telemetry.agent == head.sender && known.is_none_or(|known| known < order) {
+                self.samples.insert(head.sender, Sample { telemetry, order, heard_ms: now().wall_ms });
+            }
+        }
         if self.acts { self.handle(Event::Tick) } else { Ok(()) }
+    }
+
+    /// What each agent measured last.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.values()
     }
 
     /// A status whose signature is that of the agent that it is about.
     fn believed(&self, sealed: &str) -> Option<Status> {
+        let (head, status) = self.vouched(sealed, |body| Status::read(body).ok())?;
+        (status.agent == head.sender).then_some(status)
+    }
+
+    /// What an agent of this fleet has signed about itself.
+    fn vouched<T>(&self, sealed: &str, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<(message::Head, T)> {
         #[derive(Deserialize)]
         struct Head {
             key: String,
@@ -190,9 +230,8 @@ impl Session {
         let head: Head = serde_json::from_str(sealed.lines().nth(1)?).ok()?;
         let key: Key = head.key.parse().ok()?;
         let (head, body) = self.known.vouched(sealed.as_bytes(), &key).ok()?;
-        let status = Status::read(body).ok()?;
-        (key.fleet() == self.roster.fleet.as_str() && status.agent == head.sender && key.agent() == head.sender.as_str())
-            .then_some(status)
+        let content = read(body)?;
+        (key.fleet() == self.roster.fleet.as_str() && key.agent() == head.sender.as_str()).then_some((head, content))
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {

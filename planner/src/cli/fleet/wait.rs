@@ -3,31 +3,54 @@
 use super::log::{Entry, SERVED};
 use super::session::{Session, unreached};
 use super::show;
+use crate::cli::args::Happening;
 use crate::cli::exit::{Exit, Failure, Outcome};
-use crate::cli::files;
+use crate::cli::{events, files};
 use protocol::PlanRef;
-use std::collections::BTreeSet;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Looks that a second has.
 const LOOKS_PER_S: f64 = 5.0;
 
-/// Waits, and prints the fleet.
-pub(crate) fn until_served(session: &mut Session, issued: PlanRef, within_s: f64) -> Outcome {
-    let served = served(session, issued, within_s, &mut || Ok(()))?;
-    files::print(&format!("{issued} is served by all {served} of its devices\n{}", show::status(session)));
-    Ok(Exit::Done)
+/// Waits, and prints the fleet; or, a line each, what its agents do meanwhile.
+pub(crate) fn until_served(session: &mut Session, issued: PlanRef, within_s: f64, format: Happening) -> Outcome {
+    if format == Happening::Human {
+        let served = served(session, issued, within_s, &mut |_| Ok(()))?;
+        files::print(&format!("{issued} is served by all {served} of its devices\n{}", show::status(session)));
+        return Ok(Exit::Done);
+    }
+    events::print("issued", json!({ "plan": issued }));
+    let mut phases = BTreeMap::new();
+    let mut look = |session: &Session| {
+        for s in session.statuses() {
+            let now = (s.phase, s.active, s.note.clone());
+            if phases.get(&s.agent) != Some(&now) {
+                events::print("agent", json!({ "agent": s.agent, "phase": s.phase, "serves": s.active, "note": s.note }));
+                phases.insert(s.agent.clone(), now);
+            }
+        }
+        Ok(())
+    };
+    let done = served(session, issued, within_s, &mut look);
+    look(session)?;
+    match &done {
+        Ok(devices) => events::print("served", json!({ "plan": issued, "devices": devices })),
+        Err(failure) => events::print("failed", json!({ "plan": issued, "why": failure.message.lines().next() })),
+    }
+    done.map(|_| Exit::Done)
 }
 
-/// How many devices serve the plan, once all do. `look` may end the wait.
+/// How many devices serve the plan, once all do. `look` sees each look at the fleet, and may end the wait.
 pub(crate) fn served(
     session: &mut Session,
     issued: PlanRef,
     within_s: f64,
-    look: &mut dyn FnMut() -> Result<(), Failure>,
+    look: &mut dyn FnMut(&Session) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
     let looks = (within_s * LOOKS_PER_S).ceil() as u64;
     for _ in 0..looks {
-        look()?;
+        look(session)?;
         session.step()?;
         // Refused outright by the agent that it was handed to: no other will take it.
         if let Some(error) = session.refused().filter(|e| matches!(e, super::http::HttpError::Refused { .. })) {

@@ -96,6 +96,7 @@ impl Agents {
                 "hop": at(i, HOP).unwrap_or_else(|| ANY.into()),
                 "http": at(i, HTTP).unwrap_or_else(|| listen.filter(|_| i == 0).unwrap_or(ANY).into()),
                 "models": models,
+                "sensors": lab.sensors.get(agent).map(|folder| base.join(folder)),
                 "threads": lab.threads,
                 "limits": lab.limits,
             });

@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Sample {
     pub(crate) prompt: u32,
     pub(crate) answer: u32,
+    /// When it was asked, since the first.
+    pub(crate) start_s: f64,
     pub(crate) ttft_s: f64,
     /// Without a second token there is none.
     pub(crate) tpot_s: Option<f64>,
@@ -48,12 +50,13 @@ impl Load {
         let (tell, told) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (ended, entry) = (Arc::clone(&stop), entry.to_owned());
+        let begun = now();
         let thread = std::thread::spawn(move || {
             for service in services.iter().cycle() {
                 if ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let said = ask(&entry, service);
+                let said = ask(&entry, service, begun);
                 let pause = said.as_ref().map_or(PAUSE, |s| Duration::from_secs_f64(s.total_s).max(PAUSE));
                 if tell.send((service.clone(), said)).is_err() {
                     return;
@@ -80,7 +83,7 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-fn ask(entry: &str, service: &Name) -> Result<Sample, String> {
+fn ask(entry: &str, service: &Name, begun: std::time::Instant) -> Result<Sample, String> {
     let body = json!({
         "model": service, "prompt": PROMPT, "temperature": 0, "max_tokens": TOKENS,
         "stream": true, "stream_options": { "include_usage": true },
@@ -121,6 +124,7 @@ fn ask(entry: &str, service: &Name) -> Result<Sample, String> {
     Ok(Sample {
         prompt: count("prompt_tokens"),
         answer,
+        start_s: (start - begun).as_secs_f64(),
         ttft_s: (first - start).as_secs_f64(),
         tpot_s: (answer > 1).then(|| decode_s / f64::from(answer - 1)),
         total_s: (last - start).as_secs_f64(),

@@ -21,6 +21,9 @@ pub(crate) struct Lab {
     /// Model files by name, from the lab's folder; what `agent pull` has fetched needs no line.
     #[serde(default)]
     pub(crate) models: BTreeMap<String, PathBuf>,
+    /// Folders below which `sys` and `proc` lie for the sensors of an agent, from the lab's folder: recorded boards.
+    #[serde(default)]
+    pub(crate) sensors: BTreeMap<Name, PathBuf>,
     /// What lies between any two agents; none: they share the loopback. A link needs root.
     pub(crate) link: Option<Link>,
     /// Threads of each agent.
@@ -85,6 +88,9 @@ pub(crate) fn read(path: &Path) -> Result<Lab, Failure> {
         if lab.agents[..i].contains(agent) {
             return wrong(format!("agent `{agent}` stands twice in it"));
         }
+    }
+    if let Some(agent) = lab.sensors.keys().find(|a| !lab.agents.contains(a)) {
+        return wrong(format!("`sensors:` of `{agent}`, which is not among `agents:`"));
     }
     if let Some(link) = &lab.link {
         let (rate, delay, loss) = (link.rate.get(), link.delay.get(), link.loss.get());

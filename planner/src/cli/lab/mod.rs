@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Lab) -> Outcome {
     let access = Fleet { fleet: folder.0.clone(), agent: agents.entry().to_owned(), api_key: None };
     let mut session = Session::open(&access, true)?;
     let issued = session.apply(&plan, "lab")?;
-    let served = wait::served(&mut session, issued, args.wait, &mut || {
+    let served = wait::served(&mut session, issued, args.wait, &mut |_| {
         if watch::interrupted() { Err(interrupted()) } else { agents.alive() }
     });
     if let Err(failure) = served {
@@ -108,6 +108,9 @@ fn reported(
     }
     let profile =
         if args.profile.is_some() { format!("the profile `{}`", device.id) } else { "what `agent probe` measured here".into() };
+    if let Some(path) = &args.trace {
+        files::write(path, reports::trace(&report::trace(&rows)).as_bytes())?;
+    }
     files::print(&report::table(&rows, args.report, agents.power_w(), &profile));
     Ok(true)
 }

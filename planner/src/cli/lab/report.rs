@@ -5,6 +5,7 @@ use super::predict::Predicted;
 use profiles::Quality;
 use profiles::units::significant;
 use protocol::Name;
+use reports::{Trace, TraceProcess, TraceSlice, TraceTrack};
 use std::fmt::Write as _;
 
 /// One service's figures.
@@ -117,13 +118,46 @@ fn lines(out: &mut String, row: &Row, power_w: Option<f64>) {
     }
 }
 
+/// The requests as a trace: measured at the client, and one of each service as predicted.
+pub(crate) fn trace(rows: &[Row]) -> Trace {
+    let slice = |name: &str, start_s: f64, end_s: f64, what: String| TraceSlice {
+        name: name.into(),
+        start_s,
+        end_s,
+        notes: vec![("what".to_owned(), what)],
+    };
+    let both = |start_s: f64, ttft_s: f64, total_s: f64, what: &str| {
+        let first = start_s + ttft_s;
+        [slice("to the first token", start_s, first, what.into()), slice("decode", first, start_s + total_s, what.into())]
+    };
+    let (mut measured, mut predicted) = (Vec::new(), Vec::new());
+    for row in rows {
+        let name = row.service.to_string();
+        let seen =
+            |s: &Sample| both(s.start_s, s.ttft_s, s.total_s, &format!("{} tokens of prompt, {} of answer", s.prompt, s.answer));
+        measured.push(TraceTrack { name: name.clone(), slices: row.samples.iter().flat_map(seen).collect() });
+        if let (Some(p), Some((prompt, answer))) = (&row.predicted, tokens(&row.samples)) {
+            let what =
+                format!("{prompt} tokens of prompt, {answer} of answer, the medians; from {} numbers or better", word(p.times));
+            predicted.push(TraceTrack { name, slices: both(0.0, p.takes.ttft_s, p.takes.total_s, &what).into() });
+        }
+    }
+    let process = |name: &str, category: &str, tracks| TraceProcess {
+        name: name.into(),
+        category: category.into(),
+        tracks,
+        counters: Vec::new(),
+    };
+    Trace { processes: vec![process("requests", "measured", measured), process("one request", "predicted", predicted)] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::physics::chain::Chained;
 
     fn sample(ttft_s: f64) -> Sample {
-        Sample { prompt: 40, answer: 11, ttft_s, tpot_s: Some(0.01), total_s: ttft_s + 0.1 }
+        Sample { prompt: 40, answer: 11, start_s: 0.0, ttft_s, tpot_s: Some(0.01), total_s: ttft_s + 0.1 }
     }
 
     fn row(samples: Vec<Sample>) -> Row {
@@ -148,6 +182,18 @@ mod tests {
         let text = table(&[row(vec![sample(0.1)])], 60.0, Some(20.0), "this.yaml");
         let energy = text.lines().find(|l| l.contains("J, measured")).expect("a line");
         assert!(energy.contains(" 4.00 ") && text.contains("20.0 W of the whole machine"), "{text}");
+    }
+
+    #[test]
+    fn requests_are_measured_slices_beside_one_prediction() {
+        let later = Sample { start_s: 2.0, ..sample(0.2) };
+        let t = trace(&[row(vec![sample(0.1), later])]);
+        let [measured, predicted] = t.processes.as_slice() else { panic!("{t:?}") };
+        let times = |p: &TraceProcess| -> Vec<(f64, f64)> { p.tracks[0].slices.iter().map(|s| (s.start_s, s.end_s)).collect() };
+        let seen = times(measured);
+        assert_eq!((measured.category.as_str(), seen.len()), ("measured", 4));
+        assert!(seen[0] == (0.0, 0.1) && seen[2] == (2.0, 2.2) && (seen[3].1 - 2.3).abs() < 1e-12, "{seen:?}");
+        assert_eq!((predicted.category.as_str(), times(predicted)), ("predicted", vec![(0.0, 0.1), (0.1, 0.2)]));
     }
 
     #[test]

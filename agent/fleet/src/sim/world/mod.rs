@@ -222,6 +222,13 @@ impl World {
             }
             at += self.rng.random_range(1_000..storm / 2);
         }
+        // From a stream of its own, so that what else happens in a seed stays what it was.
+        let mut own = self.rng.clone();
+        for _ in 0..own.random_range(0..4) {
+            let (at, agent) = (own.random_range(0..storm), own.random_range(0..self.agents));
+            self.at(at, usize::MAX, Ev::Hold { agent, held: true });
+            self.at(at + own.random_range(200..storm / 2), usize::MAX, Ev::Hold { agent, held: false });
+        }
         self.at(storm, usize::MAX, Ev::Calm);
     }
 
@@ -300,6 +307,7 @@ impl World {
             }
             Ev::Forge => self.forge(),
             Ev::Operator { content, left } => self.operate(node, content, left),
+            Ev::Hold { agent, held } => self.hold(agent, held),
             Ev::Calm => {
                 self.storm.on = false;
                 self.net.calm();
@@ -307,6 +315,8 @@ impl World {
                     n.off_ms = 0;
                     n.lies = false;
                 }
+                // Nobody holds anything for ever.
+                (0..self.agents).for_each(|agent| self.hold(agent, false));
                 self.calm_at = Some(self.now);
                 self.after(LOOK_MS, usize::MAX, Ev::Look);
             }
@@ -706,7 +716,7 @@ impl World {
         let Some(agent) = self.nodes[node].agent() else { return };
         let mut with = agent.serves(hop.plan).then_some(hop.plan);
         if self.rules.has(Flaw::AnyStage) {
-            with = agent.status().ready.last().copied();
+            with = agent.in_memory().last();
         }
         let Some(with) = with else { return };
         self.counts.hops += 1;

@@ -4,6 +4,7 @@ use super::super::engine::Ill;
 use super::super::node::{Core, Ev, Msg};
 use super::super::plans;
 use super::{Envelope, FLEET, STRANGER, World};
+use crate::agent::Event;
 use crate::controller::{Models, follow};
 use protocol::envelope::{self, Terms};
 use protocol::{Digest, Name, Plan, Signer, canonical};
@@ -48,6 +49,13 @@ impl World {
             self.control(node, action);
         }
         self.wake(node);
+    }
+
+    /// The owner's program takes or gives back the lock of an agent.
+    pub(super) fn hold(&mut self, node: usize, held: bool) {
+        if self.nodes[node].agent().is_some() {
+            self.agent(node, Event::Hold(held));
+        }
     }
 
     /// A stranger sends a plan that must not be taken.

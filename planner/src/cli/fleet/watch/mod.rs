@@ -3,15 +3,22 @@
 //! A loss is repaired at once. A device that is back must have been heard for a while, and the plan with it must be
 //! better by more than a little: otherwise a flapping device would move models to and fro.
 
+mod happened;
+mod live;
+mod server;
+
 use super::session::Session;
 use super::wait;
-use crate::cli::args::Watch;
+use crate::cli::args::{Happening, Watch};
 use crate::cli::exit::{Exit, Failure, Outcome};
-use crate::cli::{files, solve, watch as terminal};
+use crate::cli::{events, files, paint, solve, watch as terminal};
 use crate::replan::Terms;
 use crate::{lint, whatif};
+use happened::{Happened, What};
 use protocol::{Name, Plan, Status};
 use scenarios::Scenario;
+use serde_json::json;
+use server::{Board, Server};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After an attempt that failed the same is not tried for so long, s.
@@ -47,6 +54,11 @@ impl Seen {
     /// Whether it has been silent for so long; one that was never heard counts from the start, 0.
     fn is_lost(&self, name: &str, lost_s: f64, now: f64) -> bool {
         now - self.0.get(name).map_or(0.0, |h| h.at) >= lost_s
+    }
+
+    /// How long ago it was heard; nothing: never.
+    fn ago_s(&self, name: &str, now: f64) -> Option<f64> {
+        self.0.get(name).map(|h| now - h.at)
     }
 
     /// Whether it has been heard without a gap for so long.
@@ -120,6 +132,80 @@ fn is_worth(old: &Plan, new: &Plan, gain: f64) -> bool {
     was.objective != is.objective || was.value - is.value >= gain * was.value.abs()
 }
 
+/// A look at the fleet after another, and what they showed.
+struct Watcher<'a> {
+    args: &'a Watch,
+    scenario: &'a Scenario,
+    begun: f64,
+    seen: Seen,
+    happened: Happened,
+    memory: live::Memory,
+    lost: BTreeSet<String>,
+    doing: String,
+    /// The plan that was last seen, so that it is not fetched at each look.
+    running: Option<Plan>,
+    /// The page, where there is one.
+    board: Option<Board>,
+}
+
+impl Watcher<'_> {
+    fn at(&self) -> f64 {
+        now() - self.begun
+    }
+
+    /// After each look.
+    fn look(&mut self, session: &Session) {
+        let at = self.at();
+        self.seen.look(session.statuses().map(|s| &**s), self.args.lost, at);
+        let names = self.scenario.devices.iter().map(|d| d.name.clone());
+        self.lost = names.filter(|n| self.seen.is_lost(n, self.args.lost, at)).collect();
+        // A device that the plan lets sleep, and that was never there, is not missed.
+        let missed =
+            |n: &&String| self.seen.ago_s(n, at).is_some() || self.running.as_ref().is_none_or(|p| used(p).contains(n.as_str()));
+        let missed: BTreeSet<String> = self.lost.iter().filter(missed).cloned().collect();
+        self.happened.look(session, &missed, self.args.lost, wall_ms());
+        let known = self.running.as_ref().map(|p| (p.generation, p.id.clone()));
+        let newest = session.newest().map(|n| (n.generation, n.id.to_string()));
+        if known != newest {
+            self.running = session.newest_plan();
+        }
+        if self.board.is_some() {
+            self.memory.look(session, at);
+            self.show(session);
+        }
+    }
+
+    fn show(&self, session: &Session) {
+        let Some(board) = &self.board else { return };
+        let file = self.args.scenario.display().to_string();
+        let state = live::state(&live::Look {
+            scenario: self.scenario,
+            file: &file,
+            plan: self.running.as_ref(),
+            session,
+            heard: &self.seen,
+            memory: &self.memory,
+            lost: &self.lost,
+            doing: &self.doing,
+            now_s: self.at(),
+            wall_ms: wall_ms(),
+        });
+        board.show(reports::Live { events: self.happened.events(), ..state });
+    }
+
+    /// Says what the planner does from now on.
+    fn does(&mut self, doing: String, session: &Session) {
+        self.doing = doing;
+        self.show(session);
+    }
+
+    fn add(&mut self, what: What, subject: &str, text: &str) {
+        self.happened.add(what, subject, text, wall_ms());
+    }
+}
+
+const WATCHING: &str = "watching";
+
 pub(crate) fn watch(args: &Watch) -> Outcome {
     let scenario = solve::scenario(&args.scenario)?;
     terminal::catch_interrupt();
@@ -130,10 +216,25 @@ pub(crate) fn watch(args: &Watch) -> Outcome {
         let message = format!("error: the scenario is of fleet `{ours}`, the folder's roster is of `{theirs}`");
         return Err(Failure::input(format!("{message}\n  help: name the fleet's folder with --fleet")));
     }
-    let (begun, mut seen) = (now(), Seen::default());
+    let board = args.serve.map(|_| Board::default());
+    let mut watcher = Watcher {
+        args,
+        scenario: &scenario,
+        begun: now(),
+        seen: Seen::default(),
+        happened: Happened::new(args.format),
+        memory: live::Memory::default(),
+        lost: BTreeSet::new(),
+        doing: WATCHING.into(),
+        running: None,
+        board,
+    };
+    watcher.look(&session);
+    // Ends with this.
+    let _server = watcher.board.clone().zip(args.serve).map(|(board, address)| serve(args, board, address)).transpose()?;
     let mut tried: Option<(Why, f64)> = None;
     loop {
-        let at = now() - begun;
+        let at = watcher.at();
         if terminal::interrupted() {
             return Ok(Exit::Interrupted);
         }
@@ -147,34 +248,51 @@ pub(crate) fn watch(args: &Watch) -> Outcome {
             }
             continue;
         }
-        seen.look(session.statuses().map(|s| &**s), args.lost, at);
-        let names = scenario.devices.iter().map(|d| d.name.clone());
-        let lost: BTreeSet<String> = names.filter(|n| seen.is_lost(n, args.lost, at)).collect();
-        let running = session.newest_plan();
-        let Some(why) = why(&scenario, running.as_ref(), &lost, |n| seen.is_steady(n, args.settle, at)) else { continue };
+        watcher.look(&session);
+        let reason = why(&scenario, watcher.running.as_ref(), &watcher.lost, |n| watcher.seen.is_steady(n, args.settle, at));
+        let Some(why) = reason else { continue };
         if tried.as_ref().is_some_and(|(last, when)| *last == why && at - when < AGAIN_S) {
             continue;
         }
         tried = Some((why.clone(), at));
-        match replan(args, &scenario, running.as_ref(), &lost, &why, &mut session) {
-            Ok(Some(text)) => files::print(&format!("{text}\n")),
-            Ok(None) => {}
+        watcher.add(What::Planning, &scenario.name, &format!("planning {why}"));
+        watcher.does(format!("planning {why}"), &session);
+        let done = replan(&mut watcher, &why, &mut session);
+        watcher.does(WATCHING.into(), &session);
+        match done {
+            Ok(text) => {
+                if args.format == Happening::Human {
+                    text.iter().for_each(|text| files::print(&format!("{text}\n")));
+                }
+            }
             Err(failure) if failure.exit == Exit::Bug || failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) => eprintln!("{}", failure.message.trim_end()),
+            Err(failure) => {
+                let first = failure.message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                watcher.add(What::Failed, &scenario.name, &first);
+                if args.format == Happening::Human {
+                    paint::tell(&failure.message);
+                }
+            }
         }
     }
 }
 
+/// Starts the page and says where it is.
+fn serve(args: &Watch, board: Board, address: std::net::SocketAddr) -> Result<Server, Failure> {
+    let server = Server::start(board, address, args.public)?;
+    let url = format!("http://{}/", server.address);
+    match args.format {
+        Happening::Human => paint::tell(&format!("live page: {url}")),
+        Happening::Jsonl => events::print("serving", json!({ "url": url })),
+    }
+    Ok(server)
+}
+
 /// Plans with what is there, from the running plan, and applies it; says what was done.
-fn replan(
-    args: &Watch,
-    scenario: &Scenario,
-    running: Option<&Plan>,
-    lost: &BTreeSet<String>,
-    why: &Why,
-    session: &mut Session,
-) -> Result<Option<String>, Failure> {
-    let reduced = without(scenario, lost).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
+fn replan(watcher: &mut Watcher<'_>, why: &Why, session: &mut Session) -> Result<Option<String>, Failure> {
+    let (args, scenario, running) = (watcher.args, watcher.scenario, watcher.running.clone());
+    let running = running.as_ref();
+    let reduced = without(scenario, &watcher.lost).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
     let effort = solve::effort(&args.search);
     // Moves that a day's saving does not pay for are not made.
     let parent = running.map(|plan| (plan, Terms { hysteresis: args.gain, ..Terms::default() }));
@@ -189,22 +307,32 @@ fn replan(
     if let (Why::Back(_), Some(old)) = (why, running)
         && !is_worth(old, &plan, args.gain)
     {
+        watcher.add(
+            What::Kept,
+            &scenario.name,
+            &format!("planned {why}: it gains less than {} %, so nothing moves", 100.0 * args.gain),
+        );
         return Ok(None);
     }
     let issued = session.apply(&plan, &format!("watch: {why}"))?;
-    let mut look =
-        || if terminal::interrupted() { Err(Failure { exit: Exit::Interrupted, message: String::new() }) } else { Ok(()) };
+    watcher.doing = format!("waiting until {issued} is served");
+    let mut look = |session: &Session| {
+        watcher.look(session);
+        if terminal::interrupted() { Err(Failure { exit: Exit::Interrupted, message: String::new() }) } else { Ok(()) }
+    };
     let devices = wait::served(session, issued, args.wait, &mut look)?;
     let unit = &plan.certificate.unit;
     let value = |p: &Plan| format!("{} {unit}", profiles::units::significant(p.certificate.value));
     let before =
         running.filter(|r| r.certificate.objective == plan.certificate.objective).map(|r| format!("{} before, ", value(r)));
     let objective = &plan.certificate.objective;
-    Ok(Some(format!(
-        "{issued} is served by {devices} devices, {why}: {objective} {}{}",
-        before.unwrap_or_default(),
-        value(&plan)
-    )))
+    let costs = format!("{objective} {}{}", before.unwrap_or_default(), value(&plan));
+    watcher.add(What::Served, &issued.to_string(), &format!("by {devices} devices, {why}: {costs}"));
+    Ok(Some(format!("{issued} is served by {devices} devices, {why}: {costs}")))
+}
+
+fn wall_ms() -> u64 {
+    (now() * 1e3) as u64
 }
 
 #[expect(clippy::disallowed_methods, reason = "silence is measured in real time")]

@@ -1,16 +1,23 @@
-//! `planner what-if SCENARIO --set … --drop … --add …`.
+//! `planner what-if SCENARIO --set … --drop … --add … --sweep …`.
+
+mod sweep;
 
 use super::args::{Format, WhatIf};
 use super::exit::{Exit, Failure, Outcome};
 use super::solve::{effort, scenario, solve, with_threads};
 use super::{files, infeasible};
 use crate::{diff, whatif};
+use sweep::Sweep;
 
 pub(crate) fn run(args: &WhatIf) -> Outcome {
     let wanted = scenario(&args.scenario)?;
+    let sweeps = args.sweep.iter().map(|s| Sweep::read(s)).collect::<Result<Vec<_>, _>>()?;
+    if !sweeps.is_empty() {
+        return sweep::run(args, &wanted, &sweeps);
+    }
     if args.set.is_empty() && args.drop.is_empty() && args.add.is_empty() {
         return Err(Failure::input(
-            "error: nothing to change\n  help: add --set chat.deadline.ttft=1200ms, --drop pi5-1 or --add orin-nano-8gb-super",
+            "error: nothing to change\n  help: add --set chat.deadline.ttft=1200ms, --drop pi5-1 --add orin-nano-8gb-super or --sweep chat.rate=1/h..10/h:4",
         ));
     }
     let changed = whatif::apply(&wanted, &args.set, &args.drop, &args.add).map_err(|all| Failure::input(all.to_string()))?;
@@ -27,7 +34,7 @@ pub(crate) fn run(args: &WhatIf) -> Outcome {
             (None, Some(plan)) => {
                 eprintln!("feasible with these changes; it was not without them");
                 match args.format {
-                    Format::Human => files::print(&super::optimize::table(&changed, &args.scenario, &after, plan)),
+                    Format::Human => super::paint::say(&super::optimize::table(&changed, &args.scenario, &after, plan)),
                     Format::Json => {
                         files::print(&String::from_utf8_lossy(&protocol::canonical::bytes(plan).map_err(Failure::bug)?));
                     }
@@ -37,7 +44,7 @@ pub(crate) fn run(args: &WhatIf) -> Outcome {
             (Some(old), Some(new)) => {
                 let d = diff::diff(old, new);
                 match args.format {
-                    Format::Human => files::print(&d.to_string()),
+                    Format::Human => super::paint::say(&d.to_string()),
                     Format::Json => files::print(&format!("{}\n", serde_json::to_string_pretty(&d).map_err(Failure::bug)?)),
                 }
                 Ok(Exit::Done)
