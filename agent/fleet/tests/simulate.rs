@@ -57,8 +57,9 @@ fn report(seed: u64, options: &Options) -> String {
     let last = again.trace.len().saturating_sub(60);
     let why = again.violation.map_or_else(|| "NOT REPRODUCED".to_owned(), |v| v.to_string());
     format!(
-        "{}\n\nseed {seed}: {why}\nall of it: AGENTS={} SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
+        "{}\n\nseed {seed}: {why}\nall of it: LOCKS={} AGENTS={} SEED={seed} cargo test -p fleet --test main replay -- --nocapture",
         again.trace[last..].join("\n"),
+        u8::from(options.locks),
         options.agents,
     )
 }
@@ -74,6 +75,18 @@ fn many_seeds() {
 fn twenty_agents() {
     let (c, count) = swept(&twenty(), 200);
     happened(&c, count);
+}
+
+/// Plans wait for locks in the middle of all that, and no promise is broken by it.
+#[test]
+fn with_locks() {
+    let (c, count) = swept(&locks(), 3_000);
+    happened(&c, count);
+    assert!(c.withheld > count / 50, "{} plans waited in {count} seeds", c.withheld);
+}
+
+fn locks() -> Options {
+    Options { locks: true, ..Options::default() }
 }
 
 fn twenty() -> Options {
@@ -149,6 +162,7 @@ fn a_crash_after_every_storage_step() {
 fn replay() {
     let Some(seed) = number("SEED") else { return };
     let options = if number("AGENTS") == Some(20) { twenty() } else { Options::default() };
+    let options = Options { locks: number("LOCKS") == Some(1), ..options };
     let outcome = run(seed, &Options { trace: true, ..options });
     println!("{}\n{:?} {:?} rest {} ms", outcome.trace.join("\n"), outcome.violation, outcome.counts, outcome.rest_ms);
 }

@@ -16,8 +16,13 @@ pub(crate) struct Heard {
 pub(crate) struct Peers {
     listener: Mutex<Listener>,
     last: Mutex<BTreeMap<Name, Heard>>,
-    /// Samples overtake statuses on their way, so they have an order of their own.
-    samples: Mutex<(Listener, BTreeMap<Name, Arc<[u8]>>)>,
+    samples: Mutex<Samples>,
+}
+
+/// What was measured. Samples overtake statuses on their way, so they have an order of their own.
+struct Samples {
+    listener: Listener,
+    last: BTreeMap<Name, Arc<[u8]>>,
 }
 
 /// Why a status is not believed.
@@ -33,7 +38,8 @@ pub(crate) enum NoStatus {
 
 impl Peers {
     pub(crate) fn new(listener: Listener) -> Self {
-        Self { samples: Mutex::new((listener.clone(), BTreeMap::new())), listener: Mutex::new(listener), last: Mutex::default() }
+        let samples = Samples { listener: listener.clone(), last: BTreeMap::new() };
+        Self { samples: Mutex::new(samples), listener: Mutex::new(listener), last: Mutex::default() }
     }
 
     /// Takes in what was said on a key.
@@ -54,14 +60,14 @@ impl Peers {
     /// Keeps what a device said that it measures, for planners. One that is not believed is as if it were lost.
     pub(crate) fn hear_sample(&self, key: &Key, bytes: &[u8]) {
         let mut samples = lock(&self.samples);
-        if let Ok((head, _)) = samples.0.open(bytes, key) {
-            samples.1.insert(head.sender, bytes.into());
+        if let Ok((head, _)) = samples.listener.open(bytes, key) {
+            samples.last.insert(head.sender, bytes.into());
         }
     }
 
     /// The signed message of each device's last sample.
     pub(crate) fn samples(&self) -> Vec<Arc<[u8]>> {
-        lock(&self.samples).1.values().cloned().collect()
+        lock(&self.samples).last.values().cloned().collect()
     }
 
     pub(crate) fn status(&self, of: &Name) -> Option<Arc<Status>> {

@@ -1,6 +1,6 @@
 //! `planner test SCENARIO…`: solves each and checks what its `expect:` says.
 
-use super::args::{Format, Stream, Test};
+use super::args::{Format, Test};
 use super::exit::{Exit, Failure, Outcome};
 use super::solve::{effort, scenario, solve, with_threads};
 use super::{files, paint, watch};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Test) -> Outcome {
         all.push((file, found));
     }
     let failed = all.iter().flat_map(|(_, found)| found).filter(|o| !o.passed).count();
-    if Stream::from(args.format) == Stream::Json {
+    if args.format == Format::Json {
         let files: Vec<_> = all.iter().map(|(file, found)| json!({ "scenario": file, "expectations": found })).collect();
         let value = json!({ "schema": "wattline.test/1", "failed": failed, "scenarios": files });
         files::print(&format!("{}\n", serde_json::to_string_pretty(&value).map_err(Failure::bug)?));

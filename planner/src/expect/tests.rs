@@ -4,6 +4,9 @@ use crate::testing::two_boards_and_a_card;
 use scenarios::At;
 use scenarios::expect::Side;
 
+/// A claim for any bound, and what the plan has.
+type Figure = (Box<dyn Fn(Bound) -> Claim>, f64);
+
 fn said(claim: Claim) -> Expectation {
     Expectation { text: "as written".into(), at: At { line: 7, column: 5 }, claim }
 }
@@ -35,7 +38,7 @@ fn claims_hold_exactly_where_the_plan_is_so() {
     let idle = plan.devices.iter().find(|d| !devices(service).contains(d.name.as_str())).expect("one that does nothing");
     let near =
         |value: f64| [(Side::Above, value * 0.99), (Side::Below, value * 1.01), (Side::AtLeast, value), (Side::AtMost, value)];
-    let mut numbers: Vec<(Box<dyn Fn(Bound) -> Claim>, f64)> = vec![
+    let mut numbers: Vec<Figure> = vec![
         (Box::new(|b| Claim::Plan(PlanFigure::Gap, b)), 0.015),
         (Box::new(|b| Claim::Plan(PlanFigure::Power, b)), plan.totals.power_w),
         (Box::new(|b| Claim::Plan(PlanFigure::Energy, b)), plan.totals.energy_per_request_j),

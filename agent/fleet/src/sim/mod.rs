@@ -30,6 +30,8 @@ pub struct Options {
     pub flaw: Option<Flaw>,
     /// Tries a crash after every storage operation, on a copy.
     pub crash_everywhere: bool,
+    /// Owners' programs take the locks of their agents for a while, so that plans wait.
+    pub locks: bool,
     /// Simulated time with faults.
     pub storm_ms: u64,
     /// Simulated time within which the fleet must come to rest.
@@ -41,7 +43,17 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (storm_ms, calm_ms, converge_ms) = (30_000, 120_000, 30_000);
-        Self { agents: 5, fewest: 2, trace: false, flaw: None, crash_everywhere: false, storm_ms, calm_ms, converge_ms }
+        Self {
+            agents: 5,
+            fewest: 2,
+            trace: false,
+            flaw: None,
+            crash_everywhere: false,
+            locks: false,
+            storm_ms,
+            calm_ms,
+            converge_ms,
+        }
     }
 }
 
@@ -81,6 +93,8 @@ pub struct Counts {
     pub hops: u64,
     pub disk_faults: u64,
     pub lies: u64,
+    /// Plans that waited for a lock until it was given back.
+    pub withheld: u64,
 }
 
 impl Counts {
@@ -104,6 +118,7 @@ impl Counts {
             (&mut self.hops, o.hops),
             (&mut self.disk_faults, o.disk_faults),
             (&mut self.lies, o.lies),
+            (&mut self.withheld, o.withheld),
         ];
         for (mine, theirs) in pairs {
             *mine += theirs;

@@ -222,12 +222,10 @@ impl World {
             }
             at += self.rng.random_range(1_000..storm / 2);
         }
-        // From a stream of its own, so that what else happens in a seed stays what it was.
-        let mut own = self.rng.clone();
-        for _ in 0..own.random_range(0..4) {
-            let (at, agent) = (own.random_range(0..storm), own.random_range(0..self.agents));
+        for _ in 0..if self.options.locks { self.rng.random_range(1..5) } else { 0 } {
+            let (at, agent) = (self.rng.random_range(0..storm), self.rng.random_range(0..self.agents));
             self.at(at, usize::MAX, Ev::Hold { agent, held: true });
-            self.at(at + own.random_range(200..storm / 2), usize::MAX, Ev::Hold { agent, held: false });
+            self.at(at + self.rng.random_range(200..storm / 2), usize::MAX, Ev::Hold { agent, held: false });
         }
         self.at(storm, usize::MAX, Ev::Calm);
     }

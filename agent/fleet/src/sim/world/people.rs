@@ -53,9 +53,11 @@ impl World {
 
     /// The owner's program takes or gives back the lock of an agent.
     pub(super) fn hold(&mut self, node: usize, held: bool) {
-        if self.nodes[node].agent().is_some() {
-            self.agent(node, Event::Hold(held));
+        let Some(agent) = self.nodes[node].agent() else { return };
+        if !held && agent.status().note.is_some_and(|n| n.contains("lock is held")) {
+            self.counts.withheld += 1;
         }
+        self.agent(node, Event::Hold(held));
     }
 
     /// A stranger sends a plan that must not be taken.
