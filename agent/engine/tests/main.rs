@@ -7,4 +7,5 @@ mod lowbit;
 mod memory;
 mod models;
 mod peer;
+mod streaming;
 mod tokens;

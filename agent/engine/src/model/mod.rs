@@ -5,8 +5,10 @@
 //! next takes. All of a batch's tokens, of however many sequences, go through the matrices together.
 
 mod architecture;
+mod bundle;
 mod config;
 mod forward;
+mod frame;
 mod load;
 mod nested;
 mod profile;
@@ -19,11 +21,14 @@ mod workspace;
 mod tests;
 
 pub use architecture::{ARCHITECTURES, Architecture};
+pub use bundle::Weight;
+pub(crate) use bundle::{Bundle, Parts, Table};
 pub use config::{Config, Rope};
 pub use forward::{Chunk, Input, PREFILL, Want};
+pub(crate) use frame::{Frame, Wanted};
 pub use load::{Options, Part, Size, Stage};
 pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};
-pub(crate) use weights::Ready;
+pub(crate) use weights::{Ready, Weights};
 pub use weights::Shape;
 pub use workspace::Workspace;

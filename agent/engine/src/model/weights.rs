@@ -46,7 +46,7 @@ impl Shape {
         }
     }
 
-    pub(super) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let head_dim = self.hidden / self.heads;
         Config {
             architecture: ARCHITECTURES[0],
@@ -99,7 +99,7 @@ impl Ready {
     }
 }
 
-pub(super) enum Weights<'l> {
+pub(crate) enum Weights<'l> {
     File(&'l File),
     Noise { shape: &'l Shape, seed: u64 },
 }
