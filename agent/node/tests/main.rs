@@ -9,4 +9,5 @@ mod pipelines;
 mod refusals;
 mod samples;
 mod serving;
+mod streaming;
 mod world;

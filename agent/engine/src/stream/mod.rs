@@ -37,6 +37,8 @@ pub struct Streamed {
     pub waited_s: f64,
     /// Bytes that a pass with the output matrix reads.
     pub each_pass: u64,
+    /// Reads that failed, each the end of a pass.
+    pub failed: u64,
     /// Whether reads pass the page cache by; where not, pages are dropped behind them, as far as the system does.
     pub direct: bool,
 }
@@ -55,6 +57,7 @@ impl Streamed {
             bytes: self.bytes.saturating_sub(earlier.bytes),
             read_s: (self.read_s - earlier.read_s).max(0.0),
             waited_s: (self.waited_s - earlier.waited_s).max(0.0),
+            failed: self.failed.saturating_sub(earlier.failed),
             ..*self
         }
     }
@@ -115,6 +118,7 @@ impl Stream {
             read_s: seconds(self.counters.busy_ns.load(Ordering::Relaxed)),
             waited_s: seconds(self.counters.waited_ns.load(Ordering::Relaxed)),
             each_pass: self.spans.iter().map(|s| s.end - s.start).sum(),
+            failed: self.counters.failed.load(Ordering::Relaxed),
             direct: self.disk.is_direct(),
         }
     }
@@ -162,6 +166,7 @@ impl Pass<'_> {
         match filled.start {
             Ok(start) => Ok((Arc::new(filled.window), start)),
             Err(e) => {
+                self.stream.counters.failed.fetch_add(1, Ordering::Relaxed);
                 self.feed.free.push(filled.window);
                 Err(e)
             }
@@ -181,7 +186,11 @@ impl Pass<'_> {
         let kept = self.feed.row.take().and_then(Window::reclaimed);
         let full = || StreamError::Read { path: self.stream.disk.path().into(), why: "no memory for a row".into() };
         let mut window = kept.or_else(|| Window::new(self.stream.row_window)).ok_or_else(full)?;
-        let start = self.stream.disk.read(range, &mut window)?;
+        let read = self.stream.disk.read(range, &mut window);
+        if read.is_err() {
+            self.stream.counters.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        let start = read?;
         let window = Arc::new(window);
         self.feed.row = Some(Arc::clone(&window));
         Ok((window, start))

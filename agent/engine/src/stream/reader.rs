@@ -32,6 +32,7 @@ pub(super) struct Counters {
     pub(super) busy_ns: AtomicU64,
     /// While a pass waited for it.
     pub(super) waited_ns: AtomicU64,
+    pub(super) failed: AtomicU64,
 }
 
 impl Counters {
