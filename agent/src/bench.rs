@@ -184,6 +184,10 @@ fn measure(args: &Bench, name: &str, stage: &Stage) -> Result<Row, Failure> {
     let limits = before.max(Limits::measure(stage));
     let speed = engine::bench::Speed { prefill: prefill.prefill, plan: both, ..decode };
     let mut row = Row::new(name, stage, &speed, limits, prefill_energy, decode_energy);
+    if resident.is_some() {
+        // Time goes into reading from the disk, not from memory.
+        row.bandwidth_share = None;
+    }
     row.resident = resident;
     if args.profile {
         row.profile = Some(profile(stage, both)?);

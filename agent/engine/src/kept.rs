@@ -203,9 +203,7 @@ impl Kept {
             files::replace(place, |out| {
                 let mut write = || -> Result<(), Stop> {
                     let mut writing = wanted.begin(out).map_err(Stop::Io)?;
-                    Stage::each_packed(weights, frame, options, pool, &mut |name, m| {
-                        writing.matrix(name, m).map_err(Stop::Io)
-                    })?;
+                    Stage::each_packed(weights, frame, options, pool, &mut |name, m| writing.matrix(name, m).map_err(Stop::Io))?;
                     writing.finish().and_then(|()| out.flush()).map_err(Stop::Io)
                 };
                 write().map_err(|stop| {

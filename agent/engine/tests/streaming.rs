@@ -56,7 +56,7 @@ fn options(precision: &str) -> Options {
 
 /// Deep enough that two windows are a small part of it.
 fn deep(architecture: &'static str) -> Tiny {
-    Tiny { layers: 14, ..Tiny::new(architecture) }
+    Tiny { layers: 20, ..Tiny::new(architecture) }
 }
 
 /// A prompt with all its logits, some tokens after it, three texts of different length in one batch.
@@ -70,7 +70,8 @@ fn numbers(stage: &Stage) -> Vec<u32> {
         false => Input::Hidden(&hidden[from * stage.config().hidden..to * stage.config().hidden]),
     };
     let mut one = stage.sequence(16).expect("bits");
-    for (from, to, want) in [(0, 4, Want::All), (4, 5, Want::Last), (5, 6, Want::Nothing), (6, 7, Want::Last), (7, 9, Want::All)] {
+    for (from, to, want) in [(0, 4, Want::All), (4, 5, Want::Last), (5, 6, Want::Nothing), (6, 7, Want::Last), (7, 9, Want::All)]
+    {
         let chunk = Chunk { sequence: &mut one, input: input(from, to), want };
         out.extend(stage.forward(&mut [chunk], &mut work).expect("fits"));
     }
@@ -125,7 +126,8 @@ fn a_quarter_in_memory_says_what_the_whole_says() {
 fn parts_of_a_model_stream() {
     for own_head in [true, false] {
         let place = Place::new(&Tiny { own_head, hidden: 128, heads: 8, ..deep("llama") });
-        for (embedding, layers, head) in [(true, 0..7, false), (false, 3..13, false), (false, 7..14, true), (false, 14..14, true)] {
+        for (embedding, layers, head) in [(true, 0..7, false), (false, 3..13, false), (false, 7..20, true), (false, 20..20, true)]
+        {
             let options = Options { part: Some(Part { embedding, layers: layers.clone(), head }), ..options("w4") };
             let whole = place.whole(&options);
             let least = match place.stream(&options, Room::Bytes(0)) {
@@ -146,7 +148,7 @@ fn parts_of_a_model_stream() {
 #[test]
 fn a_table_that_is_only_looked_up_goes_first() {
     let place = Place::new(&deep("llama"));
-    let options = Options { part: Some(Part { embedding: true, layers: 0..14, head: false }), ..options("w8") };
+    let options = Options { part: Some(Part { embedding: true, layers: 0..20, head: false }), ..options("w8") };
     let whole = place.whole(&options);
     let table = whole.matrices().find(|(class, _)| *class == "token_embd").map_or(0, |(_, m)| m.bytes() as u64);
     let rooms = (0..table / 100).map(|i| whole.size().bytes - table + i * 500);
@@ -189,7 +191,8 @@ fn smollm2_in_a_quarter_of_its_memory() {
     let sampling = Sampling { temperature: 0.8, seed: 7, ..Sampling::greedy() };
     let several = Request { samples: 3, parallel: 3, sampling, budget: Budget::of(8), ..Request::greedy(&prompt, 8) };
     for request in [greedy, several] {
-        let answers = |stage| generate(stage, &tokenizer, &request, &mut |_| std::ops::ControlFlow::Continue(())).expect("fits").answers;
+        let answers =
+            |stage| generate(stage, &tokenizer, &request, &mut |_| std::ops::ControlFlow::Continue(())).expect("fits").answers;
         let (wanted, found) = (answers(&whole), answers(&loaded.stage));
         assert_eq!(found, wanted);
         println!("{:?}", found[0].text);

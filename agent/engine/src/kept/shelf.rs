@@ -301,14 +301,14 @@ impl<H: Iterator<Item = bool>> Filling<'_, H> {
     /// The table in one piece.
     fn whole(&self, volume: &Volume<'_>, window: &mut Window) -> Result<Matrix, Failed> {
         self.check(volume, window)?;
-        let mut fill = |at: usize, codes: &mut [u8]| -> Result<(), Told> {
+        let fill = |at: usize, codes: &mut [u8]| -> Result<(), Told> {
             let from = volume.entry.offset + at as u64;
             self.each(&(from..from + codes.len() as u64), window, &mut |at, bytes| {
                 codes[(at - from) as usize..][..bytes.len()].copy_from_slice(bytes);
             })
             .map_err(Told::Failed)
         };
-        volume.outline.filled(&mut fill).map_err(|e| match e {
+        volume.outline.filled(fill).map_err(|e| match e {
             Told::Failed(e) => e,
             Told::Kept(e) => volume.unusable(e).into(),
         })

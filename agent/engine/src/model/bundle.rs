@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use kernels::{Format, KeptError, Kernel, Matrix, Outline, Pool, Scratch, Window, matmul};
+use kernels::{Format, KeptError, Kernel, Matrix, Outline, Pool, Scratch, matmul};
 
 use crate::error::EngineError;
 use crate::stream::{Pass, StreamError};
@@ -72,11 +72,7 @@ impl Bundle {
     }
 
     /// Its matrices, to compute with.
-    pub(super) fn with<R>(
-        &self,
-        pass: &mut Option<Pass<'_>>,
-        compute: impl FnOnce(&[Matrix]) -> R,
-    ) -> Result<R, EngineError> {
+    pub(super) fn with<R>(&self, pass: &mut Option<Pass<'_>>, compute: impl FnOnce(&[Matrix]) -> R) -> Result<R, EngineError> {
         let (span, outlines) = match self {
             Self::Held(matrices) => return Ok(compute(matrices)),
             Self::Stored { span, outlines } => (*span, outlines),
@@ -207,9 +203,3 @@ pub(super) fn held_bytes<'b>(bundles: impl Iterator<Item = &'b Bundle>, tables: 
     let once = tables.iter().enumerate().filter(|(i, t)| !tables[..*i].iter().any(|u| Arc::ptr_eq(t, u)));
     bundles.map(Bundle::held_bytes).sum::<u64>() + once.map(|(_, t)| t.held_bytes()).sum::<u64>()
 }
-
-/// A window that a span was read into is only ever shared with the matrices over it.
-const _: fn() = || {
-    fn shared<T: Send + Sync>() {}
-    shared::<Window>();
-};

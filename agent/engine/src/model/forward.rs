@@ -1,6 +1,8 @@
 //! One step: tokens or hidden states of a batch through a stage's layers.
 
-use kernels::{Matrix, Query, RopeLayout, Rotation, add, attention, matmul, matmul_gated, rms_norm, rms_norm_in_place, rope, scale};
+use kernels::{
+    Matrix, Query, RopeLayout, Rotation, add, attention, matmul, matmul_gated, rms_norm, rms_norm_in_place, rope, scale,
+};
 
 use super::load::{Head, Layer, Stage};
 use super::profile::{Op, lap};
@@ -189,9 +191,10 @@ impl Stage {
         (work, pass): (&mut Workspace, &mut Option<Pass<'_>>),
     ) -> Result<(), EngineError> {
         let [attention, ..] = &layer.bundles;
-        attention.with(pass, |m| match m {
-            [q, k, v, o] => self.attend_with(i, layer, [q, k, v, o], (chunks, places, rotations), work),
-            _ => {}
+        attention.with(pass, |m| {
+            if let [q, k, v, o] = m {
+                self.attend_with(i, layer, [q, k, v, o], (chunks, places, rotations), work);
+            }
         })
     }
 

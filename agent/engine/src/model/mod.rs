@@ -29,6 +29,6 @@ pub(crate) use frame::{Frame, Wanted};
 pub use load::{Options, Part, Size, Stage};
 pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};
-pub(crate) use weights::{Ready, Weights};
 pub use weights::Shape;
+pub(crate) use weights::{Ready, Weights};
 pub use workspace::Workspace;

@@ -34,7 +34,9 @@ pub enum StreamError {
         why: String,
     },
     /// The disk filled up while packed weights were written; what was written is gone.
-    #[error("no room for packed weights in {folder}: {written} bytes were written, {free} are free now; free more, or use another disk")]
+    #[error(
+        "no room for packed weights in {folder}: {written} bytes were written, {free} are free now; free more, or use another disk"
+    )]
     Full {
         /// The folder.
         folder: PathBuf,
@@ -44,7 +46,9 @@ pub enum StreamError {
         free: u64,
     },
     /// The folder cannot be written; nothing is left there.
-    #[error("cannot keep packed weights in {folder}: {why}; weights are streamed from there, so name a folder that can be written")]
+    #[error(
+        "cannot keep packed weights in {folder}: {why}; weights are streamed from there, so name a folder that can be written"
+    )]
     Write {
         /// The folder.
         folder: PathBuf,

@@ -168,6 +168,11 @@ impl Pass<'_> {
             Err(e) => {
                 self.stream.counters.failed.fetch_add(1, Ordering::Relaxed);
                 self.feed.free.push(filled.window);
+                // What was read ahead may have failed for the same reason: the next pass asks anew.
+                while !self.feed.asked.is_empty() {
+                    let filled = self.answer()?;
+                    self.feed.free.push(filled.window);
+                }
                 Err(e)
             }
         }

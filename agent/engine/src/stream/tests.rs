@@ -30,7 +30,9 @@ fn every_order_of_spans_is_read() {
     let spans: Vec<Range<u64>> = (0..10).map(|i| i * 1900 + 100..i * 1900 + 1500).collect();
     for windows in 2..5 {
         let stream = stream(&path, spans.clone(), 7, windows);
-        for (head, list) in [(true, 0..10), (false, 0..7), (false, 0..7), (true, 0..10), (true, 0..3), (false, 2..4), (true, 5..10)] {
+        for (head, list) in
+            [(true, 0..10), (false, 0..7), (false, 0..7), (true, 0..10), (true, 0..3), (false, 2..4), (true, 5..10)]
+        {
             let mut pass = stream.pass(head);
             for i in list {
                 assert_eq!(seen(&mut pass, i), ((i * 1900 + 100) / 100) as u8, "{windows} windows, span {i}");

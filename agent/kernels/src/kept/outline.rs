@@ -76,7 +76,7 @@ impl Outline {
     ///
     /// [`KeptError::Length`]: they end before the codes do.
     pub fn copied(&self, encoded: &[u8]) -> Result<Matrix, KeptError> {
-        self.filled(&mut |at, codes| {
+        self.filled(|at, codes| {
             let have = encoded.len().saturating_sub(at);
             let short = KeptError::Length { want: codes.len(), have };
             codes.copy_from_slice(encoded.get(at..).and_then(|b| b.get(..codes.len())).ok_or(short)?);
@@ -89,7 +89,7 @@ impl Outline {
     /// # Errors
     ///
     /// Those of `read`, and [`KeptError`] where there is no memory.
-    pub fn filled<E: From<KeptError>>(&self, read: &mut dyn FnMut(usize, &mut [u8]) -> Result<(), E>) -> Result<Matrix, E> {
+    pub fn filled<E: From<KeptError>>(&self, mut read: impl FnMut(usize, &mut [u8]) -> Result<(), E>) -> Result<Matrix, E> {
         self.with(&mut |at, len| {
             let mut data = Buffer::zeroed(len).ok_or(KeptError::Length { want: len, have: 0 })?;
             read(at, data.bytes_mut())?;

@@ -25,7 +25,12 @@ fn every_format_and_kernel_comes_back_bit_for_bit() {
             for (rank, stored) in [(0, None), (3, None), (0, Some(Affine { bits: 2, block: 16 }))] {
                 let m = Matrix::corrected(&Sample(stored), format, rank, 1, kernel, &pool()).unwrap();
                 let bytes = encoded(&m);
-                assert!(bytes.len() >= m.bytes() && bytes.len() <= m.bytes() + 3 * HEAD + 2 * LINE, "{} of {}", bytes.len(), m.bytes());
+                assert!(
+                    bytes.len() >= m.bytes() && bytes.len() <= m.bytes() + 3 * HEAD + 2 * LINE,
+                    "{} of {}",
+                    bytes.len(),
+                    m.bytes()
+                );
                 let back = Matrix::decode(&bytes).unwrap();
                 assert_eq!((back.format(), back.kernel(), back.rank()), (format, kernel, rank));
                 assert_eq!(product(&back), product(&m), "{kernel} {format}");
