@@ -198,8 +198,8 @@ impl Kept {
         let mut written = 0;
         let result = std::fs::create_dir_all(&self.folder).and_then(|()| {
             files::sweep(&self.folder);
-            // How large it becomes is not known before it is packed; about as large as its source.
-            files::make_room(&self.folder, place, self.limit)?;
+            // How large it becomes is not known before it is packed: others leave half of what is free.
+            files::make_room(&self.folder, place, self.limit.min(files::free(&self.folder) / 2))?;
             files::replace(place, |out| {
                 let mut write = || -> Result<(), Stop> {
                     let mut writing = wanted.begin(out).map_err(Stop::Io)?;
@@ -207,7 +207,7 @@ impl Kept {
                     writing.finish().and_then(|()| out.flush()).map_err(Stop::Io)
                 };
                 write().map_err(|stop| {
-                    written = files::written(place);
+                    written = out.get_ref().metadata().map_or(0, |m| m.len());
                     match stop {
                         Stop::Io(e) => e,
                         Stop::Engine(e) => {

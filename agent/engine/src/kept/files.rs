@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use rustix::fs::{Advice, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise, fdatasync, futimens};
@@ -40,7 +41,7 @@ pub(super) fn touch(place: &Path) {
 pub(super) fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let writer = name.split_once(&format!("{ENDING}.")).and_then(|(_, pid)| pid.parse::<u32>().ok());
+        let writer = name.split_once(&format!("{ENDING}.")).and_then(|(_, rest)| rest.split('.').next()?.parse().ok());
         let gone = |pid: u32| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid.to_string()).exists();
         if writer.is_some_and(gone) {
             let _ = std::fs::remove_file(entry.path());
@@ -56,19 +57,16 @@ pub(super) fn settle(place: &Path) {
     }
 }
 
-/// Bytes of what is being written beside a place.
-pub(super) fn written(place: &Path) -> u64 {
-    std::fs::metadata(beside(place)).map_or(0, |m| m.len())
-}
-
 /// Free bytes of the file system of a folder.
 pub(super) fn free(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(0, |s| s.f_bavail.saturating_mul(s.f_frsize))
 }
 
 fn beside(place: &Path) -> PathBuf {
+    // Two threads may write the same file at once; the last one's stays.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let mut beside = place.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
+    beside.push(format!(".{}.{}", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     PathBuf::from(beside)
 }
 

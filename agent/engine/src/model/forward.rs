@@ -7,6 +7,7 @@ use kernels::{
 use super::load::{Head, Layer, Stage};
 use super::profile::{Op, lap};
 use super::sequence::Sequence;
+use super::shard::Partner;
 use super::workspace::{Workspace, sized};
 use crate::error::EngineError;
 use crate::stream::Pass;
@@ -62,9 +63,38 @@ impl Stage {
     /// Input of the wrong kind or size, a token beyond the vocabulary, or a sequence that would
     /// outgrow the context. Nothing has been appended then.
     pub fn forward(&self, chunks: &mut [Chunk<'_>], work: &mut Workspace) -> Result<Vec<f32>, EngineError> {
+        if self.shard().is_some() {
+            return Err(EngineError::Input("half of a stage goes forward with its partner: forward_shared".into()));
+        }
+        self.all_or_nothing(chunks, work, None)
+    }
+
+    /// [`forward`](Self::forward) of one half of a stage that two devices share. Both halves go forward at the same
+    /// time, with the same texts at the same positions; the one without the token table takes the states that the
+    /// other's partner was given at the [beginning](Partner::begin).
+    ///
+    /// The sums differ from those of the whole stage by their rounding, and by what the partner rounds.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and those of the partner. Nothing has been appended then.
+    pub fn forward_shared(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        partner: &mut dyn Partner,
+    ) -> Result<Vec<f32>, EngineError> {
+        self.all_or_nothing(chunks, work, Some(partner))
+    }
+
+    fn all_or_nothing(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        partner: Option<&mut dyn Partner>,
+    ) -> Result<Vec<f32>, EngineError> {
         self.check(chunks)?;
         let before: Vec<usize> = chunks.iter().map(|c| c.sequence.len()).collect();
-        let result = self.run(chunks, work);
+        let result = self.run(chunks, work, partner);
         // A layer whose weights could not be read ends the pass: those before it have appended.
         if result.is_err() {
             chunks.iter_mut().zip(before).for_each(|(c, len)| c.sequence.truncate(len));
@@ -72,7 +102,12 @@ impl Stage {
         result
     }
 
-    fn run(&self, chunks: &mut [Chunk<'_>], work: &mut Workspace) -> Result<Vec<f32>, EngineError> {
+    fn run(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        mut partner: Option<&mut dyn Partner>,
+    ) -> Result<Vec<f32>, EngineError> {
         let ends = self.head.is_some() && chunks.iter().any(|c| c.want != Want::Nothing);
         let pass = &mut self.pass(ends);
         if let Some(profile) = &mut work.profile {
@@ -106,10 +141,19 @@ impl Stage {
             let places = if used { &places[..] } else { &[] };
             places.iter().map(|p| Rotation::new(p.position, &self.frequencies[kind])).collect()
         });
+        if let Some(partner) = &mut partner {
+            partner.begin(&mut work.x[..n * hidden])?;
+        }
         lap(&mut work.profile, Op::Embed);
         for (i, layer) in self.layers.iter().enumerate() {
+            let [after_attention, after_mlp] = match &layer.post_norms {
+                Some([attention, mlp]) => [Some(attention), Some(mlp)],
+                None => [None, None],
+            };
             self.attend(i, layer, chunks, &places, &rotations[usize::from(layer.windowed_rope)], (&mut *work, &mut *pass))?;
+            self.add(n, after_attention, work, &mut partner)?;
             self.think(layer, n, work, pass)?;
+            self.add(n, after_mlp, work, &mut partner)?;
         }
         match &self.head {
             None => Ok(work.x[..n * hidden].to_vec()),
@@ -180,7 +224,28 @@ impl Stage {
         Ok(())
     }
 
-    /// `x += attention(norm(x))`
+    /// `x += norm(added)`, where the partner's part of the sum is added first.
+    fn add(
+        &self,
+        n: usize,
+        norm: Option<&Vec<f32>>,
+        work: &mut Workspace,
+        partner: &mut Option<&mut dyn Partner>,
+    ) -> Result<(), EngineError> {
+        let c = &self.config;
+        let (x, added) = (&mut work.x[..n * c.hidden], &mut work.added[..n * c.hidden]);
+        if let Some(partner) = partner {
+            partner.sum(added)?;
+        }
+        if let Some(norm) = norm {
+            rms_norm_in_place(added, norm, c.eps);
+        }
+        add(x, added);
+        lap(&mut work.profile, Op::Add);
+        Ok(())
+    }
+
+    /// `added = attention(norm(x))`
     fn attend(
         &self,
         i: usize,
@@ -208,7 +273,7 @@ impl Stage {
     ) {
         let c = &self.config;
         let (n, (q_width, kv_width)) = (places.len(), c.widths());
-        let x = &mut work.x[..n * c.hidden];
+        let x = &work.x[..n * c.hidden];
         let normed = sized(&mut work.normed, n * c.hidden);
         rms_norm(x, &layer.attn_norm, c.eps, normed);
         lap(&mut work.profile, Op::Norm);
@@ -257,14 +322,9 @@ impl Stage {
         let added = sized(&mut work.added, n * c.hidden);
         matmul(&self.pool, attended, n, &[wo], &mut [added], &mut work.scratch);
         lap(&mut work.profile, Op::AttnOut);
-        if let Some([norm, _]) = &layer.post_norms {
-            rms_norm_in_place(added, norm, c.eps);
-        }
-        add(x, added);
-        lap(&mut work.profile, Op::Add);
     }
 
-    /// `x += mlp(norm(x))`
+    /// `added = mlp(norm(x))`
     fn think(&self, layer: &Layer, n: usize, work: &mut Workspace, pass: &mut Option<Pass<'_>>) -> Result<(), EngineError> {
         let c = &self.config;
         let [_, both, down] = &layer.bundles;
@@ -285,12 +345,6 @@ impl Stage {
             }
         })?;
         lap(&mut work.profile, Op::Down);
-        let (x, added) = (&mut work.x[..n * c.hidden], &mut work.added[..n * c.hidden]);
-        if let Some([_, norm]) = &layer.post_norms {
-            rms_norm_in_place(added, norm, c.eps);
-        }
-        add(x, added);
-        lap(&mut work.profile, Op::Add);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use profiles::Role;
 use super::bundle::Bundle;
 use super::config::Config;
 use super::load::{Layer, Part};
+use super::shard::{Cut, Shard};
 use super::weights::{Packing, Weights};
 use crate::error::EngineError;
 
@@ -19,11 +20,16 @@ pub(crate) struct Wanted {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) role: Role,
+    /// Of the tensor, where two devices share it: its rows and columns, and which of them this is.
+    pub(super) cut: Option<((usize, usize), Cut)>,
 }
 
 impl Wanted {
     pub(super) fn pack(&self, weights: &Weights<'_>, how: &Packing<'_>) -> Result<kernels::Matrix, EngineError> {
-        weights.matrix(&self.name, (self.rows, self.cols), self.role, how)
+        match &self.cut {
+            None => weights.matrix(&self.name, (self.rows, self.cols), self.role, how),
+            Some((whole, cut)) => weights.cut(&self.name, *whole, cut, self.role, how),
+        }
     }
 }
 
@@ -47,13 +53,18 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn new(weights: &Weights<'_>, config: Config, part: Option<&Part>) -> Result<Self, EngineError> {
+    pub(super) fn new(
+        weights: &Weights<'_>,
+        config: Config,
+        part: Option<&Part>,
+        shard: Option<&Shard>,
+    ) -> Result<Self, EngineError> {
         let part = part.cloned().unwrap_or_else(|| Part::whole(&config));
         if part.layers.start > part.layers.end || part.layers.end > config.layers {
             return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
         }
         weights.check(&config)?;
-        let maker = Maker { weights, config: &config };
+        let maker = Maker { weights, config: &config, shard };
         let mut layers = Vec::new();
         let mut wanted = Vec::new();
         for i in part.layers.clone() {
@@ -61,7 +72,7 @@ impl Frame {
             wanted.push(maker.wanted(i)?);
         }
         let tied = !weights.has("output.weight");
-        let rows = |name: &str, role| Wanted { name: name.into(), rows: config.vocab, cols: config.hidden, role };
+        let rows = |name: &str, role| Wanted { name: name.into(), rows: config.vocab, cols: config.hidden, role, cut: None };
         let table = (part.embedding || (part.head && tied)).then(|| rows("token_embd.weight", Role::Embedding));
         let own_head = (part.head && !tied).then(|| rows("output.weight", Role::Head));
         let head_norm = match part.head {
@@ -69,12 +80,13 @@ impl Frame {
             false => None,
         };
         let frequencies = maker.frequencies()?;
+        let config = shard.map_or_else(|| config.clone(), |s| s.config(&config));
         Ok(Self { config, part, layers, wanted, head_norm, frequencies, table, own_head })
     }
 
     /// The frame of the part that `options` name.
     pub(crate) fn of(weights: &Weights<'_>, config: Config, options: &super::Options) -> Result<Self, EngineError> {
-        Self::new(weights, config, options.part.as_ref())
+        Self::new(weights, config, options.part.as_ref(), None)
     }
 
     /// Bytes of norms and biases.
@@ -109,6 +121,7 @@ impl Frame {
 struct Maker<'m> {
     weights: &'m Weights<'m>,
     config: &'m Config,
+    shard: Option<&'m Shard>,
 }
 
 impl Maker<'_> {
@@ -122,10 +135,13 @@ impl Maker<'_> {
         // The MLP's width stands in its tensors.
         let wide = self.weights.rows_of(&format!("blk.{i}.ffn_up.weight"))?;
         let shapes = [(q, hidden), (kv, hidden), (kv, hidden), (hidden, q), (wide, hidden), (wide, hidden), (hidden, wide)];
-        let mut shapes = CLASSES.into_iter().zip(shapes);
-        Ok(std::array::from_fn(|_| {
-            let (class, (rows, cols)) = shapes.next().unwrap_or_default();
-            Wanted { name: format!("blk.{i}.{class}.weight"), rows, cols, role: Role::Body }
+        if let Some(shard) = self.shard {
+            shard.check(self.config, wide)?;
+        }
+        Ok(std::array::from_fn(|class| {
+            let cut = self.shard.map(|shard| (shapes[class], shard.of_matrix(self.config, class, shapes[class])));
+            let (rows, cols) = cut.as_ref().map_or(shapes[class], |(_, cut)| (cut.rows.len(), cut.cols.len()));
+            Wanted { name: format!("blk.{i}.{}.weight", CLASSES[class]), rows, cols, role: Role::Body, cut }
         }))
     }
 
@@ -133,11 +149,18 @@ impl Maker<'_> {
         let (c, a) = (self.config, &self.config.architecture);
         let (q, kv) = c.widths();
         let vector = |what: &str, len| self.vector(&format!("blk.{i}.{what}"), len);
+        let own = |class: usize, bias: Vec<f32>| match self.shard {
+            None => bias,
+            Some(shard) => bias[shard.of_matrix(c, class, (bias.len(), 0)).rows].to_vec(),
+        };
         let (window, _) = c.layer(i);
         Ok(Layer {
             attn_norm: vector("attn_norm.weight", c.hidden)?,
             biases: match a.qkv_bias {
-                true => Some([vector("attn_q.bias", q)?, vector("attn_k.bias", kv)?, vector("attn_v.bias", kv)?]),
+                true => {
+                    let [bq, bk, bv] = [vector("attn_q.bias", q)?, vector("attn_k.bias", kv)?, vector("attn_v.bias", kv)?];
+                    Some([own(0, bq), own(1, bk), own(2, bv)])
+                }
                 false => None,
             },
             qk_norms: match a.qk_norm {

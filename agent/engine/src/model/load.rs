@@ -10,6 +10,7 @@ use super::config::Config;
 use super::frame::{BUNDLES, CLASSES, Frame, Wanted};
 use super::profile::Op;
 use super::sequence::{KvBits, Sequence};
+use super::shard::Shard;
 use super::weights::{Packing, Ready, Shape, Weights};
 use crate::error::EngineError;
 use crate::gguf::File;
@@ -108,6 +109,7 @@ pub struct Stage {
     precision: Precision,
     /// Where weights that are not in memory come from.
     stream: Option<Stream>,
+    shard: Option<Shard>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -127,7 +129,21 @@ impl Stage {
 
     /// [`load`](Self::load), with matrices that were packed before where they are what would be packed.
     pub(crate) fn load_with(file: &File, options: &Options, pool: Arc<Pool>, ready: &Ready) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::File(file), Config::new(file)?, options, pool, ready)
+        Self::from_weights((&Weights::File(file), None), Config::new(file)?, options, pool, ready)
+    }
+
+    /// One half of a stage that two devices share ([`Shard::pair`]); the part that `options` name says which half has
+    /// the token table and the output matrix. It goes forward with its partner
+    /// ([`forward_shared`](Self::forward_shared)).
+    ///
+    /// Codes and scales are those of the whole where a scale is for a block of columns. Where it is for a row (`w8a8`,
+    /// and `ternary` and `sherry` of a file that was not trained for them) each half of an output matrix has its own.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); a shard that is no part of the model, or cuts a block; matrices with corrections, and
+    /// files with STQ1_0, which are not divided.
+    pub fn load_shard(file: &File, options: &Options, shard: &Shard, pool: Arc<Pool>) -> Result<Self, EngineError> {
+        Self::from_weights((&Weights::File(file), Some(shard)), Config::new(file)?, options, pool, &Ready::default())
     }
 
     /// A model of this shape with random weights: as fast as a real one, and as large, but it says nothing.
@@ -135,23 +151,24 @@ impl Stage {
     /// # Errors
     /// The shape cannot be packed.
     pub fn random(shape: &Shape, seed: u64, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::Noise { shape, seed }, shape.config(), options, pool, &Ready::default())
+        Self::from_weights((&Weights::Noise { shape, seed }, None), shape.config(), options, pool, &Ready::default())
     }
 
     fn from_weights(
-        weights: &Weights<'_>,
+        (weights, shard): (&Weights<'_>, Option<&Shard>),
         config: Config,
         options: &Options,
         pool: Arc<Pool>,
         ready: &Ready,
     ) -> Result<Self, EngineError> {
-        let frame = Frame::new(weights, config, options.part.as_ref())?;
+        let frame = Frame::new(weights, config, options.part.as_ref(), shard)?;
         let how = Packing { precision: options.precision, kernel: options.kernel, pool: &pool, ready };
         let bundle = |list: &[Wanted]| list.iter().map(|w| w.pack(weights, &how)).collect::<Result<_, _>>().map(Bundle::Held);
         let bundles = frame.bundles().map(bundle).collect::<Result<_, _>>()?;
         let tables = frame.tables().into_iter().map(|(w, _)| w.pack(weights, &how).map(Table::Whole));
         let tables = tables.collect::<Result<_, _>>()?;
-        Self::assembled(frame, options, pool, bundles, tables, None)
+        let stage = Self::assembled(frame, options, pool, bundles, tables, None)?;
+        Ok(Self { shard: shard.cloned(), ..stage })
     }
 
     /// Packs one matrix after the other, each gone before the next; tensors' names with them.
@@ -193,12 +210,18 @@ impl Stage {
             false => None,
         };
         let (config, part, frequencies, precision) = (frame.config, frame.part, frame.frequencies, options.precision);
-        Ok(Self { config, part, embedding, layers, head, frequencies, pool, precision, stream })
+        Ok(Self { config, part, embedding, layers, head, frequencies, pool, precision, stream, shard: None })
     }
 
     /// A pass over its weights; none where all are in memory.
     pub(super) fn pass(&self, head: bool) -> Option<Pass<'_>> {
         self.stream.as_ref().map(|s| s.pass(head))
+    }
+
+    /// What of every layer it has, where two devices share it.
+    #[must_use]
+    pub fn shard(&self) -> Option<&Shard> {
+        self.shard.as_ref()
     }
 
     /// How streaming goes; none where all weights are in memory.
@@ -207,7 +230,7 @@ impl Stage {
         self.stream.as_ref().map(Stream::streamed)
     }
 
-    /// Shape of the whole model.
+    /// Shape of the whole model; of half a stage, with the heads of that half.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config

@@ -12,6 +12,23 @@ use crate::error::EngineError;
 /// Widths are cut at multiples of these: activations are quantised, and codes scaled, by blocks of 32.
 const BLOCK: usize = 32;
 
+/// The other half of a stage, as one half sees it: whoever carries numbers between the two.
+pub trait Partner {
+    /// States before the first layer (tokens × hidden), in both halves: the one with the token table passes them on,
+    /// and where they are rounded on the way it writes the rounded ones back; the other has been given them.
+    ///
+    /// # Errors
+    /// The partner is lost.
+    fn begin(&mut self, states: &mut [f32]) -> Result<(), EngineError>;
+
+    /// Takes this half's part of a sum (tokens × hidden) and leaves the whole sum, the same numbers in both halves.
+    /// Called twice a layer, after attention and after the MLP, in the same order by both.
+    ///
+    /// # Errors
+    /// The partner is lost.
+    fn sum(&mut self, partial: &mut [f32]) -> Result<(), EngineError>;
+}
+
 /// What one of two devices has of every layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {

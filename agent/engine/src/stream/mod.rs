@@ -1,6 +1,6 @@
 //! Weights that stay on disk: read in the order of use into a few windows, the next while this one is computed with.
 //!
-//! A [`Stream`] belongs to one stage. Its spans are read in the same order in every pass, so a thread can run ahead by as
+//! A [`Stream`] belongs to one stage. Its spans are read in the same order in every pass, so threads can run ahead by as
 //! many spans as there are windows, over the end of a pass too. One pass goes at a time: memory is bounded by the windows,
 //! however many requests there are. What was read is computed with where it lies and is gone afterwards; nothing is left
 //! in the page cache either where the file system takes `O_DIRECT`.
@@ -14,13 +14,14 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kernels::Window;
 
 pub(crate) use disk::{Disk, window_bytes};
 pub use error::StreamError;
-use reader::{Counters, Reader};
+use reader::{Counters, Filled, Reader};
 pub use room::Room;
 pub(crate) use room::{Piece, choose};
 
@@ -80,8 +81,8 @@ pub(crate) struct Stream {
 struct Feed {
     reader: Reader,
     free: Vec<Window>,
-    /// Spans that were asked for, in order.
-    asked: VecDeque<usize>,
+    /// Spans that were asked for, in order, with where each answer comes.
+    asked: VecDeque<(usize, Receiver<Filled>)>,
     /// What is asked for next.
     next: usize,
     /// For rows that are looked up.
@@ -99,7 +100,7 @@ impl Stream {
     ) -> Result<Self, StreamError> {
         let counters = Arc::new(Counters::default());
         let failed = |why: String| StreamError::Read { path: disk.path().into(), why };
-        let reader = Reader::start(Arc::clone(&disk), Arc::clone(&counters)).map_err(|e| failed(e.to_string()))?;
+        let reader = Reader::start(&disk, &counters).map_err(|e| failed(e.to_string()))?;
         let (count, window) = (windows.len(), windows.first().map_or(0, |w| w.bytes().len()));
         let feed = Feed { reader, free: windows, asked: VecDeque::new(), next: 0, row: None };
         Ok(Self { disk, spans, head, counters, windows: count, window, row_window, feed: Mutex::new(feed) })
@@ -153,7 +154,7 @@ impl Pass<'_> {
     pub(crate) fn take(&mut self, span: usize) -> Result<(Arc<Window>, usize), StreamError> {
         let from = wall_seconds();
         // A pass that does not go where the one before seemed to lead: what was read for that is dropped.
-        while self.feed.asked.front().is_some_and(|next| *next != span) {
+        while self.feed.asked.front().is_some_and(|(next, _)| *next != span) {
             let filled = self.answer()?;
             self.feed.free.push(filled.window);
         }
@@ -201,10 +202,10 @@ impl Pass<'_> {
         Ok((window, start))
     }
 
-    fn answer(&mut self) -> Result<reader::Filled, StreamError> {
-        let filled = self.feed.reader.next().ok_or_else(|| self.stream.gone())?;
-        self.feed.asked.pop_front();
-        Ok(filled)
+    /// Of the first span that was asked for.
+    fn answer(&mut self) -> Result<Filled, StreamError> {
+        let asked = self.feed.asked.pop_front();
+        asked.and_then(|(_, answer)| answer.recv().ok()).ok_or_else(|| self.stream.gone())
     }
 
     /// Gives every free window to the reader, for the spans that come next, those of the next pass after the last.
@@ -213,8 +214,7 @@ impl Pass<'_> {
         while let Some(range) = self.stream.spans.get(feed.next)
             && let Some(window) = feed.free.pop()
         {
-            feed.reader.ask(range.clone(), window);
-            feed.asked.push_back(feed.next);
+            feed.asked.push_back((feed.next, feed.reader.ask(range.clone(), window)));
             feed.next = if feed.next + 1 < self.end { feed.next + 1 } else { 0 };
         }
     }

@@ -2,7 +2,7 @@
 
 use super::StreamError;
 
-/// Windows that a reader fills in turn: one is computed with, one is read, one is full and waits.
+/// Windows that readers fill in turn: one is computed with, two are read.
 const WINDOWS: usize = 3;
 /// Fewest that let reading and arithmetic overlap.
 const LEAST: usize = 2;
