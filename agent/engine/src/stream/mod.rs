@@ -154,29 +154,45 @@ impl Pass<'_> {
     pub(crate) fn take(&mut self, span: usize) -> Result<(Arc<Window>, usize), StreamError> {
         let from = wall_seconds();
         // A pass that does not go where the one before seemed to lead: what was read for that is dropped.
-        while self.feed.asked.front().is_some_and(|(next, _)| *next != span) {
-            let filled = self.answer()?;
-            self.feed.free.push(filled.window);
+        if self.feed.asked.front().is_some_and(|(next, _)| *next != span) {
+            self.drop_asked()?;
         }
+        let mut result = self.read(span);
+        if result.is_err() {
+            // It may have been read ahead long ago: what fails now counts, and nothing that failed before is left.
+            self.drop_asked()?;
+            result = self.read(span);
+        }
+        Counters::since(&self.stream.counters.waited_ns, from);
+        if result.is_err() {
+            self.stream.counters.failed.fetch_add(1, Ordering::Relaxed);
+            self.drop_asked()?;
+        }
+        result
+    }
+
+    /// The answer for a span that is asked for, or that nothing else is asked before.
+    fn read(&mut self, span: usize) -> Result<(Arc<Window>, usize), StreamError> {
         if self.feed.asked.is_empty() {
             self.feed.next = span;
         }
         self.ahead();
         let filled = self.answer()?;
-        Counters::since(&self.stream.counters.waited_ns, from);
         match filled.start {
             Ok(start) => Ok((Arc::new(filled.window), start)),
             Err(e) => {
-                self.stream.counters.failed.fetch_add(1, Ordering::Relaxed);
                 self.feed.free.push(filled.window);
-                // What was read ahead may have failed for the same reason: the next pass asks anew.
-                while !self.feed.asked.is_empty() {
-                    let filled = self.answer()?;
-                    self.feed.free.push(filled.window);
-                }
                 Err(e)
             }
         }
+    }
+
+    fn drop_asked(&mut self) -> Result<(), StreamError> {
+        while !self.feed.asked.is_empty() {
+            let filled = self.answer()?;
+            self.feed.free.push(filled.window);
+        }
+        Ok(())
     }
 
     /// A window that nothing looks at any more; the reader fills it with what is next.

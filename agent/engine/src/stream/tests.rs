@@ -101,3 +101,17 @@ fn a_file_that_is_shortened_is_an_error_and_no_end() {
     assert_eq!(seen(&mut stream.pass(true), 0), 0);
     assert!(matches!(Disk::open(&path), Err(StreamError::Gone { .. })));
 }
+
+/// What failed when it was read ahead is asked for once more when it is needed.
+#[test]
+fn a_read_ahead_that_failed_is_no_verdict() {
+    let folder = tempfile::tempdir().expect("writable");
+    let path = file(folder.path(), 5_000);
+    let stream = stream(&path, vec![0..1000, 8192..9000, 10_000..11_000], 3, 3);
+    let mut pass = stream.pass(true);
+    assert_eq!(seen(&mut pass, 0), 0);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    file(folder.path(), 20_000);
+    assert_eq!((seen(&mut pass, 1), seen(&mut pass, 2)), (81, 100));
+    assert_eq!(stream.streamed().failed, 0);
+}
