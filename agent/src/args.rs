@@ -1,8 +1,9 @@
 //! What can be typed, as far as several commands share it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use engine::{Precision, Sampling};
+use engine::{Precision, Room, Sampling};
 use kernels::{Format as Weights, Kernel, Wait};
+use profiles::units::{Bytes, Ratio, UnitError};
 
 const AFTER: &str = "\
 Exit codes: 0 done · 1 slower than probe --assert allows · 2 bad input · 4 the network or a package failed · 70 a bug, with a report file to send · 130 interrupted";
@@ -67,6 +68,30 @@ pub(crate) struct Machine {
     /// Plug at the wall whose power counts as this machine's, `shelly:HOST` or `tasmota:HOST`; may be repeated
     #[arg(long, value_name = "PLUG")]
     pub(crate) plug: Vec<sensors::Plug>,
+}
+
+/// How much of a model is in memory.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Memory {
+    /// Most memory for weights, such as `40 MiB` or `25 %` of them; the others are read from the disk in every pass
+    /// [default: all in memory]
+    #[arg(long, value_name = "SIZE", value_parser = room)]
+    pub(crate) memory: Option<Room>,
+}
+
+fn room(text: &str) -> Result<Room, String> {
+    if text.trim_end().ends_with('%') {
+        let share: Ratio = text.parse().map_err(|e: UnitError| e.to_string())?;
+        return match share.get() {
+            share if share > 0.0 && share <= 1.0 => Ok(Room::Share(share)),
+            _ => Err("write more than 0 % and at most 100 %".into()),
+        };
+    }
+    let bytes: Bytes = text.parse().map_err(|e: UnitError| e.to_string())?;
+    match bytes.get() {
+        bytes if (0.0..9e18).contains(&bytes) => Ok(Room::Bytes(bytes as u64)),
+        _ => Err("write a size, such as 40 MiB".into()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -233,6 +258,15 @@ mod tests {
         assert!(precision("w8+lr8").unwrap_err().contains("ternary+lr16"));
         assert_eq!(Precisions::All.list(true).len(), Weights::ALL.len() + 1);
         assert_eq!(Precisions::All.list(false).len(), Weights::ALL.len());
+    }
+
+    #[test]
+    fn memory_is_a_size_or_a_share() {
+        assert_eq!(room("40MiB"), Ok(Room::Bytes(40 << 20)));
+        assert_eq!(room("1.5 GB"), Ok(Room::Bytes(1_500_000_000)));
+        assert_eq!(room("25 %"), Ok(Room::Share(0.25)));
+        assert!(room("40").unwrap_err().contains("8 GiB") && room("40 W").unwrap_err().contains("unit of size"));
+        assert!(room("0 %").is_err() && room("101 %").is_err() && room("-1 MiB").is_err() && room("x").is_err());
     }
 
     #[test]

@@ -6,10 +6,10 @@ mod predict;
 mod row;
 mod table;
 
-use crate::args::{Machine, Precisions, precisions};
+use crate::args::{Machine, Memory, Precisions, precisions};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::{self, Running};
-use crate::load::Model;
+use crate::load::{Model, Resident, kept, told};
 use crate::power::Meter;
 use crate::print::{percent, print, short};
 use clap::{Args, ValueEnum};
@@ -50,6 +50,8 @@ pub(crate) struct Bench {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
+    memory: Memory,
+    #[command(flatten)]
     machine: Machine,
     /// Profile that `agent probe -o` wrote on this machine: its predictions stand beside what is measured
     #[arg(long, value_name = "PROFILE")]
@@ -78,12 +80,14 @@ enum Subject {
 }
 
 impl Subject {
-    fn stage(&self, machine: &Machine, precision: Precision) -> Result<Stage, Failure> {
-        match self {
-            Self::File(model) => model.packed(machine, precision),
-            Self::Shape(shape) => {
+    fn stage(&self, machine: &Machine, precision: Precision, memory: Memory) -> Result<Stage, Failure> {
+        match (self, memory.memory) {
+            (Self::File(model), None) => model.packed(machine, precision),
+            (Self::File(model), Some(_)) => model.stage_within(machine, precision, memory),
+            (Self::Shape(shape), room) => {
                 let options: Options = machine.options(precision);
-                Ok(Stage::random(shape, 1, &options, machine.pool())?)
+                let Some(room) = room else { return Ok(Stage::random(shape, 1, &options, machine.pool())?) };
+                told(|| Ok(kept().stream_random(shape, 1, &options, room, machine.pool())?))
             }
         }
     }
@@ -134,7 +138,7 @@ pub(crate) fn run(args: &Bench) -> Outcome {
         if running.interrupted() {
             break;
         }
-        let stage = subject.stage(&args.machine, precision)?;
+        let stage = subject.stage(&args.machine, precision, args.memory)?;
         let mut row = measure(args, &name, &stage)?;
         row.predicted = predictor.as_ref().map(|p| p.predict(&stage, &row));
         if args.format == Format::Human {
@@ -173,11 +177,18 @@ fn measure(args: &Bench, name: &str, stage: &Stage) -> Result<Row, Failure> {
     meter.lap();
     let prefill = bench(stage, Plan { new: 0, ..both })?;
     let prefill_energy = meter.lap();
+    let earlier = stage.streamed();
     let decode = bench(stage, Plan { prompt: 0, ..both })?;
+    let resident = Resident::of(stage, earlier);
     let decode_energy = meter.lap();
     let limits = before.max(Limits::measure(stage));
     let speed = engine::bench::Speed { prefill: prefill.prefill, plan: both, ..decode };
     let mut row = Row::new(name, stage, &speed, limits, prefill_energy, decode_energy);
+    if resident.is_some() {
+        // Time goes into reading from the disk, not from memory.
+        row.bandwidth_share = None;
+    }
+    row.resident = resident;
     if args.profile {
         row.profile = Some(profile(stage, both)?);
     }
@@ -228,6 +239,13 @@ fn human(row: &Row, first: bool) -> String {
         share(row.bandwidth_share),
         row.kernel
     );
+    if let Some(resident) = &row.resident {
+        text += &format!("            memory {}", resident.line());
+        if let Some(rate) = resident.read_rate {
+            text += &format!(": reading alone allows {} tok/s", short(rate / resident.read_bytes_per_pass.max(1) as f64));
+        }
+        text += "\n";
+    }
     if let Some(profiles) = &row.profile {
         operations(profiles, &mut text);
     }

@@ -161,6 +161,46 @@ fn smollm2_over_two_processes_says_what_it_says_in_one() {
     split(model, 32, 13, 16, "The capital of France is", 12);
 }
 
+/// A plan that keeps half of each stage's weights in memory, over two processes: what one process says that holds all.
+fn streams(model: PathBuf, blocks: u32, at: u32, share: f64, prompt: &str, tokens: usize) {
+    let alone = Fleet::new(model.clone());
+    let one = alone.start("a");
+    let put = ask(&one.http, "PUT", "/fleet/plan", &alone.seal(&plan(&["a"], &[("a", 0, at, W8), ("a", at, blocks, W4)], 16)));
+    assert_eq!(put.0, 202, "{}", put.1);
+    ready(&[&one]);
+    let expected = say(&one, prompt, tokens);
+    assert!(!expected.is_empty());
+    drop(one);
+
+    let pair = Fleet::new(model);
+    let (a, b) = (pair.start("a"), pair.start("b"));
+    let mut halves = plan(&["a", "b"], &[("a", 0, at, W8), ("b", at, blocks, W4)], 16);
+    halves.services[0].replicas[0].stages.iter_mut().for_each(|s| s.resident_share = share);
+    let put = ask(&a.http, "PUT", "/fleet/plan", &pair.seal(&halves));
+    assert_eq!(put.0, 202, "{}", put.1);
+    ready(&[&a, &b]);
+    assert_eq!(say(&a, prompt, tokens), expected, "{share} of the weights in memory");
+    for agent in ["a", "b"] {
+        let packed = pair.folder.path().join(format!("state-{agent}/packed"));
+        let files = std::fs::read_dir(&packed).unwrap().map(|e| e.unwrap().path());
+        assert_eq!(files.filter(|p| p.extension().is_some_and(|e| e == "packed")).count(), 1, "{}", packed.display());
+    }
+}
+
+#[test]
+fn processes_with_half_of_the_weights_say_what_one_says_with_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    Tiny { layers: 20, context: 512, ..Tiny::new("llama") }.writer().unwrap().save(&path).unwrap();
+    streams(path, 22, 11, 0.5, "the hell and the hello", 24);
+}
+
+#[test]
+fn smollm2_with_a_third_of_its_weights_in_memory_says_what_it_says() {
+    let Some(model) = smollm2_file("two processes with a third of smollm2-135m") else { return };
+    streams(model, 32, 13, 0.34, "The capital of France is", 12);
+}
+
 /// Without a model: under 30 MiB, and under 1 % of a core over ten seconds.
 #[test]
 fn an_idle_agent_is_a_good_guest() {

@@ -108,14 +108,14 @@ pub fn bench(stage: &Stage, plan: Plan) -> Result<Speed, EngineError> {
         }
     }
     let size = stage.size();
-    let layers = stage.matrices().filter(|(class, _)| !matches!(*class, "token_embd" | "output"));
+    let layers = stage.weights().filter(|(class, _)| !matches!(*class, "token_embd" | "output"));
     Ok(Speed {
         plan,
         prefill,
         decode,
         bytes_per_token: size.bytes_per_token,
         bits_per_weight: size.bits_per_weight,
-        layer_multiplications: layers.map(|(_, m)| m.rows() as u64 * m.cols() as u64).sum(),
+        layer_multiplications: layers.map(|(_, w)| w.rows as u64 * w.cols as u64).sum(),
     })
 }
 

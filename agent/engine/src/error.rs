@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use profiles::gguf::GgufError;
 
+use crate::stream::StreamError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -26,6 +28,9 @@ pub enum EngineError {
     /// More positions than the model was made for.
     #[error("{wanted} positions do not fit in the context of {limit}")]
     Context { wanted: usize, limit: usize },
+    /// Weights that stay on disk cannot be read, written, or given the memory that they need.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// A caller's value that cannot be.
     #[error("{0}")]
     Input(String),

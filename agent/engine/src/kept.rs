@@ -13,11 +13,13 @@
 mod files;
 mod identity;
 mod index;
+mod shelf;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +28,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
 use crate::gguf::File;
-use crate::model::{Options, Part, Ready, Stage};
+use crate::model::{Config, Options, Part, Ready, Shape, Stage, Weights};
+use crate::stream::{Room, StreamError};
 use index::{Index, Unusable};
 
 /// A folder of packed weights.
@@ -113,6 +116,128 @@ impl Kept {
         Ok(Loaded { stage, origin, note: failed.or(note) })
     }
 
+    /// The stage with at most `room` of its weights in memory: the others are read from the folder in every pass, the
+    /// next while this one is computed with ([`crate::stream`]). The numbers are those of [`load`](Self::load). Where
+    /// the folder has no sound file it is written first, one matrix in memory at a time, and what else is there goes,
+    /// the longest unused first, as far as this folder's limit asks for it; the file itself may be larger.
+    ///
+    /// # Errors
+    /// Those of [`Stage::load`], and [`StreamError`]: the folder cannot be read or written, the disk is full (then
+    /// nothing half-written stays), or the room is too small.
+    pub fn stream(
+        &self,
+        path: &Path,
+        file: &File,
+        options: &Options,
+        room: Room,
+        pool: Arc<Pool>,
+    ) -> Result<Loaded, EngineError> {
+        let model = identity::digest(&self.folder, path, file).map_err(|e| self.unwritable(&e, 0))?;
+        self.streamed(model, (&Weights::File(file), Config::new(file)?), options, room, pool)
+    }
+
+    /// [`Stage::random`] with at most `room` of its weights in memory, as [`stream`](Self::stream) has a file's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stream_random(
+        &self,
+        shape: &Shape,
+        seed: u64,
+        options: &Options,
+        room: Room,
+        pool: Arc<Pool>,
+    ) -> Result<Loaded, EngineError> {
+        let model = sha256(format!("random {shape:?} {seed}").as_bytes());
+        self.streamed(model, (&Weights::Noise { shape, seed }, shape.config()), options, room, pool)
+    }
+
+    fn streamed(
+        &self,
+        model: String,
+        (weights, config): (&Weights<'_>, Config),
+        options: &Options,
+        room: Room,
+        pool: Arc<Pool>,
+    ) -> Result<Loaded, EngineError> {
+        let wanted = Index::of(model, options);
+        let place = self.folder.join(wanted.file_name());
+        let frame = || crate::model::Frame::of(weights, config.clone(), options);
+        let note = match shelf::Shelf::open(&place, &wanted).and_then(|shelf| shelf.stage(frame()?, options, room, &pool)) {
+            Ok(stage) => {
+                files::touch(&place);
+                return Ok(Loaded { stage, origin: Origin::Kept, note: None });
+            }
+            Err(shelf::Failed::Engine(e)) => return Err(e),
+            Err(shelf::Failed::Unusable(Unusable::Missing)) => None,
+            Err(shelf::Failed::Unusable(why)) => Some(why.to_string()),
+        };
+        self.pack(&place, &wanted, (weights, &frame()?), options, &pool)?;
+        let changed = |why: Unusable| match why {
+            Unusable::Missing => StreamError::Gone { path: place.clone() },
+            why => StreamError::Changed { path: place.clone(), why: why.to_string() },
+        };
+        let stage = shelf::Shelf::open(&place, &wanted).and_then(|shelf| shelf.stage(frame()?, options, room, &pool));
+        match stage {
+            Ok(stage) => Ok(Loaded { stage, origin: Origin::Packed, note }),
+            Err(shelf::Failed::Engine(e)) => Err(e),
+            Err(shelf::Failed::Unusable(why)) => Err(changed(why).into()),
+        }
+    }
+
+    /// Packs one matrix after the other into the file.
+    fn pack(
+        &self,
+        place: &Path,
+        wanted: &Index,
+        (weights, frame): (&Weights<'_>, &crate::model::Frame),
+        options: &Options,
+        pool: &Pool,
+    ) -> Result<(), EngineError> {
+        let mut failed = None;
+        let mut written = 0;
+        let result = std::fs::create_dir_all(&self.folder).and_then(|()| {
+            files::sweep(&self.folder);
+            // How large it becomes is not known before it is packed: others leave half of what is free.
+            files::make_room(&self.folder, place, self.limit.min(files::free(&self.folder) / 2))?;
+            files::replace(place, |out| {
+                let mut write = || -> Result<(), Stop> {
+                    let mut writing = wanted.begin(out).map_err(Stop::Io)?;
+                    Stage::each_packed(weights, frame, options, pool, &mut |name, m| writing.matrix(name, m).map_err(Stop::Io))?;
+                    writing.finish().and_then(|()| out.flush()).map_err(Stop::Io)
+                };
+                write().map_err(|stop| {
+                    written = out.get_ref().metadata().map_or(0, |m| m.len());
+                    match stop {
+                        Stop::Io(e) => e,
+                        Stop::Engine(e) => {
+                            failed = Some(e);
+                            std::io::ErrorKind::InvalidData.into()
+                        }
+                    }
+                })
+            })
+        });
+        match (result, failed) {
+            (_, Some(e)) => Err(e),
+            (Err(e), None) => Err(self.unwritable(&e, written)),
+            (Ok(()), None) => {
+                files::settle(place);
+                Ok(())
+            }
+        }
+    }
+
+    fn unwritable(&self, e: &std::io::Error, written: u64) -> EngineError {
+        let folder = self.folder.clone();
+        EngineError::Stream(match e.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+                StreamError::Full { free: files::free(&folder), folder, written }
+            }
+            _ => StreamError::Write { folder, why: e.to_string() },
+        })
+    }
+
     /// False where the weights are larger than the limit.
     fn write(&self, place: &Path, index: &Index, stage: &Stage) -> std::io::Result<bool> {
         // An index entry and padding come to less than 512 bytes a matrix.
@@ -124,6 +249,18 @@ impl Kept {
         files::make_room(&self.folder, place, self.limit - bytes)?;
         files::replace(place, |out| index.write(stage.named_matrices(), out))?;
         Ok(true)
+    }
+}
+
+/// Why packing into a file ended.
+enum Stop {
+    Io(std::io::Error),
+    Engine(EngineError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(e: EngineError) -> Self {
+        Self::Engine(e)
     }
 }
 

@@ -7,4 +7,6 @@ mod lowbit;
 mod memory;
 mod models;
 mod peer;
+mod shards;
+mod streaming;
 mod tokens;

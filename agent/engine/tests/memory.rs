@@ -34,7 +34,7 @@ fn files_up_to_a_mebibyte_stay_below_64_mib() {
 }
 
 /// This program; under the emulator that runs it, where one does.
-fn this_test() -> Command {
+pub(crate) fn this_test() -> Command {
     let this = std::env::current_exe().expect("this test");
     let runner = std::env::var("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER").ok().filter(|_| cfg!(target_arch = "aarch64"));
     let Some(runner) = runner else { return Command::new(this) };

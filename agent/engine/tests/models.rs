@@ -10,6 +10,12 @@ pub(crate) const GEMMA3: &str = "gemma-3-270m-q4_k_m.gguf";
 
 /// The file, or a line that says what was skipped.
 pub(crate) fn open(name: &str) -> Option<File> {
+    let path = path(name)?;
+    Some(File::open(&path).unwrap_or_else(|e| panic!("{name}: {e}")))
+}
+
+/// Where the file is, or a line that says what was skipped.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/wattline");
     let cache = std::env::var_os("WATTLINE_CACHE").map_or_else(home, PathBuf::from);
     let path = cache.join("models").join(name);
@@ -17,7 +23,7 @@ pub(crate) fn open(name: &str) -> Option<File> {
         println!("SKIPPED: {name} is not in the model cache (cargo xtask fetch-model fetches SmolLM2)");
         return None;
     }
-    Some(File::open(&path).unwrap_or_else(|e| panic!("{name}: {e}")))
+    Some(path)
 }
 
 /// What llama.cpp says about the file (`benches/peers/llama_cpp.py`).

@@ -5,16 +5,22 @@
 //!
 //! ```text
 //! format name [16]  kernel name [16]  fingerprint u64  rows u64  cols u64
-//! scaling u32 (0 half, 1 row, 2 block)  group u32  affine u32  corrected u32  bytes of codes u64  row scales u64
+//! scaling u32 (0 half, 1 row, 2 block)  group u32  affine u32  corrected u32  bytes of codes u64  row scales u64  zeros [24]
 //! codes and scales of all tiles, then f32 row scales, then, where corrected: gate f32, down, up (the same form)
 //! ```
+//!
+//! What has codes begins at a multiple of 64 bytes, and so do its codes: bytes that are read to such a place can be
+//! multiplied where they lie ([`Outline`]).
 //!
 //! Whatever the bytes say, reading is safe: sizes must be those of the layout, and no kernel takes an address
 //! from a code. That they are the bytes that were written is for the caller to know, by a digest.
 
-use crate::layout::{Layout, Scaling};
-use crate::memory::Buffer;
-use crate::pack::ROW_COLS_MAX;
+mod outline;
+
+pub use outline::Outline;
+
+use crate::layout::Scaling;
+use crate::memory::LINE;
 use crate::{Affine, Format, Kernel, Matrix, Pool, Source, Wait};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -55,18 +61,21 @@ pub enum KeptError {
 }
 
 const NAME: usize = 16;
+/// Bytes before the codes.
+const HEAD: usize = 128;
 
 impl Matrix {
-    /// Writes what [`decode`](Self::decode) reads: [`bytes`](Self::bytes) and about a hundred more.
+    /// Writes what [`decode`](Self::decode) reads: [`bytes`](Self::bytes) and a few hundred more.
     ///
     /// # Errors
     ///
     /// Those of `out`.
     pub fn encode(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let mut head = Vec::with_capacity(HEAD);
         for name in [self.format.name(), self.kernel.name()] {
             let mut field = [0; NAME];
             field[..name.len()].copy_from_slice(name.as_bytes());
-            out.write_all(&field)?;
+            head.extend(field);
         }
         let (scaling, group, affine) = match self.layout.scaling {
             Scaling::Half => (0_u32, 0, false),
@@ -74,22 +83,29 @@ impl Matrix {
             Scaling::Block { group, affine } => (2, group as u32, affine),
         };
         for n in [fingerprint(self.format, self.kernel), self.rows() as u64, self.cols() as u64] {
-            out.write_all(&n.to_le_bytes())?;
+            head.extend(n.to_le_bytes());
         }
         for n in [scaling, group, affine.into(), self.correction.is_some().into()] {
-            out.write_all(&n.to_le_bytes())?;
+            head.extend(n.to_le_bytes());
         }
         for n in [self.data.len(), self.row_scales.len()] {
-            out.write_all(&(n as u64).to_le_bytes())?;
+            head.extend((n as u64).to_le_bytes());
         }
+        head.resize(HEAD, 0);
+        out.write_all(&head)?;
         out.write_all(self.data.bytes())?;
         for scale in &self.row_scales {
             out.write_all(&scale.to_le_bytes())?;
         }
         if let Some(c) = &self.correction {
             out.write_all(&c.gate.to_le_bytes())?;
-            c.down.encode(out)?;
-            c.up.encode(out)?;
+            let mut at = HEAD + self.data.len() + size_of::<f32>() * (self.row_scales.len() + 1);
+            for part in [&c.down, &c.up] {
+                let gap = at.next_multiple_of(LINE) - at;
+                out.write_all(&[0; LINE][..gap])?;
+                part.encode(out)?;
+                at += gap + HEAD + part.data.len() + size_of::<f32>() * part.row_scales.len();
+            }
         }
         Ok(())
     }
@@ -100,98 +116,11 @@ impl Matrix {
     ///
     /// [`KeptError`]: the bytes are of another length, build or machine, or are no matrix.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeptError> {
-        let mut rest = Rest(bytes);
-        let matrix = rest.matrix(true)?;
-        match rest.0 {
-            [] => Ok(matrix),
-            more => Err(KeptError::Length { want: bytes.len() - more.len(), have: bytes.len() }),
-        }
-    }
-}
-
-/// What has not been read.
-struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    fn take(&mut self, n: usize) -> Result<&'a [u8], KeptError> {
-        let short = KeptError::Length { want: n, have: self.0.len() };
-        let (taken, rest) = self.0.split_at_checked(n).ok_or(short)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], KeptError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn name(&mut self) -> Result<&'a str, KeptError> {
-        let field = self.take(NAME)?;
-        let end = field.iter().position(|b| *b == 0).unwrap_or(NAME);
-        std::str::from_utf8(&field[..end]).map_err(|_| KeptError::Unknown { what: "name" })
-    }
-
-    fn small(&mut self) -> Result<u32, KeptError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn long(&mut self) -> Result<u64, KeptError> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    fn size(&mut self, what: &'static str) -> Result<usize, KeptError> {
-        usize::try_from(self.long()?).map_err(|_| KeptError::Unknown { what })
-    }
-
-    fn flag(&mut self, what: &'static str) -> Result<bool, KeptError> {
-        match self.small()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(KeptError::Unknown { what }),
-        }
-    }
-
-    /// A correction has none of its own, so that nothing nests deeper.
-    fn matrix(&mut self, may_be_corrected: bool) -> Result<Matrix, KeptError> {
-        let unknown = |what| KeptError::Unknown { what };
-        let format = Format::named(self.name()?).ok_or(unknown("format"))?;
-        let kernel = Kernel::named(self.name()?).ok_or(unknown("kernel"))?;
-        if !kernel.is_available() {
-            return Err(KeptError::Unavailable { kernel });
-        }
-        if self.long()? != fingerprint(format, kernel) {
-            return Err(KeptError::Build { format, kernel });
-        }
-        let (rows, cols) = (self.size("row count")?, self.size("column count")?);
-        let (scaling, group, affine) = (self.small()?, self.small()? as usize, self.flag("affine flag")?);
-        let corrected = self.flag("correction flag")?;
-        let scaling = scaling_of(format, scaling, group, affine).ok_or(unknown("scaling"))?;
-        if (corrected && !may_be_corrected) || (scaling == Scaling::Row && cols > ROW_COLS_MAX) {
-            return Err(unknown("shape"));
-        }
-        let layout = Layout::new(format, scaling, kernel.lanes(), rows, cols).ok_or(unknown("shape"))?.for_kernel(kernel);
-        let lanes = if scaling == Scaling::Row { layout.lanes } else { 0 };
-        let scales = layout.tiles().checked_mul(lanes).ok_or(unknown("shape"))?;
-        for want in [layout.bytes(), scales] {
-            let have = self.size("size")?;
-            if have != want {
-                return Err(KeptError::Length { want, have });
-            }
-        }
-        // Memory grows only with bytes that are there.
-        let stored = self.take(layout.bytes())?;
-        let mut data = Buffer::zeroed(stored.len()).ok_or(unknown("size"))?;
-        data.bytes_mut().copy_from_slice(stored);
-        let stored = self.take(scales.checked_mul(size_of::<f32>()).ok_or(unknown("size"))?)?;
-        let row_scales = stored.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        let mut matrix = Matrix { format, kernel, layout, data, row_scales, correction: None };
-        if corrected {
-            let gate = f32::from_le_bytes(self.array()?);
-            let (down, up) = (self.matrix(false)?, self.matrix(false)?);
-            matrix = matrix.with_correction(down, up, gate).map_err(|_| unknown("correction"))?;
-        }
-        Ok(matrix)
+        let outline = Outline::read(bytes.len(), &mut |at, len| {
+            let have = bytes.len().saturating_sub(at);
+            bytes.get(at..).and_then(|b| b.get(..len)).map(<[u8]>::to_vec).ok_or(KeptError::Length { want: len, have })
+        })?;
+        outline.copied(bytes)
     }
 }
 

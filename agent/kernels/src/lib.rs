@@ -44,11 +44,12 @@ pub use elementwise::{
 pub use format::Format;
 pub use gated::{Gate, matmul_gated};
 pub use halves::{all_finite, from_halves, to_halves};
-pub use kept::KeptError;
+pub use kept::{KeptError, Outline};
 pub use kernel::Kernel;
 pub use kv::KvLayer;
 pub use lowrank::ShapeError;
 pub use matmul::{Scratch, matmul};
 pub use matrix::Matrix;
+pub use memory::Window;
 pub use pool::{Pool, Wait};
 pub use source::{Affine, Dense, PackError, Source};

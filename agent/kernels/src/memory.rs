@@ -5,8 +5,14 @@ use std::ptr::NonNull;
 
 #[cfg(unix)]
 mod region;
+mod window;
 
-const LINE: usize = 64;
+pub use window::Window;
+
+/// What begins of a matrix begins at a multiple of this.
+pub(crate) const LINE: usize = 64;
+/// Alignment of memory that a disk writes to directly: a page.
+const PAGE: usize = 4096;
 /// Size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE: usize = 2 << 20;
 
@@ -21,6 +27,8 @@ enum Held {
     Heap(Layout),
     #[cfg(unix)]
     Part(#[expect(dead_code, reason = "keeps the memory")] std::sync::Arc<region::Region>),
+    /// Bytes of a window, which others may look at too.
+    Lent(#[expect(dead_code, reason = "keeps the memory")] std::sync::Arc<Window>),
 }
 
 // SAFETY: the buffer owns its bytes; shared access is through `&self` to plain bytes.
@@ -38,7 +46,7 @@ impl Buffer {
         {
             return Some(Self { start, len, held: Held::Part(region) });
         }
-        Self::heap(len)
+        Self::heap(len, LINE)
     }
 
     /// The same for what does not stay with weights: on huge pages of its own, or on the heap.
@@ -50,11 +58,23 @@ impl Buffer {
             let start = region.start();
             return Some(Self { start, len, held: Held::Part(std::sync::Arc::new(region)) });
         }
-        Self::heap(len)
+        Self::heap(len, LINE)
     }
 
-    fn heap(len: usize) -> Option<Self> {
-        let layout = Layout::from_size_align(len.max(1), LINE).ok()?;
+    /// `len` zero bytes on pages of the usual size, so that no more is resident than is asked for.
+    fn paged(len: usize) -> Option<Self> {
+        Self::heap(len, PAGE)
+    }
+
+    /// `len` bytes of a window from `at` on, only to look at; none where they do not lie in it, or not at a line.
+    pub(crate) fn lent(window: &std::sync::Arc<Window>, at: usize, len: usize) -> Option<Self> {
+        let bytes = window.bytes().get(at..)?.get(..len)?;
+        let start = NonNull::from(bytes).cast::<u8>();
+        at.is_multiple_of(LINE).then(|| Self { start, len, held: Held::Lent(std::sync::Arc::clone(window)) })
+    }
+
+    fn heap(len: usize, align: usize) -> Option<Self> {
+        let layout = Layout::from_size_align(len.max(1), align).ok()?;
         // SAFETY: the layout's size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
@@ -70,6 +90,7 @@ impl Buffer {
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
+        assert!(!matches!(self.held, Held::Lent(_)), "a window is only looked at");
         self.start.as_ptr()
     }
 
@@ -79,8 +100,9 @@ impl Buffer {
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and the borrow is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+        let start = self.as_mut_ptr();
+        // SAFETY: as above, the borrow is exclusive, and the bytes are nobody else's.
+        unsafe { std::slice::from_raw_parts_mut(start, self.len) }
     }
 }
 
@@ -91,6 +113,7 @@ impl Drop for Buffer {
             Held::Heap(layout) => unsafe { dealloc(self.start.as_ptr(), layout) },
             #[cfg(unix)]
             Held::Part(_) => {}
+            Held::Lent(_) => {}
         }
     }
 }

@@ -28,6 +28,10 @@ pub(crate) fn watch(shared: &Arc<Shared>) {
     let mut since = clock::seconds();
     while !shared.ended() {
         std::thread::sleep(STEP);
+        for plan in shared.broken() {
+            shared.metrics.note(format!("{plan:?}: weights on disk could not be read; loading it anew"));
+            shared.tell(Input::Event(Event::Crashed { plan }));
+        }
         let window_s = clock::seconds() - since;
         if window_s >= least_s {
             since = clock::seconds();

@@ -20,7 +20,7 @@ pub(crate) enum StepError {
 impl StepError {
     /// Whether another attempt may do better.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Hop { .. })
+        matches!(self, Self::Hop { .. } | Self::Engine(EngineError::Stream(_)))
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::batch::Batch;
 use crate::blobs::{PartFile, fetch as blobs};
 use crate::samples::Scaling;
+use crate::settings::Settings;
 use crate::shared::{Shared, lock};
 use engine::chat::Template;
+use engine::kept::Kept;
 use engine::model::Part;
-use engine::{EngineError, File, Options, Precision, Stage, Tokenizer};
+use engine::{EngineError, File, Options, Precision, Room, Stage, StreamError, Tokenizer};
 use fleet::Layout;
 use fleet::agent::Fault;
 use protocol::{BlobRef, Digest, Name, PlanRef, PlannedService, PlannedStage};
@@ -14,6 +16,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
+
+/// Packed weights of earlier plans that an agent keeps beside those of its stages, bytes.
+const PACKED_MOST: u64 = 4 << 30;
 
 /// What reads and writes a model's texts.
 pub(crate) struct Text {
@@ -60,9 +65,14 @@ impl Loaded {
         self.stages.iter().find(|s| s.service == *service && s.replica == replica && s.index == index)
     }
 
-    /// Bytes of weights.
+    /// Bytes of weights in memory.
     pub(crate) fn bytes(&self) -> u64 {
-        self.stages.iter().map(|s| s.stage.size().bytes).sum()
+        self.stages.iter().map(|s| s.stage.size().held).sum()
+    }
+
+    /// Whether weights that a stage keeps on disk could not be read.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.stages.iter().filter_map(|s| s.stage.streamed()).any(|told| told.failed > 0)
     }
 }
 
@@ -89,8 +99,9 @@ fn wanted<'p>(layout: &'p Layout, me: &Name) -> Result<Vec<Wanted<'p>>, Fault> {
     for service in &layout.signed.plan.services {
         for (replica, r) in (0u32..).zip(&service.replicas) {
             for (index, stage) in r.stages.iter().enumerate().filter(|(_, s)| s.device == me.as_str()) {
-                if stage.resident_share < 1.0 {
-                    return Err(failed(format!("{}: weights streamed from storage are not run yet", service.name)));
+                if !(stage.resident_share > 0.0 && stage.resident_share <= 1.0) {
+                    let share = stage.resident_share;
+                    return Err(failed(format!("{}: a resident share of {share}, not above 0 and up to 1", service.name)));
                 }
                 Scaling::of(&service.scaling).map_err(|why| failed(format!("{}: {why}", service.name)))?;
                 all.push(Wanted { service, replica, index });
@@ -236,7 +247,10 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
         let own = w.stage();
         let weights = own.weights.unwrap_or(w.service.precision.weights);
         let options = Options { part: Some(part(w, &path, &file)?), precision: Precision::of(weights), kernel: None };
-        let stage = Stage::load(&file, &options, Arc::clone(&shared.pool)).map_err(engine)?;
+        let stage = match own.resident_share {
+            share if share < 1.0 => streamed(&shared.settings, (&path, &file), &options, share, &shared.pool)?,
+            _ => Stage::load(&file, &options, Arc::clone(&shared.pool)).map_err(engine)?,
+        };
         let text = match (w.index, texts.get(&path)) {
             (0, Some(text)) => Some(Arc::clone(text)),
             (0, None) => {
@@ -270,6 +284,23 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
     }
     let loaded = Loaded { plan: layout.plan(), stages };
     Ok(loaded)
+}
+
+/// A stage with a share of its weights in memory, the others in the folder of this agent's state.
+fn streamed(
+    settings: &Settings,
+    (model, file): (&Path, &File),
+    options: &Options,
+    share: f64,
+    pool: &Arc<Pool>,
+) -> Result<Stage, Fault> {
+    let kept = Kept::new(settings.state.join("packed"), PACKED_MOST);
+    let loaded = kept.stream(model, file, options, Room::Share(share), Arc::clone(pool)).map_err(|e| match e {
+        // A disk can be cleared; a share that is too small stays so.
+        EngineError::Stream(e @ (StreamError::Full { .. } | StreamError::Write { .. })) => Fault::Unavailable(e.to_string()),
+        e => failed(format!("{}: {e}", model.display())),
+    })?;
+    Ok(loaded.stage)
 }
 
 /// One token through every stage, so that the first user does not wait for page faults.

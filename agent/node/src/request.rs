@@ -85,7 +85,9 @@ impl Place {
     /// A place for the same model, where requests do not go to this pipeline any more but to another one, of this
     /// plan or the next.
     fn other(&self, shared: &Arc<Shared>) -> Option<Self> {
-        if shared.traffic.is_open(self.ticket.plan, &self.service, self.ticket.replica) {
+        // A plan that was loaded anew is another place too.
+        let same = shared.loaded(self.ticket.plan.id).is_some_and(|l| Arc::ptr_eq(&l, &self.loaded));
+        if same && shared.traffic.is_open(self.ticket.plan, &self.service, self.ticket.replica) {
             return None;
         }
         let other = Self::take(shared, &self.service)?;

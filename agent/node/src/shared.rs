@@ -186,6 +186,14 @@ impl Shared {
         memory.loaded.remove(&plan);
     }
 
+    /// Plans of which a stage can read its weights no more; they are out of memory with this.
+    pub(crate) fn broken(&self) -> Vec<PlanId> {
+        let mut memory = lock(&self.memory);
+        let broken: Vec<PlanId> = memory.loaded.iter().filter(|(_, l)| l.is_broken()).map(|(id, _)| *id).collect();
+        broken.iter().for_each(|id| drop(memory.loaded.remove(id)));
+        broken
+    }
+
     pub(crate) fn set_ready(&self, ready: impl IntoIterator<Item = PlanId>) {
         lock(&self.memory).ready = ready.into_iter().collect();
     }

@@ -12,5 +12,6 @@ mod pipelines;
 mod refusals;
 mod samples;
 mod serving;
+mod streaming;
 mod telemetry;
 mod world;

@@ -50,16 +50,16 @@ impl Model {
     #[must_use]
     pub fn of(stage: &engine::Stage) -> Self {
         let mut parts: Vec<Part> = Vec::new();
-        let own_head = stage.matrices().any(|(class, _)| class == "output");
-        for (class, m) in stage.matrices() {
+        let own_head = stage.weights().any(|(class, _)| class == "output");
+        for (class, m) in stage.weights() {
             let head = class == "output" || (class == "token_embd" && !own_head);
             if class == "token_embd" && own_head {
                 continue;
             }
             // What several matrices multiply is quantised once.
             let shared = matches!(class, "attn_k" | "attn_v" | "ffn_up");
-            let edges = (m.rows() + if shared { 0 } else { m.cols() }) as f64;
-            let (format, weights, bytes) = (m.format().name(), m.multiplications() as f64, m.bytes() as f64);
+            let edges = (m.rows + if shared { 0 } else { m.cols }) as f64;
+            let (format, weights, bytes) = (m.format.name(), m.multiplications as f64, m.bytes as f64);
             match parts.iter_mut().find(|p| p.format == format && p.head == head) {
                 Some(part) => {
                     part.weights += weights;
@@ -71,7 +71,7 @@ impl Model {
         }
         let c = stage.config();
         let kv_bytes = (2 * 2 * c.kv_heads * c.head_dim * c.layers) as f64;
-        let wide = stage.matrices().find(|(class, _)| *class == "ffn_gate").map_or(0, |(_, m)| m.rows());
+        let wide = stage.weights().find(|(class, _)| *class == "ffn_gate").map_or(0, |(_, m)| m.rows);
         Self {
             parts,
             layers: c.layers as f64,

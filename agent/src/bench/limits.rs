@@ -27,10 +27,10 @@ impl Limits {
 
 /// Kernel of most of the layers' weights.
 pub(super) fn kernel(stage: &Stage) -> Kernel {
-    let body = stage.matrices().filter(|(class, _)| !matches!(*class, "token_embd" | "output"));
+    let body = stage.weights().filter(|(class, _)| !matches!(*class, "token_embd" | "output"));
     let mut weights = std::collections::BTreeMap::<Kernel, usize>::new();
-    for (_, matrix) in body {
-        *weights.entry(matrix.kernel()).or_default() += matrix.rows() * matrix.cols();
+    for (_, weight) in body {
+        *weights.entry(weight.kernel).or_default() += weight.rows * weight.cols;
     }
     weights.into_iter().max_by_key(|(_, n)| *n).map_or(Kernel::Scalar, |(kernel, _)| kernel)
 }

@@ -2,6 +2,7 @@
 
 use super::limits::{Limits, kernel};
 use super::predict::Predicted;
+use crate::load::Resident;
 use crate::power::Joules;
 use crate::spread::Spread;
 use engine::Stage;
@@ -57,6 +58,9 @@ pub(crate) struct Row {
     /// What the machine's own probe says, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) predicted: Option<Predicted>,
+    /// What is in memory where `--memory` limits it, and how the rest was read while decoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resident: Option<Resident>,
     /// Built with checks that cost speed.
     pub(crate) debug_build: bool,
     /// Time by operation, where it was asked for.
@@ -87,7 +91,7 @@ impl Row {
         };
         let each = |joules: &Joules, rate: Option<Spread>| joules.watts.zip(rate).map(|(w, r)| w / r.median);
         let size = stage.size();
-        let kernels = stage.matrices().map(|(class, m)| (class, format!("{} {}", m.format(), m.kernel()))).collect();
+        let kernels = stage.weights().map(|(class, w)| (class, format!("{} {}", w.format, w.kernel))).collect();
         Self {
             model: name.into(),
             precision: stage.precision().name(),
@@ -120,6 +124,7 @@ impl Row {
             prefill_energy,
             decode_energy,
             predicted: None,
+            resident: None,
             debug_build: cfg!(debug_assertions),
             profile: None,
         }

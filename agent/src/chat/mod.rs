@@ -2,7 +2,7 @@
 
 mod session;
 
-use crate::args::{Draw, Machine, precision, some};
+use crate::args::{Draw, Machine, Memory, precision, some};
 use crate::exit::{Exit, Outcome};
 use crate::interrupt::{self, Running};
 use crate::load::Model;
@@ -31,6 +31,8 @@ pub(crate) struct Chat {
     #[arg(long, default_value = "stored", value_parser = precision)]
     precision: Precision,
     #[command(flatten)]
+    memory: Memory,
+    #[command(flatten)]
     machine: Machine,
 }
 
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &Chat) -> Outcome {
     args.draw.sampling().check()?;
     let model = Model::open(&args.model)?;
     let template = model.template()?;
-    let stage = model.stage(&args.machine, args.precision)?;
+    let stage = model.stage_within(&args.machine, args.precision, args.memory)?;
     let mut session = Session::new(&stage, &model.tokenizer, args.machine.kv)?;
     interrupt::catch();
     let meter = Meter::start(&args.machine);

@@ -3,7 +3,7 @@
 mod choose;
 mod report;
 
-use crate::args::{Draw, Format, Machine, Pace, precision, some};
+use crate::args::{Draw, Format, Machine, Memory, Pace, precision, some};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::{self, Running};
 use crate::load::Model;
@@ -35,6 +35,8 @@ pub(crate) struct Generate {
     /// Bits of the weights: stored, w16 (f16) to w2, ternary, sherry …
     #[arg(long, default_value = "stored", value_parser = precision)]
     pub(crate) precision: Precision,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
     #[command(flatten)]
     pub(crate) machine: Machine,
     /// Answers to draw from one prefill; the chosen one is printed
@@ -77,7 +79,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     args.draw.sampling().check()?;
     let model = Model::open(&args.model)?;
     let prompt = prompt(args, &model)?;
-    let stage = model.stage(&args.machine, args.precision)?;
+    let stage = model.stage_within(&args.machine, args.precision, args.memory)?;
     let request = Request {
         prompt: &prompt,
         samples: args.samples,
@@ -115,7 +117,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
         } else {
             crate::print::print(&format!("{text}{}", if text.ends_with('\n') { "" } else { "\n" }));
         }
-        report::human(args, &model, &choice, &joules);
+        report::human(args, &model, &stage, &choice, &joules);
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }

@@ -3,7 +3,7 @@
 use super::Generate;
 use super::choose::{Choice, Method};
 use crate::exit::Failure;
-use crate::load::Model;
+use crate::load::{Model, Resident};
 use crate::power::Joules;
 use crate::print::{json as print_json, short};
 use engine::generate::{Answer, Finish, Tally};
@@ -29,6 +29,8 @@ struct Document<'a> {
     prefill_tok_s: f64,
     decode_tok_s: f64,
     cache_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resident: Option<Resident>,
     energy: &'a Joules,
 }
 
@@ -95,11 +97,12 @@ pub(super) fn json(args: &Generate, model: &Model, stage: &Stage, choice: &Choic
         prefill_tok_s: rate(usage.prompt_tokens, usage.prefill_seconds),
         decode_tok_s: rate(usage.generated_tokens, usage.decode_seconds),
         cache_bytes: choice.generation.cache_bytes,
+        resident: Resident::of(stage, None),
         energy: joules,
     })
 }
 
-pub(super) fn human(args: &Generate, model: &Model, choice: &Choice, joules: &Joules) {
+pub(super) fn human(args: &Generate, model: &Model, stage: &Stage, choice: &Choice, joules: &Joules) {
     let u = choice.generation.usage;
     if args.logprobs
         && let Some(answer) = choice.answer()
@@ -115,6 +118,9 @@ pub(super) fn human(args: &Generate, model: &Model, choice: &Choice, joules: &Jo
     if let Some(tally) = &choice.tally {
         let votes = tally.votes.iter().map(|(answer, n)| format!("{answer} ({n})")).collect::<Vec<_>>();
         eprintln!("votes   {}; {} without a number, {} not needed", votes.join(", "), tally.blank, tally.outstanding);
+    }
+    if let Some(resident) = Resident::of(stage, None) {
+        eprintln!("memory  {}", resident.line());
     }
     eprintln!("cost    {} CPU-s", short(u.cpu_seconds));
     eprintln!("energy  {}", joules.line(u.generated_tokens));

@@ -12,7 +12,7 @@ use super::{part_name, sha256};
 use crate::model::Options;
 
 /// First and last bytes of a file; the digits number this form of it.
-const MAGIC: &[u8; 8] = b"WLKEPT01";
+const MAGIC: &[u8; 8] = b"WLKEPT02";
 /// Digest and length of the index, magic.
 const TRAILER: usize = 32 + 8 + 8;
 /// Matrices begin at multiples of this.
@@ -33,12 +33,13 @@ pub(super) enum Unusable {
     Matrix { name: String, source: KeptError },
 }
 
+/// Where a matrix lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    offset: u64,
-    bytes: u64,
-    sha256: String,
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
 }
 
 /// Model, precision, kernel and part decide; entries say where.
@@ -81,25 +82,23 @@ impl Index {
         matrices: impl Iterator<Item = (String, &'m Matrix)>,
         out: &mut impl Write,
     ) -> std::io::Result<()> {
-        let mut index = self.clone();
-        out.write_all(MAGIC)?;
-        let mut at = MAGIC.len();
-        let mut bytes = Vec::new();
+        let mut writing = self.begin(out)?;
         for (name, matrix) in matrices {
-            let padding = at.next_multiple_of(ALIGNMENT) - at;
-            out.write_all(&[0; ALIGNMENT][..padding])?;
-            at += padding;
-            bytes.clear();
-            matrix.encode(&mut bytes)?;
-            out.write_all(&bytes)?;
-            index.entries.push(Entry { name, offset: at as u64, bytes: bytes.len() as u64, sha256: sha256(&bytes) });
-            at += bytes.len();
+            writing.matrix(&name, matrix)?;
         }
-        let text = serde_json::to_vec(&index)?;
-        out.write_all(&text)?;
-        out.write_all(&Sha256::digest(&text))?;
-        out.write_all(&(text.len() as u64).to_le_bytes())?;
-        out.write_all(MAGIC)
+        writing.finish()
+    }
+
+    /// Begins a file that is written matrix by matrix.
+    pub(super) fn begin<'w, W: Write>(&self, out: &'w mut W) -> std::io::Result<Writing<'w, W>> {
+        out.write_all(MAGIC)?;
+        Ok(Writing { index: self.clone(), out, at: MAGIC.len() as u64 })
+    }
+
+    /// The index of a file of kept weights, if it is for what is wanted.
+    pub(super) fn of_file(all: &[u8], wanted: &Self) -> Result<Vec<Entry>, Unusable> {
+        let index = Self::parse(all)?;
+        if index.is_for(wanted) { Ok(index.entries) } else { Err(Unusable::Other) }
     }
 
     /// The index at the end of a file, its digest checked.
@@ -124,21 +123,69 @@ impl Index {
     }
 }
 
+/// A file that is being written.
+pub(super) struct Writing<'w, W> {
+    index: Index,
+    out: &'w mut W,
+    at: u64,
+}
+
+impl<W: Write> Writing<'_, W> {
+    /// Appends a matrix.
+    pub(super) fn matrix(&mut self, name: &str, matrix: &Matrix) -> std::io::Result<()> {
+        let padding = self.at.next_multiple_of(ALIGNMENT as u64) - self.at;
+        self.out.write_all(&[0; ALIGNMENT][..padding as usize])?;
+        let offset = self.at + padding;
+        let mut tee = Tee { out: &mut *self.out, digest: Sha256::new(), bytes: 0 };
+        matrix.encode(&mut tee)?;
+        let (bytes, sha256) = (tee.bytes, super::hex(&tee.digest.finalize()));
+        self.index.entries.push(Entry { name: name.into(), offset, bytes, sha256 });
+        self.at = offset + bytes;
+        Ok(())
+    }
+
+    /// Writes the index.
+    pub(super) fn finish(self) -> std::io::Result<()> {
+        let text = serde_json::to_vec(&self.index)?;
+        self.out.write_all(&text)?;
+        self.out.write_all(&Sha256::digest(&text))?;
+        self.out.write_all(&(text.len() as u64).to_le_bytes())?;
+        self.out.write_all(MAGIC)
+    }
+}
+
+/// What is written, digested on the way.
+struct Tee<'w, W> {
+    out: &'w mut W,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Tee<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.digest.update(&bytes[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// All matrices of a file, each against its digest, on all threads.
 pub(super) fn read(all: &[u8], wanted: &Index, pool: &Pool) -> Result<BTreeMap<String, Matrix>, Unusable> {
-    let index = Index::parse(all)?;
-    if !index.is_for(wanted) {
-        return Err(Unusable::Other);
-    }
-    let done: Vec<Mutex<Option<Result<Matrix, Unusable>>>> = index.entries.iter().map(|_| Mutex::new(None)).collect();
+    let entries = Index::of_file(all, wanted)?;
+    let done: Vec<Mutex<Option<Result<Matrix, Unusable>>>> = entries.iter().map(|_| Mutex::new(None)).collect();
     pool.split(done.len(), 1, &|_, range| {
         for i in range {
-            let result = matrix(all, &index.entries[i]);
+            let result = matrix(all, &entries[i]);
             *done[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         }
     });
     let mut matrices = BTreeMap::new();
-    for (entry, done) in index.entries.into_iter().zip(done) {
+    for (entry, done) in entries.into_iter().zip(done) {
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(Err(Unusable::Missing));
         matrices.insert(entry.name, done?);
     }

@@ -111,7 +111,7 @@ fn damaged_files_are_made_again() {
         (changed(bytes.len() - 60), "digest of the index"),
         (changed(bytes.len() - 20), "digest of the index"),
         (changed(bytes.len() - 10), "index"),
-        (b"WLKEPT01".repeat(20), "index"),
+        (b"WLKEPT02".repeat(20), "index"),
     ];
     for (damaged, wanted) in cases {
         std::fs::write(&file, &damaged).expect("written");

@@ -1,12 +1,16 @@
 //! One step: tokens or hidden states of a batch through a stage's layers.
 
-use kernels::{Query, RopeLayout, Rotation, add, attention, matmul, matmul_gated, rms_norm, rms_norm_in_place, rope, scale};
+use kernels::{
+    Matrix, Query, RopeLayout, Rotation, add, attention, matmul, matmul_gated, rms_norm, rms_norm_in_place, rope, scale,
+};
 
 use super::load::{Head, Layer, Stage};
 use super::profile::{Op, lap};
 use super::sequence::Sequence;
+use super::shard::Partner;
 use super::workspace::{Workspace, sized};
 use crate::error::EngineError;
+use crate::stream::Pass;
 use crate::tokenizer::Token;
 
 /// Tokens that a prefill puts through the matrices together: enough to be limited by arithmetic, few
@@ -64,7 +68,53 @@ impl Stage {
     /// Input of the wrong kind or size, a token beyond the vocabulary, or a sequence that would
     /// outgrow the context. Nothing has been appended then.
     pub fn forward(&self, chunks: &mut [Chunk<'_>], work: &mut Workspace) -> Result<Vec<f32>, EngineError> {
+        if self.shard().is_some() {
+            return Err(EngineError::Input("half of a stage goes forward with its partner: forward_shared".into()));
+        }
+        self.all_or_nothing(chunks, work, None)
+    }
+
+    /// [`forward`](Self::forward) of one half of a stage that two devices share. Both halves go forward at the same
+    /// time, with the same texts at the same positions; the one without the token table takes the states that the
+    /// other's partner was given at the [beginning](Partner::begin).
+    ///
+    /// The sums differ from those of the whole stage by their rounding, and by what the partner rounds.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and those of the partner. Nothing has been appended then.
+    pub fn forward_shared(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        partner: &mut dyn Partner,
+    ) -> Result<Vec<f32>, EngineError> {
+        self.all_or_nothing(chunks, work, Some(partner))
+    }
+
+    fn all_or_nothing(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        partner: Option<&mut dyn Partner>,
+    ) -> Result<Vec<f32>, EngineError> {
         self.check(chunks)?;
+        let before: Vec<usize> = chunks.iter().map(|c| c.sequence.len()).collect();
+        let result = self.run(chunks, work, partner);
+        // A layer whose weights could not be read ends the pass: those before it have appended.
+        if result.is_err() {
+            chunks.iter_mut().zip(before).for_each(|(c, len)| c.sequence.truncate(len));
+        }
+        result
+    }
+
+    fn run(
+        &self,
+        chunks: &mut [Chunk<'_>],
+        work: &mut Workspace,
+        mut partner: Option<&mut dyn Partner>,
+    ) -> Result<Vec<f32>, EngineError> {
+        let ends = self.head.is_some() && chunks.iter().any(|c| c.want != Want::Nothing);
+        let pass = &mut self.pass(ends);
         if let Some(profile) = &mut work.profile {
             profile.start();
         }
@@ -78,7 +128,7 @@ impl Stage {
             match chunk.input {
                 Input::Tokens(tokens) => {
                     for (token, row) in tokens.iter().zip(&mut rows) {
-                        self.embed(*token, row);
+                        self.embed(*token, row, pass)?;
                     }
                 }
                 Input::Hidden(states) => {
@@ -98,14 +148,24 @@ impl Stage {
             let places = if used { &places[..] } else { &[] };
             places.iter().map(|p| Rotation::new(p.position, &self.frequencies[kind])).collect()
         });
+        if let Some(partner) = &mut partner {
+            partner.begin(&mut work.x[..n * hidden])?;
+        }
         lap(&mut work.profile, Op::Embed);
         for (i, layer) in self.layers.iter().enumerate() {
-            self.attend(i, layer, chunks, &places, &rotations[usize::from(layer.windowed_rope)], apart, work);
-            self.think(layer, n, work);
+            let [after_attention, after_mlp] = match &layer.post_norms {
+                Some([attention, mlp]) => [Some(attention), Some(mlp)],
+                None => [None, None],
+            };
+            let rotations = &rotations[usize::from(layer.windowed_rope)];
+            self.attend(i, layer, (chunks, &places, rotations, apart), (&mut *work, &mut *pass))?;
+            self.add(n, after_attention, work, &mut partner)?;
+            self.think(layer, n, work, pass)?;
+            self.add(n, after_mlp, work, &mut partner)?;
         }
         match &self.head {
             None => Ok(work.x[..n * hidden].to_vec()),
-            Some(head) => Ok(self.logits(head, chunks, work)),
+            Some(head) => self.logits(head, chunks, work, pass),
         }
     }
 
@@ -162,36 +222,71 @@ impl Stage {
         Ok(())
     }
 
-    fn embed(&self, token: Token, row: &mut [f32]) {
+    fn embed(&self, token: Token, row: &mut [f32], pass: &mut Option<Pass<'_>>) -> Result<(), EngineError> {
         if let Some(table) = &self.embedding {
-            table.row(token as usize, row);
+            table.row(token as usize, row, pass)?;
         }
         if self.config.architecture.scaled_embedding {
             scale(row, (self.config.hidden as f32).sqrt());
         }
+        Ok(())
     }
 
-    /// `x += attention(norm(x))`
+    /// `x += norm(added)`, where the partner's part of the sum is added first.
+    fn add(
+        &self,
+        n: usize,
+        norm: Option<&Vec<f32>>,
+        work: &mut Workspace,
+        partner: &mut Option<&mut dyn Partner>,
+    ) -> Result<(), EngineError> {
+        let c = &self.config;
+        let (x, added) = (&mut work.x[..n * c.hidden], &mut work.added[..n * c.hidden]);
+        if let Some(partner) = partner {
+            partner.sum(added)?;
+        }
+        if let Some(norm) = norm {
+            rms_norm_in_place(added, norm, c.eps);
+        }
+        add(x, added);
+        lap(&mut work.profile, Op::Add);
+        Ok(())
+    }
+
+    /// `added = attention(norm(x))`
     fn attend(
         &self,
         i: usize,
         layer: &Layer,
-        chunks: &mut [Chunk<'_>],
-        places: &[Place],
-        rotations: &[Rotation],
-        apart: bool,
+        batch: Tokens<'_, '_>,
+        (work, pass): (&mut Workspace, &mut Option<Pass<'_>>),
+    ) -> Result<(), EngineError> {
+        let [attention, ..] = &layer.bundles;
+        attention.with(pass, |m| {
+            if let [q, k, v, o] = m {
+                self.attend_with(i, layer, [q, k, v, o], batch, work);
+            }
+        })
+    }
+
+    fn attend_with(
+        &self,
+        i: usize,
+        layer: &Layer,
+        [wq, wk, wv, wo]: [&Matrix; 4],
+        (chunks, places, rotations, apart): Tokens<'_, '_>,
         work: &mut Workspace,
     ) {
         let c = &self.config;
         let (n, (q_width, kv_width)) = (places.len(), c.widths());
-        let x = &mut work.x[..n * c.hidden];
+        let x = &work.x[..n * c.hidden];
         let normed = sized(&mut work.normed, n * c.hidden);
         rms_norm(x, &layer.attn_norm, c.eps, normed);
         lap(&mut work.profile, Op::Norm);
         let q = sized(&mut work.q, n * q_width);
         let k = sized(&mut work.k, n * kv_width);
         let v = sized(&mut work.v, n * kv_width);
-        matmul(&self.pool, normed, n, &[&layer.q, &layer.k, &layer.v], &mut [q, k, v], &mut work.scratch);
+        matmul(&self.pool, normed, n, &[wq, wk, wv], &mut [q, k, v], &mut work.scratch);
         lap(&mut work.profile, Op::Qkv);
         if let Some([bq, bk, bv]) = &layer.biases {
             for (out, bias) in [(&mut *q, bq), (&mut *k, bk), (&mut *v, bv)] {
@@ -235,39 +330,42 @@ impl Stage {
         }
         lap(&mut work.profile, Op::Attention);
         let added = sized(&mut work.added, n * c.hidden);
-        matmul(&self.pool, attended, n, &[&layer.o], &mut [added], &mut work.scratch);
+        matmul(&self.pool, attended, n, &[wo], &mut [added], &mut work.scratch);
         lap(&mut work.profile, Op::AttnOut);
-        if let Some([norm, _]) = &layer.post_norms {
-            rms_norm_in_place(added, norm, c.eps);
-        }
-        add(x, added);
-        lap(&mut work.profile, Op::Add);
     }
 
-    /// `x += mlp(norm(x))`
-    fn think(&self, layer: &Layer, n: usize, work: &mut Workspace) {
+    /// `added = mlp(norm(x))`
+    fn think(&self, layer: &Layer, n: usize, work: &mut Workspace, pass: &mut Option<Pass<'_>>) -> Result<(), EngineError> {
         let c = &self.config;
-        let wide = layer.gate.rows();
-        let x = &mut work.x[..n * c.hidden];
-        let normed = sized(&mut work.normed, n * c.hidden);
-        rms_norm(x, &layer.ffn_norm, c.eps, normed);
+        let [_, both, down] = &layer.bundles;
+        rms_norm(&work.x[..n * c.hidden], &layer.ffn_norm, c.eps, sized(&mut work.normed, n * c.hidden));
         lap(&mut work.profile, Op::Norm);
-        let gate = sized(&mut work.gate, n * wide);
-        let both = [&layer.gate, &layer.up];
-        matmul_gated(&self.pool, normed, n, both, c.architecture.activation, gate, &mut work.scratch);
+        both.with(pass, |m| {
+            if let [gate, up] = m {
+                let out = sized(&mut work.gate, n * gate.rows());
+                let x = &work.normed[..n * c.hidden];
+                matmul_gated(&self.pool, x, n, [gate, up], c.architecture.activation, out, &mut work.scratch);
+            }
+        })?;
         lap(&mut work.profile, Op::GateUp);
-        let added = sized(&mut work.added, n * c.hidden);
-        matmul(&self.pool, gate, n, &[&layer.down], &mut [added], &mut work.scratch);
+        down.with(pass, |m| {
+            for down in m {
+                let added = sized(&mut work.added, n * c.hidden);
+                matmul(&self.pool, &work.gate[..n * down.cols()], n, &[down], &mut [added], &mut work.scratch);
+            }
+        })?;
         lap(&mut work.profile, Op::Down);
-        if let Some([_, norm]) = &layer.post_norms {
-            rms_norm_in_place(added, norm, c.eps);
-        }
-        add(x, added);
-        lap(&mut work.profile, Op::Add);
+        Ok(())
     }
 
     /// Wanted rows of the last hidden states, normalised, times the output matrix.
-    fn logits(&self, head: &Head, chunks: &[Chunk<'_>], work: &mut Workspace) -> Vec<f32> {
+    fn logits(
+        &self,
+        head: &Head,
+        chunks: &[Chunk<'_>],
+        work: &mut Workspace,
+        pass: &mut Option<Pass<'_>>,
+    ) -> Result<Vec<f32>, EngineError> {
         let hidden = self.config.hidden;
         work.rows.clear();
         let mut at = 0;
@@ -284,11 +382,14 @@ impl Stage {
         let m = work.rows.len() / hidden;
         let mut out = vec![0.0; m * self.config.vocab];
         rms_norm_in_place(&mut work.rows, &head.norm, self.config.eps);
-        matmul(&self.pool, &work.rows, m, &[&*head.matrix], &mut [&mut out], &mut work.scratch);
+        head.table.multiply(&self.pool, (&work.rows, m), &mut out, &mut work.scratch, pass)?;
         lap(&mut work.profile, Op::Head);
-        out
+        Ok(out)
     }
 }
+
+/// Chunks, where each of their tokens stands, its rotations, and whether each attends alone.
+type Tokens<'a, 'c> = (&'a mut [Chunk<'c>], &'a [Place], &'a [Rotation], bool);
 
 /// Where one token of the batch stands.
 #[derive(Clone, Copy)]

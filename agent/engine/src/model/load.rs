@@ -3,16 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use kernels::{Kernel, Matrix, Pool, rope_frequencies};
-use profiles::Role;
+use kernels::{Kernel, Matrix, Pool};
 
+use super::bundle::{Bundle, Table, Weight, held_bytes};
 use super::config::Config;
+use super::frame::{BUNDLES, CLASSES, Frame, Wanted};
 use super::profile::Op;
 use super::sequence::{KvBits, Sequence};
+use super::shard::Shard;
 use super::weights::{Packing, Ready, Shape, Weights};
 use crate::error::EngineError;
 use crate::gguf::File;
 use crate::precision::Precision;
+use crate::stream::{Pass, Stream, Streamed};
 
 /// What a stage holds of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +50,10 @@ pub struct Options {
 pub struct Size {
     /// Weights of matrices and norms; a table that serves as head too counts once.
     pub parameters: u64,
-    /// Bytes of all weights in memory.
+    /// Bytes of all weights.
     pub bytes: u64,
+    /// Bytes of them that are in memory, with the windows that others are read into.
+    pub held: u64,
     /// Bytes that one decoded token reads: every matrix once, of a token table one row.
     pub bytes_per_token: u64,
     /// Multiplications of one token.
@@ -59,18 +64,13 @@ pub struct Size {
 
 pub(super) struct Layer {
     pub(super) attn_norm: Vec<f32>,
-    pub(super) q: Matrix,
-    pub(super) k: Matrix,
-    pub(super) v: Matrix,
     pub(super) biases: Option<[Vec<f32>; 3]>,
     pub(super) qk_norms: Option<[Vec<f32>; 2]>,
-    pub(super) o: Matrix,
     /// After attention, after MLP.
     pub(super) post_norms: Option<[Vec<f32>; 2]>,
     pub(super) ffn_norm: Vec<f32>,
-    pub(super) gate: Matrix,
-    pub(super) up: Matrix,
-    pub(super) down: Matrix,
+    /// Query, key, value, output; gate, up; down.
+    pub(super) bundles: [Bundle; 3],
     /// Positions that are seen, `None`: all.
     pub(super) window: Option<usize>,
     /// Which of the stage's rotations.
@@ -78,27 +78,38 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    fn matrices(&self) -> [&Matrix; 7] {
-        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down]
+    fn weights(&self) -> impl Iterator<Item = Weight> {
+        self.bundles.iter().flat_map(Bundle::weights)
+    }
+
+    pub(super) fn vectors(&self) -> impl Iterator<Item = &Vec<f32>> {
+        let biases = self.biases.iter().flatten();
+        let norms = self.qk_norms.iter().flatten().chain(self.post_norms.iter().flatten());
+        [&self.attn_norm, &self.ffn_norm].into_iter().chain(biases).chain(norms)
     }
 }
 
 pub(super) struct Head {
     pub(super) norm: Vec<f32>,
-    pub(super) matrix: Arc<Matrix>,
+    pub(super) table: Arc<Table>,
+    /// Not the token table.
+    own: bool,
 }
 
 /// A range of a model's layers, packed and ready to run.
 pub struct Stage {
     pub(super) config: Config,
     part: Part,
-    pub(super) embedding: Option<Arc<Matrix>>,
+    pub(super) embedding: Option<Arc<Table>>,
     pub(super) layers: Vec<Layer>,
     pub(super) head: Option<Head>,
     /// Angle of one position, by rotary pair: of layers without a window, and with one.
     pub(super) frequencies: [Vec<f32>; 2],
     pub(super) pool: Arc<Pool>,
     precision: Precision,
+    /// Where weights that are not in memory come from.
+    stream: Option<Stream>,
+    shard: Option<Shard>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -118,7 +129,21 @@ impl Stage {
 
     /// [`load`](Self::load), with matrices that were packed before where they are what would be packed.
     pub(crate) fn load_with(file: &File, options: &Options, pool: Arc<Pool>, ready: &Ready) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::File(file), Config::new(file)?, options, pool, ready)
+        Self::from_weights((&Weights::File(file), None), Config::new(file)?, options, pool, ready)
+    }
+
+    /// One half of a stage that two devices share ([`Shard::pair`]); the part that `options` name says which half has
+    /// the token table and the output matrix. It goes forward with its partner
+    /// ([`forward_shared`](Self::forward_shared)).
+    ///
+    /// Codes and scales are those of the whole where a scale is for a block of columns. Where it is for a row (`w8a8`,
+    /// and `ternary` and `sherry` of a file that was not trained for them) each half of an output matrix has its own.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); a shard that is no part of the model, or cuts a block; matrices with corrections, and
+    /// files with STQ1_0, which are not divided.
+    pub fn load_shard(file: &File, options: &Options, shard: &Shard, pool: Arc<Pool>) -> Result<Self, EngineError> {
+        Self::from_weights((&Weights::File(file), Some(shard)), Config::new(file)?, options, pool, &Ready::default())
     }
 
     /// A model of this shape with random weights: as fast as a real one, and as large, but it says nothing.
@@ -126,45 +151,86 @@ impl Stage {
     /// # Errors
     /// The shape cannot be packed.
     pub fn random(shape: &Shape, seed: u64, options: &Options, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        Self::from_weights(&Weights::Noise { shape, seed }, shape.config(), options, pool, &Ready::default())
+        Self::from_weights((&Weights::Noise { shape, seed }, None), shape.config(), options, pool, &Ready::default())
     }
 
     fn from_weights(
-        weights: &Weights<'_>,
+        (weights, shard): (&Weights<'_>, Option<&Shard>),
         config: Config,
         options: &Options,
         pool: Arc<Pool>,
         ready: &Ready,
     ) -> Result<Self, EngineError> {
-        let part = options.part.clone().unwrap_or_else(|| Part::whole(&config));
-        if part.layers.start > part.layers.end || part.layers.end > config.layers {
-            return Err(EngineError::Input(format!("layers {:?} of a model that has {}", part.layers, config.layers)));
-        }
-        weights.check(&config)?;
-        let packing = Packing { precision: options.precision, kernel: options.kernel, pool: &pool, ready };
-        let loader = Loader { weights, config: &config, packing };
-        let layers = part.layers.clone().map(|i| loader.layer(i)).collect::<Result<_, _>>()?;
-        let own_head = weights.has("output.weight");
-        let embedding = match part.embedding || (part.head && !own_head) {
-            true => Some(Arc::new(loader.matrix("token_embd.weight", config.vocab, config.hidden, Role::Embedding)?)),
-            false => None,
-        };
-        let head = match part.head {
-            true => Some(Head {
-                norm: loader.vector("output_norm.weight", config.hidden)?,
-                matrix: match &embedding {
-                    Some(table) if !own_head => Arc::clone(table),
-                    _ => Arc::new(loader.matrix("output.weight", config.vocab, config.hidden, Role::Head)?),
-                },
-            }),
-            false => None,
-        };
-        let frequencies = loader.frequencies()?;
-        let embedding = embedding.filter(|_| part.embedding);
-        Ok(Self { config, part, embedding, layers, head, frequencies, pool, precision: options.precision })
+        let frame = Frame::new(weights, config, options.part.as_ref(), shard)?;
+        let how = Packing { precision: options.precision, kernel: options.kernel, pool: &pool, ready };
+        let bundle = |list: &[Wanted]| list.iter().map(|w| w.pack(weights, &how)).collect::<Result<_, _>>().map(Bundle::Held);
+        let bundles = frame.bundles().map(bundle).collect::<Result<_, _>>()?;
+        let tables = frame.tables().into_iter().map(|(w, _)| w.pack(weights, &how).map(Table::Whole));
+        let tables = tables.collect::<Result<_, _>>()?;
+        let stage = Self::assembled(frame, options, pool, bundles, tables, None)?;
+        Ok(Self { shard: shard.cloned(), ..stage })
     }
 
-    /// Shape of the whole model.
+    /// Packs one matrix after the other, each gone before the next; tensors' names with them.
+    pub(crate) fn each_packed<E: From<EngineError>>(
+        weights: &Weights<'_>,
+        frame: &Frame,
+        options: &Options,
+        pool: &Pool,
+        see: &mut dyn FnMut(&str, &Matrix) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let ready = Ready::default();
+        let how = Packing { precision: options.precision, kernel: options.kernel, pool, ready: &ready };
+        frame.all().try_for_each(|w| see(&w.name, &w.pack(weights, &how)?))
+    }
+
+    /// A stage of a frame and its matrices, in the order of [`Frame::bundles`] and [`Frame::tables`].
+    pub(crate) fn assembled(
+        frame: Frame,
+        options: &Options,
+        pool: Arc<Pool>,
+        bundles: Vec<Bundle>,
+        tables: Vec<Table>,
+        stream: Option<Stream>,
+    ) -> Result<Self, EngineError> {
+        let missing = || EngineError::Input("a stage without one of its matrices".into());
+        let own = frame.tables().last().is_some_and(|(w, _)| w.name == "output.weight");
+        let mut bundles = bundles.into_iter();
+        let mut layers = frame.layers;
+        for (place, range) in layers.iter_mut().flat_map(|l| l.bundles.iter_mut().zip(BUNDLES)) {
+            *place = bundles.next().filter(|b| b.weights().len() == range.len()).ok_or_else(missing)?;
+        }
+        let tables: Vec<Arc<Table>> = tables.into_iter().map(Arc::new).collect();
+        let head = match frame.head_norm {
+            None => None,
+            Some(norm) => Some(Head { norm, table: Arc::clone(tables.last().ok_or_else(missing)?), own }),
+        };
+        let embedding = match frame.part.embedding {
+            true => Some(Arc::clone(tables.first().ok_or_else(missing)?)),
+            false => None,
+        };
+        let (config, part, frequencies, precision) = (frame.config, frame.part, frame.frequencies, options.precision);
+        Ok(Self { config, part, embedding, layers, head, frequencies, pool, precision, stream, shard: None })
+    }
+
+    /// A pass over its weights; none where all are in memory.
+    pub(super) fn pass(&self, head: bool) -> Option<Pass<'_>> {
+        self.stream.as_ref().map(|s| s.pass(head))
+    }
+
+    /// What of every layer it has, where two devices share it.
+    #[must_use]
+    pub fn shard(&self) -> Option<&Shard> {
+        self.shard.as_ref()
+    }
+
+    /// How streaming goes; none where all weights are in memory.
+    #[must_use]
+    pub fn streamed(&self) -> Option<Streamed> {
+        self.stream.as_ref().map(Stream::streamed)
+    }
+
+    /// Shape of the whole model; of half a stage, with the heads of that half.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
@@ -208,32 +274,50 @@ impl Stage {
         Ok(sequence)
     }
 
-    /// Packed matrices with their tensor class (`attn_q`, `ffn_down`, `token_embd`, …), each once.
+    /// Packed matrices in memory with their tensor class (`attn_q`, `ffn_down`, `token_embd`, …), each once. All of
+    /// them, but for a stage that streams.
     pub fn matrices(&self) -> impl Iterator<Item = (&'static str, &Matrix)> {
-        const CLASSES: [&str; 7] = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
-        let layers = self.layers.iter().flat_map(|l| CLASSES.into_iter().zip(l.matrices()));
-        let own_head = self.head.as_ref().filter(|h| self.embedding.as_ref().is_none_or(|e| !Arc::ptr_eq(e, &h.matrix)));
-        let table = self.embedding.iter().map(|m| ("token_embd", &**m));
-        layers.chain(table).chain(own_head.map(|h| ("output", &*h.matrix)))
+        let layers = self.layers.iter().flat_map(|l| {
+            let classes = |i: usize| CLASSES[BUNDLES[i].clone()].iter().copied();
+            l.bundles.iter().enumerate().flat_map(move |(i, b)| classes(i).zip(b.held()))
+        });
+        layers.chain(self.tables().filter_map(|(class, t)| Some((class, t.whole()?))))
+    }
+
+    /// What all its matrices are, in memory or not, in the order of [`matrices`](Self::matrices).
+    pub fn weights(&self) -> impl Iterator<Item = (&'static str, Weight)> {
+        let layers = self.layers.iter().flat_map(|l| CLASSES.into_iter().zip(l.weights()));
+        layers.chain(self.tables().map(|(class, t)| (class, t.weight())))
+    }
+
+    /// Token table and output matrix, each once.
+    fn tables(&self) -> impl Iterator<Item = (&'static str, &Arc<Table>)> {
+        let other = self.head.as_ref().filter(|h| self.embedding.as_ref().is_none_or(|e| !Arc::ptr_eq(e, &h.table)));
+        self.embedding.iter().map(|t| ("token_embd", t)).chain(other.map(|h| ("output", &h.table)))
     }
 
     /// Weight bytes of the matrices of an operation, in all layers.
     pub(super) fn bytes_of(&self, op: Op) -> u64 {
-        let of = |pick: fn(&Layer) -> Vec<&Matrix>| self.layers.iter().flat_map(pick).map(|m| m.bytes() as u64).sum();
+        let of = |range: Range<usize>| -> u64 {
+            self.layers.iter().flat_map(|l| l.weights().skip(range.start).take(range.len())).map(|w| w.bytes).sum()
+        };
         match op {
-            Op::Qkv => of(|l| vec![&l.q, &l.k, &l.v]),
-            Op::AttnOut => of(|l| vec![&l.o]),
-            Op::GateUp => of(|l| vec![&l.gate, &l.up]),
-            Op::Down => of(|l| vec![&l.down]),
-            Op::Head => self.head.as_ref().map_or(0, |h| h.matrix.bytes() as u64),
+            Op::Qkv => of(0..3),
+            Op::AttnOut => of(3..4),
+            Op::GateUp => of(4..6),
+            Op::Down => of(6..7),
+            Op::Head => self.head.as_ref().map_or(0, |h| h.table.weight().bytes),
             _ => 0,
         }
     }
 
     /// [`matrices`](Self::matrices) with their tensors' names.
     pub(crate) fn named_matrices(&self) -> impl Iterator<Item = (String, &Matrix)> {
-        let mut layers = self.part.layers.clone().flat_map(|i| std::iter::repeat_n(i, 7));
+        let mut layers = self.part.layers.clone().flat_map(|i| std::iter::repeat_n(i, CLASSES.len()));
+        let own = self.head.as_ref().is_some_and(|h| h.own);
         self.matrices().map(move |(class, m)| match class {
+            // A tied table is one tensor, whatever it is used for.
+            "output" if !own => ("token_embd.weight".into(), m),
             "token_embd" | "output" => (format!("{class}.weight"), m),
             _ => (format!("blk.{}.{class}.weight", layers.next().unwrap_or_default()), m),
         })
@@ -242,100 +326,23 @@ impl Stage {
     /// Memory, traffic and work of a token.
     #[must_use]
     pub fn size(&self) -> Size {
-        let (mut weights, mut bytes) = (0u64, 0u64);
-        for (_, m) in self.matrices() {
-            weights += m.rows() as u64 * m.cols() as u64;
-            bytes += m.bytes() as u64;
-        }
-        let read = self.layers.iter().flat_map(Layer::matrices).chain(self.head.as_ref().map(|h| &*h.matrix));
-        let (multiplied, streamed) = read.fold((0, 0), |(n, b), m| (n + m.multiplications(), b + m.bytes() as u64));
-        let row = self.embedding.as_ref().map_or(0, |m| m.bytes() as u64 / (m.rows() as u64).max(1));
+        let (weights, bytes) =
+            self.weights().fold((0u64, 0u64), |(n, b), (_, w)| (n + w.rows as u64 * w.cols as u64, b + w.bytes));
+        let read = self.layers.iter().flat_map(Layer::weights).chain(self.head.as_ref().map(|h| h.table.weight()));
+        let (multiplied, streamed) = read.fold((0, 0), |(n, b), w| (n + w.multiplications, b + w.bytes));
+        let row = self.embedding.as_ref().map_or(0, |t| t.weight().bytes / (t.weight().rows as u64).max(1));
         let norms: usize =
             self.layers.iter().flat_map(Layer::vectors).chain(self.head.as_ref().map(|h| &h.norm)).map(Vec::len).sum();
         let norm_bytes = norms as u64 * size_of::<f32>() as u64;
+        let tables: Vec<&Arc<Table>> = self.tables().map(|(_, t)| t).collect();
+        let matrices = held_bytes(self.layers.iter().flat_map(|l| &l.bundles), &tables);
         Size {
             parameters: weights + norms as u64,
             bytes: bytes + norm_bytes,
+            held: matrices + norm_bytes + self.stream.as_ref().map_or(0, Stream::bytes),
             bytes_per_token: streamed + row + norm_bytes,
             multiplied,
             bits_per_weight: if weights == 0 { 0.0 } else { bytes as f64 * 8.0 / weights as f64 },
         }
-    }
-}
-
-impl Layer {
-    fn vectors(&self) -> impl Iterator<Item = &Vec<f32>> {
-        let biases = self.biases.iter().flatten();
-        let norms = self.qk_norms.iter().flatten().chain(self.post_norms.iter().flatten());
-        [&self.attn_norm, &self.ffn_norm].into_iter().chain(biases).chain(norms)
-    }
-}
-
-struct Loader<'l> {
-    weights: &'l Weights<'l>,
-    config: &'l Config,
-    packing: Packing<'l>,
-}
-
-impl Loader<'_> {
-    fn matrix(&self, name: &str, rows: usize, cols: usize, role: Role) -> Result<Matrix, EngineError> {
-        self.weights.matrix(name, (rows, cols), role, &self.packing)
-    }
-
-    fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
-        self.weights.vector(name, len)
-    }
-
-    fn layer(&self, i: usize) -> Result<Layer, EngineError> {
-        let (c, a) = (self.config, &self.config.architecture);
-        let (q, kv) = c.widths();
-        let name = |what: &str| format!("blk.{i}.{what}");
-        let matrix = |what: &str, rows, cols| self.matrix(&name(&format!("{what}.weight")), rows, cols, Role::Body);
-        let vector = |what: &str, len| self.vector(&name(what), len);
-        // The MLP's width stands in its tensors.
-        let wide = self.weights.rows_of(&name("ffn_up.weight"))?;
-        let (window, _) = c.layer(i);
-        Ok(Layer {
-            attn_norm: vector("attn_norm.weight", c.hidden)?,
-            q: matrix("attn_q", q, c.hidden)?,
-            k: matrix("attn_k", kv, c.hidden)?,
-            v: matrix("attn_v", kv, c.hidden)?,
-            biases: match a.qkv_bias {
-                true => Some([vector("attn_q.bias", q)?, vector("attn_k.bias", kv)?, vector("attn_v.bias", kv)?]),
-                false => None,
-            },
-            qk_norms: match a.qk_norm {
-                true => Some([vector("attn_q_norm.weight", c.head_dim)?, vector("attn_k_norm.weight", c.head_dim)?]),
-                false => None,
-            },
-            o: matrix("attn_output", c.hidden, q)?,
-            post_norms: match a.post_norms {
-                true => Some([vector("post_attention_norm.weight", c.hidden)?, vector("post_ffw_norm.weight", c.hidden)?]),
-                false => None,
-            },
-            ffn_norm: vector("ffn_norm.weight", c.hidden)?,
-            gate: matrix("ffn_gate", wide, c.hidden)?,
-            up: matrix("ffn_up", wide, c.hidden)?,
-            down: matrix("ffn_down", c.hidden, wide)?,
-            window,
-            windowed_rope: window.is_some(),
-        })
-    }
-
-    fn frequencies(&self) -> Result<[Vec<f32>; 2], EngineError> {
-        let (c, pairs) = (self.config, self.config.head_dim / 2);
-        let of = |rope: super::Rope| {
-            let mut list = rope_frequencies(rope.base, c.head_dim);
-            list.iter_mut().for_each(|f| *f *= rope.scale);
-            list
-        };
-        let mut whole = of(c.rope);
-        // Llama 3.1 on: each pair's frequency is divided by a factor of the file.
-        if self.weights.has("rope_freqs.weight") {
-            let factors = self.vector("rope_freqs.weight", pairs)?;
-            whole.iter_mut().zip(factors).for_each(|(f, factor)| *f /= factor);
-        }
-        let windowed = super::Rope { base: c.architecture.window_rope_base.max(1.0), scale: 1.0 };
-        Ok([whole, of(windowed)])
     }
 }

@@ -5,13 +5,16 @@
 //! next takes. All of a batch's tokens, of however many sequences, go through the matrices together.
 
 mod architecture;
+mod bundle;
 mod config;
 mod forward;
+mod frame;
 mod load;
 mod needs;
 mod nested;
 mod profile;
 mod sequence;
+mod shard;
 mod shuffled;
 mod weights;
 mod workspace;
@@ -20,11 +23,15 @@ mod workspace;
 mod tests;
 
 pub use architecture::{ARCHITECTURES, Architecture};
+pub use bundle::Weight;
+pub(crate) use bundle::{Bundle, Parts, Table};
 pub use config::{Config, Rope};
 pub use forward::{APART, Chunk, Input, PREFILL, Want};
+pub(crate) use frame::{Frame, Wanted};
 pub use load::{Options, Part, Size, Stage};
 pub use profile::{Line, Op, Profile};
 pub use sequence::{KvBits, Prefix, Sequence};
-pub(crate) use weights::Ready;
+pub use shard::{Partner, Shard};
 pub use weights::Shape;
+pub(crate) use weights::{Ready, Weights};
 pub use workspace::Workspace;

@@ -10,6 +10,7 @@ use profiles::gguf::TensorType;
 use super::architecture::ARCHITECTURES;
 use super::config::{Config, Rope};
 use super::nested::Nested;
+use super::shard::{Cut, Part};
 use super::shuffled::{self, Shuffled};
 use crate::dequant::Rows;
 use crate::error::EngineError;
@@ -46,7 +47,7 @@ impl Shape {
         }
     }
 
-    pub(super) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let head_dim = self.hidden / self.heads;
         Config {
             architecture: ARCHITECTURES[0],
@@ -99,7 +100,7 @@ impl Ready {
     }
 }
 
-pub(super) enum Weights<'l> {
+pub(crate) enum Weights<'l> {
     File(&'l File),
     Noise { shape: &'l Shape, seed: u64 },
 }
@@ -162,6 +163,40 @@ impl Weights<'_> {
         packed.map_err(|source| EngineError::Pack { name: name.into(), source })
     }
 
+    /// Some rows and columns of the matrix, packed as the whole would be.
+    pub(super) fn cut(
+        &self,
+        name: &str,
+        shape @ (rows, cols): (usize, usize),
+        cut: &Cut,
+        role: Role,
+        how: &Packing<'_>,
+    ) -> Result<Matrix, EngineError> {
+        let undivided = |what: &str| EngineError::Unsupported(format!("`{name}`: {what} is not divided between two devices"));
+        let Self::File(file) = self else { return Err(undivided("a random matrix")) };
+        let class = class(name);
+        if how.precision.rank(role) > 0 || file.tensor(&format!("{class}.low_up")).is_some() {
+            return Err(undivided("a matrix with a correction"));
+        }
+        if is_shuffled(file) {
+            return Err(undivided("a file with STQ1_0"));
+        }
+        let source: Box<dyn Source + '_> = if Nested::rows_of(file, class).is_some() {
+            let format = how.precision.format(role, nested_kind(name)?);
+            let nested = Nested::new(file, class, shape, format.code_bits().unwrap_or(8))?;
+            Box::new(nested.ok_or_else(|| EngineError::tensor(name, "is not in the file"))?)
+        } else {
+            Box::new(stored(file, name, &[cols, rows])?)
+        };
+        let kind = match file.tensor(name) {
+            Some(tensor) => tensor.kind(),
+            None => nested_kind(name)?,
+        };
+        let format = how.precision.format(role, kind);
+        let part = Part::new(&*source, cut.clone()).ok_or_else(|| EngineError::tensor(name, format!("has no {cut:?}")))?;
+        pack(&part, name, format, 0, how)
+    }
+
     pub(super) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
         match self {
             Self::File(file) => {
@@ -186,6 +221,11 @@ fn is_shuffled(file: &File) -> bool {
     file.header().tensors.iter().any(|t| t.kind.id == STQ1_0)
 }
 
+/// The type that nested planes stand for: eight bits.
+fn nested_kind(name: &str) -> Result<&'static TensorType, EngineError> {
+    TensorType::of(24).ok_or_else(|| EngineError::tensor(name, "eight bits are no type"))
+}
+
 /// A matrix of a file, in the format that the precision gives it.
 fn packed(
     file: &File,
@@ -196,8 +236,7 @@ fn packed(
 ) -> Result<Matrix, EngineError> {
     let class = class(name);
     if Nested::rows_of(file, class).is_some() {
-        let eight = TensorType::of(24).ok_or_else(|| EngineError::tensor(name, "eight bits are no type"))?;
-        let format = how.precision.format(role, eight);
+        let format = how.precision.format(role, nested_kind(name)?);
         // Formats without codes of their own are made of all eight bits.
         let nested = Nested::new(file, class, shape, format.code_bits().unwrap_or(8))?;
         let nested = nested.ok_or_else(|| EngineError::tensor(name, "is not in the file"))?;

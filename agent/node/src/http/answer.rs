@@ -240,6 +240,10 @@ fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
 fn refused(shared: &crate::shared::Shared, error: StepError) -> Refused {
     match error {
         StepError::Engine(EngineError::Context { .. } | EngineError::Input(_)) => Refused::context(error.to_string()),
+        StepError::Engine(e @ EngineError::Stream(_)) => {
+            shared.metrics.note(e.to_string());
+            Refused::unavailable(format!("weights on disk could not be read: {e}"))
+        }
         StepError::Engine(e) => Refused::engine(e.to_string()),
         StepError::Hop { .. } => {
             shared.metrics.note(error.to_string());
