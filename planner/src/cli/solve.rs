@@ -120,6 +120,8 @@ pub(crate) fn objective(goal: Goal) -> &'static str {
         Goal::Latency => "latency score with its tie-break",
         Goal::Accuracy => "inaccuracy with its tie-break",
         Goal::AnswersPerJoule => "energy per right answer",
+        Goal::Cost => "cost of a day",
+        Goal::Carbon => "carbon of a day",
     }
 }
 
@@ -128,6 +130,8 @@ pub(crate) fn table_unit(goal: Goal) -> &'static str {
     match goal {
         Goal::Power | Goal::EnergyPerRequest | Goal::AnswersPerJoule => "W",
         Goal::Latency | Goal::Accuracy => "",
+        Goal::Cost => "a day",
+        Goal::Carbon => "g/day",
     }
 }
 
@@ -136,6 +140,8 @@ fn unit(goal: Goal) -> &'static str {
         Goal::Power | Goal::EnergyPerRequest => "W",
         Goal::Latency | Goal::Accuracy => "1",
         Goal::AnswersPerJoule => "J",
+        Goal::Cost => "a day",
+        Goal::Carbon => "g/day",
     }
 }
 
@@ -155,7 +161,10 @@ fn certificate(scenario: &Scenario, solution: &Solution, value: f64, bound: f64)
     let gap = if value.abs() > 0.0 { ((value - bound) / value.abs()).max(0.0) } else { 0.0 };
     Certificate {
         objective: objective(scenario.objective.goal).into(),
-        unit: unit.into(),
+        unit: match (scenario.objective.goal, scenario.currency()) {
+            (Goal::Cost, Some(currency)) => format!("{currency}/day"),
+            _ => unit.into(),
+        },
         value,
         bound,
         gap,

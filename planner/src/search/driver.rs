@@ -55,14 +55,18 @@ pub fn sketch(table: &Table, effort: &Effort, watch: &dyn Watch) -> Option<Incum
 /// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
 pub(super) fn standing(table: &Table) -> f64 {
     let w = &table.weights;
-    if [w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
+    if [w.power, w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
         return f64::NEG_INFINITY;
     }
-    let least = |d: &crate::table::Device| {
+    if table.bills.iter().any(|b| b.weight < 0.0 || b.per_w.iter().chain(&b.awake).any(|v| *v < 0.0)) {
+        return f64::NEG_INFINITY;
+    }
+    let least = |(i, d): (usize, &crate::table::Device)| {
         let idle = d.modes.clone().map(|m| table.modes[m as usize].power_w(0.0)).fold(f64::INFINITY, f64::min);
-        if d.may_sleep { idle.min(d.sleep_w) } else { idle }
+        let rent: f64 = if d.may_sleep { 0.0 } else { table.bills.iter().map(|b| b.weight * b.awake[i]).sum() };
+        table.watt(i) * if d.may_sleep { idle.min(d.sleep_w) } else { idle } + rent
     };
-    w.power * table.devices.iter().map(least).sum::<f64>()
+    table.devices.iter().enumerate().map(least).sum::<f64>()
 }
 
 /// A search under way.

@@ -96,7 +96,7 @@ impl Even {
         let plain = caps.iter().all(|c| *c == f64::INFINITY)
             && w.underuse == 0.0
             && [w.power, w.latency, w.inaccuracy].iter().all(|w| *w >= 0.0 && w.is_finite());
-        if !plain || table.devices.len() > usize::from(u16::MAX) || table.services.len() > usize::from(u16::MAX) {
+        if !plain || !table.bills.is_empty() || table.devices.len() > usize::from(u16::MAX) || table.services.len() > usize::from(u16::MAX) {
             return None;
         }
         let places = places(table)?;
