@@ -1,7 +1,7 @@
 //! Random tables and scenarios with what the plain ones lack: weight formats that stages of one copy may differ in,
 //! devices that sleep between requests, money and carbon. Plain ones stay as they are, seed by seed.
 
-use profiles::units::{GramsPerDay, GramsPerKilowattHour, Joules, Seconds};
+use profiles::units::{Bytes, GramsPerDay, GramsPerKilowattHour, Joules, Seconds};
 use profiles::{ModelKind, Precision, WeightFormat};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -112,6 +112,9 @@ pub fn rich_scenario(seed: u64) -> Scenario {
             service.mixed = true;
         }
     }
+    if s.services.iter().any(|v| v.mixed) && rng.random_bool(0.5) {
+        narrow(&mut s, &mut rng);
+    }
     if rng.random_bool(0.3) {
         s.objective.goal = if rng.random_bool(0.5) { Goal::Cost } else { Goal::Carbon };
     }
@@ -122,4 +125,20 @@ pub fn rich_scenario(seed: u64) -> Scenario {
         s.limits.carbon = Some(Said { value: GramsPerDay(rng.random_range(50.0..3000.0)), at: At { line: 72, column: 5 } });
     }
     s
+}
+
+/// Devices with one kernel each, 8 bits or 4, and little memory: there a model may fit in two formats only.
+fn narrow(s: &mut Scenario, rng: &mut Xoshiro256PlusPlus) {
+    let bytes = |m: &profiles::ModelProfile| -> f64 {
+        m.blocks.iter().map(|g| f64::from(g.count) * g.block.total_parameters() as f64 * 0.8).sum()
+    };
+    let largest = s.services.iter().flat_map(|v| &v.models).map(|m| bytes(&m.value)).fold(0.0, f64::max);
+    for device in &mut s.devices {
+        let keep = if rng.random_bool(0.5) { WeightFormat::W8 } else { WeightFormat::W4 };
+        let profile = &mut device.profile;
+        profile.id = format!("{}-{keep}", profile.id);
+        profile.processors.iter_mut().for_each(|p| p.kernels.retain(|f, _| *f == keep));
+        let size = Bytes((largest * rng.random_range(0.5..1.2) + 1.2e8) / 0.72);
+        profile.memories.values_mut().for_each(|m| m.size.value = size);
+    }
 }
