@@ -21,10 +21,10 @@ use crate::search::program::quiet;
 const BELOW: f64 = 5e-7;
 /// Most ways on single devices that a program is stated for.
 const SEATS: usize = 4_000;
-/// Nodes of one program at first; what is not closed then gets more, while there is work left.
-const NODES: i32 = 2_000;
-/// Pivots that a node costs beside those counted.
-const NODE: u64 = 5;
+/// Pivots that a node is believed to take: HiGHS counts its pivots only when it is done, its nodes have a limit.
+const PIVOTS: u64 = 10;
+/// Nodes of a program at least.
+const NODES: u64 = 50;
 
 /// What closing came to.
 pub(super) struct Closed {
@@ -46,8 +46,9 @@ pub(super) fn close(
 ) -> Closed {
     let mut parts = decomposition.below(value);
     parts.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-    let (mut value, mut bound, mut spent) = (value, decomposition.rest(value), 0);
+    let (mut value, mut bound, mut spent) = (value, decomposition.rest(value), 0u64);
     let mut found = Vec::new();
+    let mut known: Vec<(Vec<u64>, f64)> = Vec::new();
     for part in &parts {
         let cutoff = value - BELOW * value.abs();
         if part.bound >= cutoff {
@@ -58,11 +59,21 @@ pub(super) fn close(
             bound = bound.min(part.bound);
             continue;
         }
-        let answer = decomposition.fixed(part, cutoff).and_then(|fixing| solve(even, goal, &fixing, cutoff));
-        let Some(answer) = answer else {
+        let Some(fixing) = decomposition.fixed(part, cutoff) else {
             bound = bound.min(part.bound);
             continue;
         };
+        // Classes that differ only in what is ruled out make the same program.
+        let face = face(even, &fixing);
+        if let Some((_, proved)) = known.iter().find(|(other, _)| *other == face) {
+            bound = bound.min(proved.max(part.bound));
+            continue;
+        }
+        let Some(answer) = solve(even, goal, &fixing, cutoff, work - spent) else {
+            bound = bound.min(part.bound);
+            continue;
+        };
+        known.push((face, answer.bound));
         spent += answer.work;
         bound = bound.min(answer.bound.max(part.bound));
         if let Some(plan) = answer.plan
@@ -85,14 +96,32 @@ pub(super) struct Fixing {
     pub seats: Vec<bool>,
 }
 
+/// All numbers of the program that a fixing leaves, device by device in order of these.
+fn face(even: &Even, fixing: &Fixing) -> Vec<u64> {
+    let classes = even.classes.len();
+    let of = |c: usize| -> Vec<u64> {
+        let cells = (0..even.ways.len()).flat_map(|way| {
+            let kept = fixing.seats[way * classes + c];
+            let cell = even.cell(way, c);
+            let numbers = cell.layer.into_iter().chain(cell.stage).chain([cell.layer_s, cell.stage_s, f64::from(cell.fit)]);
+            std::iter::once(u64::from(kept)).chain(numbers.filter(move |_| kept).map(f64::to_bits))
+        });
+        let counts = [u64::from(fixing.least[c]), u64::from(fixing.most[c]), even.classes[c].wake_w.to_bits()];
+        counts.into_iter().chain(cells).collect()
+    };
+    let mut all: Vec<Vec<u64>> = (0..classes).filter(|&c| fixing.most[c] > 0).map(of).collect();
+    all.sort_unstable();
+    all.concat()
+}
+
 struct Answer {
     bound: f64,
     plan: Option<crate::table::Assignment>,
     work: u64,
 }
 
-/// The exact program over the devices left; `None` where it is too large or HiGHS fails.
-fn solve(even: &Even, goal: &Goal, fixing: &Fixing, cutoff: f64) -> Option<Answer> {
+/// The exact program over the devices left, for about so much work; `None` where it is too large or HiGHS fails.
+fn solve(even: &Even, goal: &Goal, fixing: &Fixing, cutoff: f64, left: u64) -> Option<Answer> {
     let classes = even.classes.len();
     let each = |c: usize| fixing.seats.iter().skip(c).step_by(classes).filter(|s| **s).count();
     let seats: usize = (0..classes).map(|c| each(c) * fixing.most[c] as usize).sum();
@@ -118,7 +147,7 @@ fn solve(even: &Even, goal: &Goal, fixing: &Fixing, cutoff: f64) -> Option<Answe
             if whole[v] { p.add_integer_column(program.cost(v), range) } else { p.add_column(program.cost(v), range) }
         })
         .collect();
-    let mut rows = 0;
+    let mut rows = 0u64;
     for (range, terms) in program.stated() {
         rows += 1;
         p.add_row(range.0..=range.1, terms.iter().map(|&(v, a)| (columns[v], a)).collect::<Vec<_>>());
@@ -138,11 +167,11 @@ fn solve(even: &Even, goal: &Goal, fixing: &Fixing, cutoff: f64) -> Option<Answe
     model.try_set_option("mip_rel_gap", 0.0).ok()?;
     model.try_set_option("mip_abs_gap", 1e-9).ok()?;
     model.try_set_option("mip_feasibility_tolerance", 1e-9).ok()?;
-    model.try_set_option("mip_max_nodes", NODES).ok()?;
+    let nodes = (left / (PIVOTS * rows.max(1))).max(NODES);
+    model.try_set_option("mip_max_nodes", i32::try_from(nodes).unwrap_or(i32::MAX)).ok()?;
     let solved = model.try_solve().ok()?;
     let count = |name: &std::ffi::CStr| solved.int_info_value(name).ok().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-    let nodes = solved.int_info_value(c"mip_node_count").ok().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-    let work = (count(c"simplex_iteration_count") + NODE * nodes) * rows;
+    let work = (PIVOTS + count(c"simplex_iteration_count")) * rows;
     if matches!(solved.status(), HighsModelStatus::Infeasible | HighsModelStatus::UnboundedOrInfeasible) {
         return Some(Answer { bound: cutoff, plan: None, work });
     }

@@ -64,7 +64,9 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
     }
     let (layers, stages) = advice::programs(&even, &goal(&even));
     let Guide { tree, decomposition, advice } = Guide::new(&layers, &even, goal(&even), effort.pivots / ADVICE, watch);
-    let search = || search(table, &even, starts, &advice, effort, watch);
+    let few = table.devices.len() <= CLOSED && effort.front == 0 && decomposition.is_some();
+    let walks = Effort { seats: if few { effort.seats / WALKS } else { effort.seats }, ..effort.clone() };
+    let search = || search(table, &even, starts, &advice, &walks, watch);
     let prove = || prove(tree, decomposition, stages.as_ref(), &even, effort, watch);
     let (mut found, (mut bound, proof, decomposition)) = rayon::join(search, prove);
     // A relaxed plan that happens to be whole is a plan.
@@ -77,7 +79,7 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
         // What is left to prove: parts below the best plan.
         d.grow(d.work() + effort.pivots / PARTS, Until::Below(value), watch);
         let check = |a: &Assignment| Some(evaluate(table, a)).filter(serves).map(|e| e.objective);
-        let closed = close::close(&even, &goal(&even), &mut d, value, effort.pivots * PROGRAMS, watch, &check);
+        let closed = close::close(&even, &goal(&even), &mut d, value, effort.pivots / PROGRAMS, watch, &check);
         bound = bound.max(closed.bound);
         found.plans.extend(closed.found.into_iter().map(|a| (a.clone(), evaluate(table, &a))));
     }
@@ -88,8 +90,10 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
 const CLOSED: usize = 24;
 /// Part of the pivots for what precedes them.
 const PARTS: u64 = 8;
-/// Factor on the pivots for their work.
-const PROGRAMS: u64 = 1;
+/// The same for their own work.
+const PROGRAMS: u64 = 5;
+/// Part of the seats that walks get there: programs find what they miss.
+const WALKS: u64 = 2;
 
 /// What the walks found.
 struct Found {
