@@ -104,7 +104,15 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     let mode = c.model.modes[place.mode as usize];
     let request = stage::request(chosen.service, chosen.label, chosen.model);
     let precision = chosen.label.precision_at(place.format);
-    let cost = stage::cost(chosen.model, (precision, chosen.label.resident_share), &request, p, mode, place.processor as usize, st.start..st.end);
+    let cost = stage::cost(
+        chosen.model,
+        (precision, chosen.label.resident_share),
+        &request,
+        p,
+        mode,
+        place.processor as usize,
+        st.start..st.end,
+    );
     let rate = chosen.service.rate.value.get() / chosen.deployment.chains.len().max(1) as f64;
     // Power of the device while the stage runs, over all time: what a wrong time would move.
     let running_w = rate * cost.busy_s * devices[d].expected.power_w;

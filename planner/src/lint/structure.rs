@@ -107,9 +107,7 @@ fn devices<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Opt
         whole &= mode.is_some() == p.awake;
         let naps = p.mode.as_ref().is_some_and(|m| m.naps);
         let hosts = scenario.devices.iter().any(|g| g.host.is_some_and(|h| scenario.devices[h].name == w.name));
-        notes.check(!naps || (w.naps && w.may_sleep && !hosts), "naps", &p.name, || {
-            "it may not sleep between requests".into()
-        });
+        notes.check(!naps || (w.naps && w.may_sleep && !hosts), "naps", &p.name, || "it may not sleep between requests".into());
         sites.push(Site { wanted: w, planned: p, mode, clock, booked_cap, naps });
     }
     whole.then_some(sites)

@@ -75,13 +75,7 @@ pub(super) fn formats(scenario: &Scenario) -> u32 {
 
 /// What one service may choose among: its ways, with the formats that their stages may have instead, with every count
 /// of replicas. Looks at no network.
-pub(super) fn offered(
-    parts: &Parts<'_>,
-    index: usize,
-    ways: &[Way<'_>],
-    first: usize,
-    dropped: &mut Vec<Dropped>,
-) -> Vec<Offer> {
+pub(super) fn offered(parts: &Parts<'_>, index: usize, ways: &[Way<'_>], first: usize, dropped: &mut Vec<Dropped>) -> Vec<Offer> {
     let service = &parts.scenario.services[index];
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for (w, way) in ways.iter().enumerate() {
@@ -95,8 +89,7 @@ pub(super) fn offered(
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
     let mut offered = Vec::new();
-    let stages: Vec<Vec<usize>> =
-        survivors.iter().map(|&(w, _)| mixtures(parts, service, ways, first, &survivors, w)).collect();
+    let stages: Vec<Vec<usize>> = survivors.iter().map(|&(w, _)| mixtures(parts, service, ways, first, &survivors, w)).collect();
     for (i, &(w, alone_s)) in survivors.iter().enumerate() {
         for replicas in least..=most {
             if replicas > devices {

@@ -205,14 +205,8 @@ fn napping(kind: &mut Kind, device: &Device, mode: usize, body: &Body, cap_w: f6
     let dynamic_cap_w = body.sustained_w(sleep_w, cap_w);
     let Some(nap) = Nap::of(&device.profile, mode).filter(|_| dynamic_cap_w > 0.0) else { return };
     let (curve, error) = curve::tangents(body, sleep_w, dynamic_cap_w);
-    let twin = |m: &KindMode| KindMode {
-        nap: Some(nap),
-        dynamic_cap_w,
-        curve: curve.clone(),
-        error,
-        units: m.units.clone(),
-        ..*m
-    };
+    let twin =
+        |m: &KindMode| KindMode { nap: Some(nap), dynamic_cap_w, curve: curve.clone(), error, units: m.units.clone(), ..*m };
     let twins: Vec<KindMode> = kind.modes.iter().filter(|m| m.mode == mode && m.nap.is_none()).map(twin).collect();
     kind.modes.extend(twins);
 }

@@ -11,7 +11,13 @@ pub(super) fn does(m: &Material<'_>, device: &str) -> Vec<String> {
     let mut does = Vec::new();
     for s in &m.plan.services {
         for stage in s.replicas.iter().flat_map(|r| &r.stages).filter(|st| st.device == device) {
-            does.push(format!("{} {}-{} ({})", s.name, stage.start, stage.end, super::services::weights(stage.weights.unwrap_or(s.precision.weights))));
+            does.push(format!(
+                "{} {}-{} ({})",
+                s.name,
+                stage.start,
+                stage.end,
+                super::services::weights(stage.weights.unwrap_or(s.precision.weights))
+            ));
         }
     }
     does

@@ -74,7 +74,8 @@ pub fn sketch(table: &Table, effort: &Effort, watch: &dyn Watch) -> Option<Incum
 /// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
 pub(super) fn standing(table: &Table) -> f64 {
     let w = &table.weights;
-    if [w.power, w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
+    if [w.power, w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0)
+    {
         return f64::NEG_INFINITY;
     }
     if table.bills.iter().any(|b| b.weight < 0.0 || b.per_w.iter().chain(&b.awake).any(|v| *v < 0.0)) {

@@ -91,23 +91,25 @@ impl Order {
                 Colour::new(4).reals([h.latency_s, h.s_per_byte, h.j_per_byte]).bag(on).0
             };
             let enter = |s: usize, d: usize| {
-                let fold = |colour: Colour, o: &Choice| {
-                    transfer(transfer(colour, o.enter.get(d), &segments), o.leave.get(d), &segments)
-                };
+                let fold =
+                    |colour: Colour, o: &Choice| transfer(transfer(colour, o.enter.get(d), &segments), o.leave.get(d), &segments);
                 table.services[s].options.iter().fold(Colour::new(5), fold).0
             };
             let next: Vec<u64> = (0..n)
                 .map(|d| {
                     let others = (0..n).filter(|&o| o != d);
                     let needs = |o: usize| {
-                        u64::from(table.devices[d].needs == Some(o as u32)) + 2 * u64::from(table.devices[o].needs == Some(d as u32))
+                        u64::from(table.devices[d].needs == Some(o as u32))
+                            + 2 * u64::from(table.devices[o].needs == Some(d as u32))
                     };
                     let met = others.map(|o| Colour::new(6).word(devices[o]).word(hop(d, o)).word(hop(o, d)).word(needs(o)).0);
                     let asked = (0..m).map(|s| Colour::new(7).word(services[s]).word(pairs[s * n + d]).word(enter(s, d)).0);
                     Colour::new(8).word(devices[d]).word(hop(d, d)).bag(met.collect()).bag(asked.collect()).0
                 })
                 .collect();
-            let apart = |s: usize, o: usize| table.services[s].apart.contains(&(o as u32)) || table.services[o].apart.contains(&(s as u32));
+            let apart = |s: usize, o: usize| {
+                table.services[s].apart.contains(&(o as u32)) || table.services[o].apart.contains(&(s as u32))
+            };
             services = (0..m)
                 .map(|s| {
                     let on = (0..n).map(|d| Colour::new(9).word(devices[d]).word(pairs[s * n + d]).word(enter(s, d)).0).collect();

@@ -128,7 +128,8 @@ mod tests {
         s.sites.push(other);
         s.devices[2].site = 1;
         s.devices.push(device_of("far", board(), 1));
-        s.services = vec![service_of("here", tiny_llm("a", 2, 512)), service_of("there", tiny_llm("b", 2, 256 + 256 * (seed % 3)))];
+        s.services =
+            vec![service_of("here", tiny_llm("a", 2, 512)), service_of("there", tiny_llm("b", 2, 256 + 256 * (seed % 3)))];
         (s.services[0].origin, s.services[1].origin) = (Some(0), Some(3));
         s.services.iter_mut().for_each(|v| v.max_stages = 1 + (seed % 2) as u32);
         s

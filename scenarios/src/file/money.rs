@@ -17,7 +17,8 @@ const MOST: f64 = 1e9;
 fn money(node: &Node, per: &'static str, example: &'static str, sink: &mut Sink) -> Option<Money> {
     let word = scalar(node, &format!("a price such as `{example}`"), sink)?;
     let text = word.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic() || c.is_whitespace() || c == '/' || !c.is_ascii()).unwrap_or(text.len());
+    let split =
+        text.find(|c: char| c.is_ascii_alphabetic() || c.is_whitespace() || c == '/' || !c.is_ascii()).unwrap_or(text.len());
     let (number, unit) = (text[..split].trim(), text[split..].trim());
     let Ok(amount) = number.parse::<f64>() else {
         let message = format!("`{}` is not a price", shorten(word));

@@ -26,13 +26,19 @@ pub(super) fn check(file: &File, sink: &mut Sink) {
     }
     let unread = |key: &str| sites().any(|s| s.unread.contains(&key)) || devices().any(|d| d.unread.contains(&key));
     let asked = |wanted: Goal| goal.filter(|g| g.value.0 == wanted).map(|g| g.span);
-    if let Some(at) = cap.map(|c| c.span).or(asked(Goal::Cost)).filter(|_| !counted && !unread("electricity") && !unread("rent")) {
+    if let Some(at) = cap.map(|c| c.span).or(asked(Goal::Cost)).filter(|_| !counted && !unread("electricity") && !unread("rent"))
+    {
         let help = "add `electricity: 0.30 EUR/kWh` to sites, or `rent: 1.20 EUR/h` to devices";
         sink.report(Code::Contradiction, at, "nothing in the fleet has a price", help);
     }
     let carbon = sites().any(|s| s.carbon.is_some());
     let cap = limits.and_then(|l| l.carbon.as_ref());
     if let Some(at) = cap.map(|c| c.span).or(asked(Goal::Carbon)).filter(|_| !carbon && !unread("carbon")) {
-        sink.report(Code::Contradiction, at, "no site says how much carbon a kilowatt hour is", "add `carbon: 380 g/kWh` to sites");
+        sink.report(
+            Code::Contradiction,
+            at,
+            "no site says how much carbon a kilowatt hour is",
+            "add `carbon: 380 g/kWh` to sites",
+        );
     }
 }

@@ -143,7 +143,9 @@ fn checks(file: &FileDevice, sink: &mut Sink) {
 fn napping_hosts(devices: &[Option<Device>], hosts: &[(Option<usize>, Span)], sink: &mut Sink) {
     let mut seen: Vec<usize> = Vec::new();
     for &(host, at) in hosts {
-        let Some((index, host)) = host.and_then(|h| Some((h, devices.get(h)?.as_ref()?))).filter(|(_, h)| h.naps) else { continue };
+        let Some((index, host)) = host.and_then(|h| Some((h, devices.get(h)?.as_ref()?))).filter(|(_, h)| h.naps) else {
+            continue;
+        };
         if !seen.contains(&index) {
             seen.push(index);
             let message = format!("`{}` hosts another device and cannot sleep between its own requests", host.name);

@@ -3,8 +3,8 @@
 use profiles::units::Celsius;
 use profiles::units::{BytesPerSecond, Ratio, Seconds};
 
-use super::{Context, said};
 use super::names::list;
+use super::{Context, said};
 use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{File, Marked, Name, SiteLink};

@@ -1,12 +1,14 @@
 //! Random valid files: each key of the format appears in some of them.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, KelvinPerWatt, PerSecond, Seconds, Watts};
+use profiles::units::{
+    Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, KelvinPerWatt, PerSecond, Seconds, Watts,
+};
 
 use super::draw::Draw;
 use crate::file::{
-    Accuracy, Arriving, Bits, DayPrice, Deadline, Device, Ends, EnergyPrice, File, HourPrice, Flag, Length, LengthUnit, Limits, Link, LinkDetail, Marked, Name,
-    Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service, Site, SiteLink, SleepRule,
-    Technique, Text, Tiered, Weights,
+    Accuracy, Arriving, Bits, DayPrice, Deadline, Device, Ends, EnergyPrice, File, Flag, HourPrice, Length, LengthUnit, Limits,
+    Link, LinkDetail, Marked, Name, Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service,
+    Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
 };
 use crate::scenario::{Method, Money};
 

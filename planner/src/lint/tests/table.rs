@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::physics::{self, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
-use crate::testing::{scenario_of, rich_scenario, small_scenario};
+use crate::testing::{rich_scenario, scenario_of, small_scenario};
 use protocol::*;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -12,8 +12,8 @@ use highs::{HighsModelStatus, RowProblem, Sense};
 use super::decompose::Decomposition;
 use super::fleet::{Goal, Post};
 use super::program::{Detail, Program};
-use super::view::Even;
 use super::unpack;
+use super::view::Even;
 use crate::search::Watch;
 use crate::search::program::quiet;
 
@@ -180,4 +180,3 @@ fn solve(even: &Even, goal: &Goal, fixing: &Fixing, cutoff: f64, left: u64) -> O
     let plan = feasible.then(|| unpack::posts(&single, &program, solved.get_solution().columns())).flatten();
     Some(Answer { bound: dual - 1e-9 * dual.abs(), plan: plan.map(|posts: Vec<Post>| single.assignment(&posts)), work })
 }
-

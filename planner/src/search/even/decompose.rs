@@ -165,8 +165,7 @@ impl<'e> Decomposition<'e> {
         let classes = even.classes.len();
         let prices = part.prices.clone()?;
         let streams = even.streams.len();
-        let least: Vec<f64> =
-            (0..streams).map(|j| self.pricer.least(even, &goal, &prices, &part.most, j).0).collect();
+        let least: Vec<f64> = (0..streams).map(|j| self.pricer.least(even, &goal, &prices, &part.most, j).0).collect();
         let ends: Vec<f64> = (0..classes).map(|c| self.end(&prices, c)).collect();
         let bound = goal.power * even.standing_w
             + least.iter().sum::<f64>()
@@ -184,7 +183,11 @@ impl<'e> Decomposition<'e> {
         let span = |c: usize| {
             let (low, high, end) = (part.least[c], part.most[c], ends[c]);
             let reach = room / end.abs().max(1e-12);
-            if end > 0.0 { (low, high.min((low + reach + WHOLE).floor())) } else { (low.max((high - reach - WHOLE).ceil()), high) }
+            if end > 0.0 {
+                (low, high.min((low + reach + WHOLE).floor()))
+            } else {
+                (low.max((high - reach - WHOLE).ceil()), high)
+            }
         };
         let spans: Vec<(f64, f64)> = (0..classes).map(span).collect();
         let most: Vec<f64> = spans.iter().map(|s| s.1).collect();
@@ -196,11 +199,7 @@ impl<'e> Decomposition<'e> {
                 }
             }
         }
-        Some(Fixing {
-            least: spans.iter().map(|s| whole(s.0)).collect(),
-            most: most.into_iter().map(whole).collect(),
-            seats,
-        })
+        Some(Fixing { least: spans.iter().map(|s| whole(s.0)).collect(), most: most.into_iter().map(whole).collect(), seats })
     }
 
     /// What a device awake adds to the bound beside its price.

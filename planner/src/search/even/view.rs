@@ -96,7 +96,11 @@ impl Even {
         let plain = caps.iter().all(|c| *c == f64::INFINITY)
             && w.underuse == 0.0
             && [w.power, w.latency, w.inaccuracy].iter().all(|w| *w >= 0.0 && w.is_finite());
-        if !plain || !table.bills.is_empty() || table.devices.len() > usize::from(u16::MAX) || table.services.len() > usize::from(u16::MAX) {
+        if !plain
+            || !table.bills.is_empty()
+            || table.devices.len() > usize::from(u16::MAX)
+            || table.services.len() > usize::from(u16::MAX)
+        {
             return None;
         }
         let places = places(table)?;
@@ -148,10 +152,17 @@ impl Even {
             device: members.iter().map(|m| self.device[m.0]).collect(),
             place: members.iter().map(|m| self.place[m.0]).collect(),
             class: (0..members.len() as u32).collect(),
-            classes: members.iter().enumerate().map(|(i, m)| Class { wake_w: self.classes[m.1].wake_w, members: i..i + 1 }).collect(),
+            classes: members
+                .iter()
+                .enumerate()
+                .map(|(i, m)| Class { wake_w: self.classes[m.1].wake_w, members: i..i + 1 })
+                .collect(),
             streams: self.streams.clone(),
             ways: self.ways.clone(),
-            cells: (0..self.ways.len()).flat_map(|way| members.iter().map(move |m| (way, m.1))).map(|(w, c)| cell(w, c)).collect(),
+            cells: (0..self.ways.len())
+                .flat_map(|way| members.iter().map(move |m| (way, m.1)))
+                .map(|(w, c)| cell(w, c))
+                .collect(),
             standing_w: self.standing_w,
             weights: self.weights,
         }

@@ -374,7 +374,9 @@ impl Rows {
                 .map(|p| {
                     let m = mode_of(p);
                     let lines: f64 = self.lines[m].iter().map(|&(row, slope)| u(row) * slope).sum();
-                    self.priced_watt(table, duals, table.modes[m].device as usize) * self.slope[m] + lines + share(self.dynamic[m], table.modes[m].dynamic_cap_w)
+                    self.priced_watt(table, duals, table.modes[m].device as usize) * self.slope[m]
+                        + lines
+                        + share(self.dynamic[m], table.modes[m].dynamic_cap_w)
                 })
                 .collect(),
             bytes: (0..table.places.len())
