@@ -3,7 +3,7 @@
 
 use planner::physics;
 use planner::search::{self, Effort, Silent, Status, anneal, brute};
-use planner::testing::scenario_of;
+use planner::testing::{rich_scenario, scenario_of};
 use rayon::prelude::*;
 
 /// Scenarios compared.
@@ -13,12 +13,20 @@ const MOST: usize = 30_000;
 
 /// One comparison: `None` when the scenario is too large to try everything.
 fn compare(seed: u64) -> Option<bool> {
-    let scenario = scenario_of(seed, 1 + seed as usize % 3, 1 + seed as usize % 2);
-    let table = physics::build(&scenario).table;
-    let truth = brute::solve(&table, MOST).ok()?;
+    compared(seed, &physics::build(&scenario_of(seed, 1 + seed as usize % 3, 1 + seed as usize % 2)))
+}
+
+/// The same for one in which stages may differ in format, devices nap, and days have prices.
+fn compare_rich(seed: u64) -> Option<bool> {
+    compared(seed, &physics::build(&rich_scenario(seed)))
+}
+
+fn compared(seed: u64, model: &physics::Model) -> Option<bool> {
+    let table = &model.table;
+    let truth = brute::solve(table, MOST).ok()?;
     let effort = Effort { seed, front: 0, ..Effort::for_seconds(5.0) };
-    let found = search::solve(&table, &effort, &Silent);
-    let annealed = anneal::run(&table, &Effort { moves: 2_000, ..effort }, 0, &[], &Silent).best;
+    let found = search::solve(table, &effort, &Silent);
+    let annealed = anneal::run(table, &Effort { moves: 2_000, ..effort }, 0, &[], &Silent).best;
     let Some((_, best)) = truth else {
         assert_eq!(found.status, Status::Infeasible, "seed {seed}");
         assert!(annealed.is_none(), "seed {seed}: annealing found what does not exist");
@@ -46,4 +54,16 @@ fn two_hundred_scenarios_agree_with_trying_everything() {
     }
     println!("{solved} with a plan, {impossible} without one, of {next} scenarios");
     assert!(solved >= WANTED, "only {solved} of {next} are small enough");
+}
+
+#[test]
+fn formats_naps_and_prices_agree_with_trying_everything() {
+    let (mut solved, mut next) = (0, 0);
+    while solved < 60 && next < 2_000 {
+        let outcomes: Vec<Option<bool>> = (next..next + 50).into_par_iter().map(compare_rich).collect();
+        solved += outcomes.iter().filter(|o| **o == Some(true)).count();
+        next += 50;
+    }
+    println!("{solved} with a plan, of {next} scenarios");
+    assert!(solved >= 60, "only {solved} of {next} are small enough");
 }

@@ -74,6 +74,8 @@ fn certificate(s: &Scenario, solution: &search::Solution, value: f64) -> Certifi
         Goal::Latency => ("latency score with its tie-break", "1", 1.0),
         Goal::Accuracy => ("inaccuracy with its tie-break", "1", 1.0),
         Goal::AnswersPerJoule => ("energy per right answer", "J", 1.0),
+        Goal::Cost => ("cost of a day", "EUR/day", 1.0),
+        Goal::Carbon => ("carbon of a day", "g/day", 1.0),
     };
     let (value, bound) = (value * scale, solution.bound.min(value) * scale);
     let gap = if value.abs() > 0.0 { ((value - bound) / value.abs()).max(0.0) } else { 0.0 };

@@ -117,6 +117,10 @@ quantity!(/// Request rate.
     PerSecond, "request rate", "0.2 /s", [("/s", 1.0), ("/min", 1.0 / 60.0), ("/h", 1.0 / 3600.0), ("Hz", 1.0)]);
 quantity!(/// A share, 0..1 inside, written in per cent.
     Ratio, "share", "70 %", [("%", 0.01)]);
+quantity!(/// Carbon dioxide (equivalent) of a kilowatt hour.
+    GramsPerKilowattHour, "carbon intensity", "380 g/kWh", [("g/kWh", 1.0), ("kg/kWh", 1e3)]);
+quantity!(/// Carbon dioxide (equivalent) of a day.
+    GramsPerDay, "carbon of a day", "500 g/day", [("g/day", 1.0), ("kg/day", 1e3)]);
 
 macro_rules! product {
     ($($a:ident * $b:ident = $c:ident),+ $(,)?) => { $(

@@ -1,6 +1,8 @@
 //! The checked scenario: every name resolved, every unit a type, every demand with its place in the file.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, JoulesPerByte, PerSecond, Ratio, Seconds, Watts};
+use profiles::units::{
+    Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, JoulesPerByte, PerSecond, Ratio, Seconds, Watts,
+};
 use profiles::{DeviceProfile, ModelProfile, Precision};
 
 /// Where in the file something was said: 1-based line and column. Line 0: a default, said nowhere.
@@ -15,6 +17,29 @@ pub struct At {
 pub struct Said<T> {
     pub value: T,
     pub at: At,
+}
+
+/// An amount in a currency, by its three letters. All of a scenario are in one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Money {
+    pub amount: f64,
+    pub currency: String,
+}
+
+/// When a device may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SleepPolicy {
+    Allowed,
+    Never,
+    BetweenRequests,
+}
+
+/// How near a device is to who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    Device,
+    Edge,
+    Cloud,
 }
 
 /// A whole scenario, checked: indices below point into its own vectors.
@@ -47,6 +72,11 @@ pub struct Device {
     pub ambient: Celsius,
     /// False for a device that must stay awake.
     pub may_sleep: bool,
+    /// True where it may sleep between requests, its memory kept.
+    pub naps: bool,
+    pub tier: Tier,
+    /// Cost of an hour in which it is awake, beside electricity.
+    pub rent: Option<Said<Money>>,
     /// Ids of allowed power modes; empty: all.
     pub modes: Vec<String>,
     /// Owner's cap on this device's mean power.
@@ -66,6 +96,10 @@ pub struct Site {
     pub ambient: Celsius,
     /// Link among the devices of the site.
     pub link: LinkRates,
+    /// Price of a kilowatt hour.
+    pub electricity: Option<Said<Money>>,
+    /// Carbon dioxide (equivalent) of a kilowatt hour.
+    pub carbon: Option<Said<GramsPerKilowattHour>>,
 }
 
 /// Resolved rates of a link.
@@ -104,6 +138,8 @@ pub struct Service {
     pub models: Vec<Said<ModelProfile>>,
     /// Allowed precisions; those without a kernel or a measured quality drop out later, with a reason.
     pub precisions: Vec<Precision>,
+    /// Stages of one copy may differ in weight format.
+    pub mixed: bool,
     pub rate: Said<PerSecond>,
     pub arrivals: Arrivals,
     /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
@@ -190,6 +226,9 @@ pub struct Limits {
     pub latency: Option<Said<Ratio>>,
     pub underutilisation: Option<Said<Ratio>>,
     pub mean_accuracy: Option<Said<Ratio>>,
+    /// Caps on the cost and the carbon of a day.
+    pub cost: Option<Said<Money>>,
+    pub carbon: Option<Said<GramsPerDay>>,
 }
 
 /// What is minimised; weights of a scalarisation, each objective scaled to the order of one.
@@ -212,4 +251,18 @@ pub enum Goal {
     Accuracy,
     /// Right answers per joule.
     AnswersPerJoule,
+    /// Cost of a day.
+    Cost,
+    /// Carbon dioxide of a day.
+    Carbon,
+}
+
+impl Scenario {
+    /// The currency of its prices; `None` without prices.
+    #[must_use]
+    pub fn currency(&self) -> Option<&str> {
+        let sites = self.sites.iter().filter_map(|s| s.electricity.as_ref());
+        let mut all = sites.chain(self.devices.iter().filter_map(|d| d.rent.as_ref())).chain(self.limits.cost.as_ref());
+        all.next().map(|m| m.value.currency.as_str())
+    }
 }

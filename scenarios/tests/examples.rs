@@ -1,10 +1,11 @@
 //! The example fleets: read without a finding, small, and as the schema says.
 
 use profiles::Catalogue;
+use scenarios::Tier::{Cloud, Device, Edge};
 use scenarios::{Scenario, read, render};
 use std::path::Path;
 
-pub(crate) const NAMES: [&str; 6] = ["edgereasoning", "fleet", "home", "low-bit", "paretopipe", "qeil"];
+pub(crate) const NAMES: [&str; 7] = ["edgereasoning", "fleet", "home", "low-bit", "paretopipe", "qeil", "tiers"];
 
 fn text(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.yaml"))).unwrap()
@@ -79,6 +80,11 @@ fn the_examples_are_what_they_are_said_to_be() {
     let scalings = || reasoning.services.iter().map(|s| &s.scaling);
     assert!(scalings().any(|s| s.samples.len() > 2) && scalings().any(|s| s.budgets.len() > 1));
     assert_eq!(scenario("home").devices.len(), 2);
+    let tiers = scenario("tiers");
+    assert_eq!(tiers.devices.iter().map(|d| d.tier).collect::<Vec<_>>(), [Device, Edge, Edge, Cloud]);
+    assert_eq!((tiers.currency(), tiers.services[0].mixed, tiers.devices[0].naps), (Some("EUR"), true, true));
+    // The camera's tiers keep it off the card.
+    assert_eq!(tiers.services[1].forbidden.iter().map(|f| f.value).collect::<Vec<_>>(), [3]);
     let low_bit = scenario("low-bit");
     let models = &low_bit.services[0].models;
     assert!(models.len() == 5 && models.iter().all(|m| m.value.family == "wattline-tiny"));

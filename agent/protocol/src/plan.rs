@@ -59,6 +59,9 @@ pub struct PlannedMode {
     pub throttled: bool,
     /// Highest booked share of each processor that the latencies assume.
     pub booked_cap: f64,
+    /// True where the device sleeps between requests, its memory kept, and each request wakes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub naps: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,6 +69,7 @@ pub struct PlannedMode {
 pub struct DeviceExpectation {
     /// Mean power over the window, leakage included; the sleep power when asleep.
     pub power_w: f64,
+    /// Of work; of a device that sleeps between requests also what being woken and awake costs above sleep.
     pub dynamic_w: f64,
     pub leakage_w: f64,
     /// Steady temperature.
@@ -75,6 +79,9 @@ pub struct DeviceExpectation {
     pub phi: f64,
     pub pools: Vec<PoolUse>,
     pub processors: Vec<ProcessorUse>,
+    /// Wakings a second of a device that sleeps between requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wakes_hz: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -151,8 +158,9 @@ pub struct PlannedStage {
     pub resident_share: f64,
     /// Weights, KV cache for the booked concurrency, activations, runtime.
     pub memory_bytes: f64,
-    /// Per request, waiting not included.
+    /// Per request, waiting not included; where the device sleeps between requests its waking included.
     pub busy_s: f64,
+    /// Likewise, what being awake costs above sleep included.
     pub dynamic_j: f64,
     /// Arithmetic saturation of the decode (or only) passes, 0..1.
     pub dasi: f64,
@@ -211,6 +219,15 @@ pub struct Totals {
     pub latency_score: f64,
     pub underutilisation: f64,
     pub throttled_devices: u32,
+    /// Electricity and rent of a day, where the scenario has prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<f64>,
+    /// Of `cost_per_day`, three letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Carbon dioxide (equivalent) of a day, where a site says what a kilowatt hour is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carbon_g_per_day: Option<f64>,
     pub targets: Vec<Target>,
 }
 

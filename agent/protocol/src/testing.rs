@@ -21,6 +21,7 @@ pub fn device(name: &str, throttle_c: f64) -> PlannedDevice {
             phi: 1.0,
             pools: Vec::new(),
             processors: Vec::new(),
+            wakes_hz: None,
         },
     }
 }
@@ -40,6 +41,9 @@ pub fn totals() -> Totals {
         latency_score: 0.0,
         underutilisation: 0.0,
         throttled_devices: 0,
+        cost_per_day: None,
+        currency: None,
+        carbon_g_per_day: None,
         targets: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             phi: 1.0,
             pools: Vec::new(),
             processors: Vec::new(),
+            wakes_hz: None,
         },
     };
     named(Plan {
@@ -103,6 +104,9 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             latency_score: 0.5,
             underutilisation: 0.1,
             throttled_devices: 0,
+            cost_per_day: None,
+            currency: None,
+            carbon_g_per_day: None,
             targets: Vec::new(),
         },
         certificate: Certificate {

@@ -26,13 +26,14 @@ impl<'a> Board<'a> {
             let mode = device.modes.clone().max_by(|&a, &b| {
                 let rank = |m: u32| {
                     let mode = &table.modes[m as usize];
-                    (mode.name.starts_with(default.as_str()), !mode.throttled, mode.booked_cap)
+                    let own = mode.name.starts_with(default.as_str()) && !model.modes[m as usize].naps;
+                    (own, !mode.throttled, mode.booked_cap)
                 };
                 let (a, b) = (rank(a), rank(b));
                 (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2))
             });
             let Some(mode) = mode else { continue };
-            for p in table.modes[mode as usize].places.clone() {
+            for p in table.slots(&table.modes[mode as usize]) {
                 let processor = &profile.processors[table.places[p as usize].processor as usize];
                 places.push((processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get(), p));
             }
@@ -47,7 +48,7 @@ impl<'a> Board<'a> {
         let rank = |o: &Choice| {
             let label = &self.model.labels[o.label as usize];
             let format = self.formats.iter().position(|&f| f == label.precision.weights).unwrap_or(usize::MAX);
-            (label.resident_share < 1.0, format)
+            (label.naps, label.resident_share < 1.0, format)
         };
         let best = service.options.iter().zip(0..).min_by_key(|&(o, _)| rank(o));
         best.map(|(o, i)| (i, o)).ok_or_else(|| format!("{} has no option that was measured", service.name))

@@ -90,7 +90,11 @@ fn moves(wanted: &Scenario, replan: Option<&Replan>) -> String {
         let name = &wanted.services[m.service].name;
         format!("moves {name}: {} MB, {} s, {} J\n", n(m.bytes / 1e6), n(m.seconds), n(m.joules))
     };
-    r.moves.iter().map(line).collect()
+    let woken = |w: &crate::replan::Woken| {
+        let n = profiles::units::significant;
+        format!("wakes {}: {} s, {} J\n", wanted.devices[w.device].name, n(w.seconds), n(w.joules))
+    };
+    r.moves.iter().map(line).chain(r.woken.iter().map(woken)).collect()
 }
 
 /// All files of a run, plan first: a report never stands beside a plan of another run for want of space.

@@ -122,6 +122,8 @@ pub(crate) fn objective(goal: Goal) -> &'static str {
         Goal::Latency => "latency score with its tie-break",
         Goal::Accuracy => "inaccuracy with its tie-break",
         Goal::AnswersPerJoule => "energy per right answer",
+        Goal::Cost => "cost of a day",
+        Goal::Carbon => "carbon of a day",
     }
 }
 
@@ -130,6 +132,8 @@ pub(crate) fn table_unit(goal: Goal) -> &'static str {
     match goal {
         Goal::Power | Goal::EnergyPerRequest | Goal::AnswersPerJoule => "W",
         Goal::Latency | Goal::Accuracy => "",
+        Goal::Cost => "a day",
+        Goal::Carbon => "g/day",
     }
 }
 
@@ -138,6 +142,8 @@ fn unit(goal: Goal) -> &'static str {
         Goal::Power | Goal::EnergyPerRequest => "W",
         Goal::Latency | Goal::Accuracy => "1",
         Goal::AnswersPerJoule => "J",
+        Goal::Cost => "a day",
+        Goal::Carbon => "g/day",
     }
 }
 
@@ -157,7 +163,10 @@ fn certificate(scenario: &Scenario, solution: &Solution, value: f64, bound: f64)
     let gap = if value.abs() > 0.0 { ((value - bound) / value.abs()).max(0.0) } else { 0.0 };
     Certificate {
         objective: objective(scenario.objective.goal).into(),
-        unit: unit.into(),
+        unit: match (scenario.objective.goal, scenario.currency()) {
+            (Goal::Cost, Some(currency)) => format!("{currency}/day"),
+            _ => unit.into(),
+        },
         value,
         bound,
         gap,

@@ -19,6 +19,7 @@ fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
             clock: l.clock,
             throttled: l.clock < 1.0 && forced(c, d),
             booked_cap: l.level,
+            naps: l.naps,
         })
     });
     PlannedDevice {
@@ -38,7 +39,8 @@ fn forced(c: &Context<'_>, d: usize) -> bool {
     let label = c.model.modes[lowered as usize];
     let full = table.devices[d].modes.clone().find(|&m| {
         let other = c.model.modes[m as usize];
-        (other.mode, other.clock.to_bits(), other.level.to_bits()) == (label.mode, 1f64.to_bits(), label.level.to_bits())
+        (other.mode, other.clock.to_bits(), other.level.to_bits(), other.naps)
+            == (label.mode, 1f64.to_bits(), label.level.to_bits(), label.naps)
     });
     let Some(full) = full else { return true };
     let (from, to) = (&table.modes[lowered as usize], &table.modes[full as usize]);
@@ -82,13 +84,27 @@ fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {
         phi,
         pools: pools(c, d),
         processors: processors(c, d),
+        wakes_hz: c.evaluation.modes[d].filter(|&m| c.model.modes[m as usize].naps).map(|_| wakes_hz(c, d)),
     }
 }
 
-/// Idle power in the device's mode, leakage excluded; `None` asleep.
+/// Requests a second that wake a device, each stage one.
+fn wakes_hz(c: &Context<'_>, d: usize) -> f64 {
+    let table = &c.model.table;
+    let of = |(service, deployment): (&crate::table::Service, &Option<crate::table::Deployment>)| {
+        let Some(deployment) = deployment else { return 0.0 };
+        let here = |s: &&crate::table::Stage| table.places[s.place as usize].device as usize == d;
+        let stages = deployment.chains.iter().flat_map(|chain| &chain.stages).filter(here).count();
+        service.rate_hz / deployment.chains.len() as f64 * stages as f64
+    };
+    table.services.iter().zip(&c.assignment.services).map(of).sum()
+}
+
+/// Standing power in the device's mode, leakage excluded: idle, or asleep where it sleeps between requests; `None` asleep.
 pub(super) fn idle_w(c: &Context<'_>, d: usize) -> Option<f64> {
     let label = c.model.modes[c.evaluation.modes[d]? as usize];
-    Some(c.scenario.devices[d].profile.modes.get(label.mode)?.idle.value.get())
+    let profile = &c.scenario.devices[d].profile;
+    Some(if label.naps { profile.sleep.power.value.get() } else { profile.modes.get(label.mode)?.idle.value.get() })
 }
 
 fn pools(c: &Context<'_>, d: usize) -> Vec<PoolUse> {

@@ -84,14 +84,16 @@ fn stages(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedSta
         let device = &c.scenario.devices[place.device as usize];
         let mode = c.model.modes[place.mode as usize];
         let range = st.start..st.end;
-        let cost = stage::cost(chosen.model, chosen.label, &request, &device.profile, mode, place.processor as usize, range);
+        let precision = chosen.label.precision_at(place.format);
+        let how = (precision, chosen.label.resident_share);
+        let cost = stage::cost(chosen.model, how, &request, &device.profile, mode, place.processor as usize, range);
         let bytes = chosen.choice.at[st.place as usize].as_ref().map_or(0.0, |at| at.stage(st.start, st.end).bytes);
         PlannedStage {
             device: device.name.clone(),
             processor: device.profile.processors[place.processor as usize].id.clone(),
             start: st.start,
             end: st.end,
-            weights: None,
+            weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
             resident_share: chosen.label.resident_share,
             memory_bytes: bytes,
             busy_s: cost.busy_s,

@@ -70,6 +70,12 @@ fn device(c: &Context<'_>, d: usize, planned: &PlannedDevice, ledger: &mut Ledge
         ledger.add(name("sleep power"), &p.sleep.power, e.power_w);
         return;
     };
+    if mode.naps {
+        ledger.add(name("sleep power"), &p.sleep.power, p.sleep.power.value.get());
+        ledger.add(name("time to wake"), &p.sleep.wake_time, 0.0);
+        let wakes_hz = e.wakes_hz.unwrap_or(0.0);
+        ledger.add(name("energy to wake"), &p.sleep.wake_energy, wakes_hz * p.sleep.wake_energy.value.get());
+    }
     if let Some(mode) = p.modes.get(mode.mode) {
         ledger.add(name(&format!("idle power in mode {}", mode.id)), &mode.idle, mode.idle.value.get());
         if let Some(cap) = &mode.cap {
@@ -97,12 +103,21 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     let Some(processor) = p.processors.get(place.processor as usize) else { return };
     let mode = c.model.modes[place.mode as usize];
     let request = stage::request(chosen.service, chosen.label, chosen.model);
-    let cost = stage::cost(chosen.model, chosen.label, &request, p, mode, place.processor as usize, st.start..st.end);
+    let precision = chosen.label.precision_at(place.format);
+    let cost = stage::cost(
+        chosen.model,
+        (precision, chosen.label.resident_share),
+        &request,
+        p,
+        mode,
+        place.processor as usize,
+        st.start..st.end,
+    );
     let rate = chosen.service.rate.value.get() / chosen.deployment.chains.len().max(1) as f64;
     // Power of the device while the stage runs, over all time: what a wrong time would move.
     let running_w = rate * cost.busy_s * devices[d].expected.power_w;
     let name = |what: &str| format!("{}: {} {what}", p.id, processor.id);
-    let format = chosen.label.precision.weights;
+    let format = precision.weights;
     ledger.add(name("energy per byte"), &processor.joules_per_byte, rate * (cost.dynamic_j - cost.op_j));
     if let Some(share) = &processor.clocked_share {
         let clock =
@@ -217,7 +232,15 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
     }
     all.push("a device takes the same time for the same work in every run".into());
     all.push("the runtime of a stage takes 64 MiB beside weights, cache and activations".into());
+    if c.evaluation.modes.iter().flatten().any(|&m| c.model.modes[m as usize].naps) {
+        all.push("a request reaches a device that sleeps, and each one wakes it".into());
+    }
     for s in (0..c.scenario.services.len()).filter_map(|s| chosen(c, s)) {
+        let stages = s.deployment.chains.iter().flat_map(|chain| &chain.stages);
+        if stages.into_iter().any(|st| c.model.table.places[st.place as usize].format > 0) {
+            let worst = s.label.precision.weights;
+            all.push(format!("{}: stages of several precisions answer as well as all of them at {worst}", s.service.name));
+        }
         if s.label.kv_assumed {
             let bits = s.label.precision.kv_bits;
             all.push(format!("{}: a {bits}-bit KV cache answers as well as a 16-bit one", s.service.name));

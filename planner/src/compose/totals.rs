@@ -16,6 +16,8 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
     let right = weighted(|s| s.expected.accuracy.unwrap_or(0.0));
     let accuracy = (measured > 0.0).then(|| right / measured);
     let answering_power_w = if seconds > 0.0 { energy_w / seconds } else { 0.0 };
+    let cost = bill(c, devices, "cost");
+    let carbon = bill(c, devices, "carbon");
     let per = |watts: f64| accuracy.filter(|_| watts > 0.0).map(|a| a / watts);
     Totals {
         power_w,
@@ -29,12 +31,30 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
         latency_score: e.latency,
         underutilisation: e.underuse,
         throttled_devices: devices.iter().filter(|d| d.mode.as_ref().is_some_and(|m| m.throttled)).count() as u32,
-        targets: targets(c, devices, power_w, accuracy),
+        cost_per_day: cost,
+        currency: cost.and(c.scenario.currency().map(String::from)),
+        carbon_g_per_day: carbon,
+        targets: targets(c, devices, power_w, accuracy, (cost, carbon)),
     }
 }
 
+/// What stands on a bill of the table, from the devices' own power; `None` where there is no such bill.
+fn bill(c: &Context<'_>, devices: &[PlannedDevice], name: &str) -> Option<f64> {
+    let b = c.model.table.bills.iter().find(|b| b.name == name)?;
+    let of = |(d, planned): (usize, &PlannedDevice)| {
+        b.per_w[d] * planned.expected.power_w + if planned.awake { b.awake[d] } else { 0.0 }
+    };
+    Some(devices.iter().enumerate().map(of).sum::<f64>() + b.network_per_w * c.evaluation.network_w)
+}
+
 /// The fleet's limits, then each awake device's, then links'.
-fn targets(c: &Context<'_>, devices: &[PlannedDevice], power_w: f64, accuracy: Option<f64>) -> Vec<Target> {
+fn targets(
+    c: &Context<'_>,
+    devices: &[PlannedDevice],
+    power_w: f64,
+    accuracy: Option<f64>,
+    (cost, carbon): (Option<f64>, Option<f64>),
+) -> Vec<Target> {
     let limits = &c.scenario.limits;
     let mut all = Vec::new();
     if let Some(cap) = &limits.power {
@@ -48,6 +68,13 @@ fn targets(c: &Context<'_>, devices: &[PlannedDevice], power_w: f64, accuracy: O
     }
     if let (Some(least), Some(accuracy)) = (&limits.mean_accuracy, accuracy) {
         all.push(target("mean accuracy".into(), least.value.get(), accuracy, "1", false, least.at));
+    }
+    if let (Some(cap), Some(cost)) = (&limits.cost, cost) {
+        let unit = format!("{}/day", cap.value.currency);
+        all.push(target("cost of a day".into(), cap.value.amount, cost, &unit, true, cap.at));
+    }
+    if let (Some(cap), Some(carbon)) = (&limits.carbon, carbon) {
+        all.push(target("carbon of a day".into(), cap.value.get(), carbon, "g/day", true, cap.at));
     }
     for (wanted, planned) in c.scenario.devices.iter().zip(devices) {
         if planned.awake {

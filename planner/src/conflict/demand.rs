@@ -33,6 +33,8 @@ pub enum Demand {
     FleetLatency,
     FleetUnderuse,
     FleetAccuracy,
+    FleetCost,
+    FleetCarbon,
 }
 
 /// All demands of a scenario: services in order, each with being served first, then devices, then the fleet.
@@ -53,6 +55,8 @@ pub fn demands(scenario: &Scenario) -> Vec<Demand> {
     all.extend(l.latency.is_some().then_some(Demand::FleetLatency));
     all.extend(l.underutilisation.is_some().then_some(Demand::FleetUnderuse));
     all.extend(l.mean_accuracy.is_some().then_some(Demand::FleetAccuracy));
+    all.extend(l.cost.is_some().then_some(Demand::FleetCost));
+    all.extend(l.carbon.is_some().then_some(Demand::FleetCarbon));
     all
 }
 
@@ -110,6 +114,8 @@ impl Demand {
             Demand::FleetLatency => at(scenario.limits.latency.as_ref().map(|p| p.at)),
             Demand::FleetUnderuse => at(scenario.limits.underutilisation.as_ref().map(|p| p.at)),
             Demand::FleetAccuracy => at(scenario.limits.mean_accuracy.as_ref().map(|p| p.at)),
+            Demand::FleetCost => at(scenario.limits.cost.as_ref().map(|p| p.at)),
+            Demand::FleetCarbon => at(scenario.limits.carbon.as_ref().map(|p| p.at)),
         }
     }
 
@@ -149,6 +155,14 @@ impl Demand {
             Demand::FleetUnderuse => {
                 let cap = scenario.limits.underutilisation.as_ref().map(|p| p.value).unwrap_or_default();
                 format!("awake devices idle at most {cap}")
+            }
+            Demand::FleetCost => {
+                let cap = scenario.limits.cost.as_ref().map(|c| format!("{} {}", c.value.amount, c.value.currency));
+                format!("a day costs at most {}", cap.unwrap_or_default())
+            }
+            Demand::FleetCarbon => {
+                let cap = scenario.limits.carbon.as_ref().map(|c| c.value).unwrap_or_default();
+                format!("the carbon of a day is at most {cap}")
             }
             Demand::FleetAccuracy => {
                 let cap = scenario.limits.mean_accuracy.as_ref().map(|p| p.value).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Ways out of a conflict: for each number the least change that helps, for the rest to drop it.
 
-use profiles::units::{PerSecond, Ratio, Seconds, Watts};
+use profiles::units::{GramsPerDay, PerSecond, Ratio, Seconds, Watts};
 use scenarios::Scenario;
 use serde::Serialize;
 
@@ -137,6 +137,8 @@ fn number(s: &Scenario, demand: &Demand) -> Option<Number> {
         Demand::BookedTime => Number { limit: WHOLE, ..up(s.limits.booked_time.value.get(), "") },
         Demand::BookedLink => Number { limit: WHOLE, ..up(s.limits.booked_link.value.get(), "") },
         Demand::FleetLatency => up(s.limits.latency.as_ref()?.value.get(), ""),
+        Demand::FleetCost => up(s.limits.cost.as_ref()?.value.amount, "a day"),
+        Demand::FleetCarbon => up(s.limits.carbon.as_ref()?.value.get(), "g/day"),
         Demand::FleetUnderuse => Number { limit: 1.0, ..up(s.limits.underutilisation.as_ref()?.value.get(), "") },
         Demand::FleetAccuracy => Number { limit: 1e-3, ..down(s.limits.mean_accuracy.as_ref()?.value.get(), "") },
         _ => return None,
@@ -175,6 +177,16 @@ fn set(s: &mut Scenario, demand: &Demand, value: f64) {
         Demand::FleetPower => power(&mut s.limits.power),
         Demand::BookedTime => s.limits.booked_time.value = Ratio(value),
         Demand::BookedLink => s.limits.booked_link.value = Ratio(value),
+        Demand::FleetCost => {
+            if let Some(cost) = &mut s.limits.cost {
+                cost.value.amount = value;
+            }
+        }
+        Demand::FleetCarbon => {
+            if let Some(carbon) = &mut s.limits.carbon {
+                carbon.value = GramsPerDay(value);
+            }
+        }
         Demand::FleetLatency => share(&mut s.limits.latency),
         Demand::FleetUnderuse => share(&mut s.limits.underutilisation),
         Demand::FleetAccuracy => share(&mut s.limits.mean_accuracy),

@@ -51,5 +51,7 @@ fn drop_one(s: &mut Scenario, demand: &Demand) {
         Demand::FleetLatency => s.limits.latency = None,
         Demand::FleetUnderuse => s.limits.underutilisation = None,
         Demand::FleetAccuracy => s.limits.mean_accuracy = None,
+        Demand::FleetCost => s.limits.cost = None,
+        Demand::FleetCarbon => s.limits.carbon = None,
     }
 }

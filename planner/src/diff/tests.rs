@@ -11,7 +11,7 @@ fn device(name: &str, awake: bool, power_w: f64) -> PlannedDevice {
         profile: "orin".into(),
         site: "lab".into(),
         awake,
-        mode: awake.then(|| PlannedMode { id: "15w".into(), clock: 1.0, throttled: false, booked_cap: 0.7 }),
+        mode: awake.then(|| PlannedMode { id: "15w".into(), clock: 1.0, throttled: false, booked_cap: 0.7, naps: false }),
         expected: DeviceExpectation {
             power_w,
             dynamic_w: 0.0,
@@ -21,6 +21,7 @@ fn device(name: &str, awake: bool, power_w: f64) -> PlannedDevice {
             phi: 0.9,
             pools: vec![],
             processors: vec![],
+            wakes_hz: None,
         },
     }
 }
@@ -76,6 +77,9 @@ fn plan() -> Plan {
             latency_score: 0.5,
             underutilisation: 0.3,
             throttled_devices: 0,
+            cost_per_day: None,
+            currency: None,
+            carbon_g_per_day: None,
             targets: vec![],
         },
         certificate: Certificate {

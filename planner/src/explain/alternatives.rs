@@ -127,7 +127,10 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
         let device = &case.scenario.devices[place.device as usize];
         let processor = device.profile.processors.get(place.processor as usize).map_or("", |p| p.id.as_str());
         let mode = &table.modes[place.mode as usize].name;
-        (format!("{}/{processor} in mode {mode}", device.name), st.start, st.end)
+        let option = &table.services[s].options[d.option as usize];
+        let label = case.model.labels.get(option.label as usize).filter(|_| place.format > 0);
+        let weights = label.map_or_else(String::new, |l| format!(" at {}", l.precision_at(place.format).weights));
+        (format!("{}/{processor} in mode {mode}{weights}", device.name), st.start, st.end)
     };
     let chain = |c: &Chain| {
         let stages: Vec<_> = c.stages.iter().map(stage).collect();
@@ -162,5 +165,6 @@ fn limit_of(v: &Violation) -> (u8, u32) {
         Violation::FleetLatency { .. } => (10, 0),
         Violation::FleetAccuracy { .. } => (11, 0),
         Violation::FleetUnderuse { .. } => (12, 0),
+        Violation::Bill { bill, .. } => (13, bill),
     }
 }

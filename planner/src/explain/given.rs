@@ -4,7 +4,7 @@ use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage};
 use scenarios::{Method, Scenario};
 
 use crate::physics::Model;
-use crate::table::{Assignment, Chain, Deployment, Stage};
+use crate::table::{Assignment, Chain, Choice, Deployment, Stage};
 
 /// The assignment that a plan states; `None` where the plan does not fit the scenario's table (an unknown
 /// name, an option that was dropped, a load level that is not offered).
@@ -44,6 +44,7 @@ fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice) -
         scenario.devices[d].profile.modes.get(label.mode).is_some_and(|p| p.id == set.id)
             && near(label.clock, set.clock)
             && near(label.level, set.booked_cap)
+            && label.naps == set.naps
     };
     model.table.devices[d].modes.clone().find(fits).map(Some)
 }
@@ -63,7 +64,7 @@ fn deployment(
         _ => return None,
     };
     let share = planned.replicas.first()?.stages.first()?.resident_share;
-    let option = model.table.services[s].options.iter().position(|o| {
+    let fits = |o: &Choice| {
         let l = &model.labels[o.label as usize];
         wanted.models[l.model].value.id == planned.model
             && l.precision == planned.precision
@@ -72,14 +73,34 @@ fn deployment(
             && l.budget == planned.scaling.token_budget
             && l.replicas as usize == planned.replicas.len()
             && (l.resident_share - share).abs() < 1e-9
-    })?;
+    };
+    let options = &model.table.services[s].options;
+    let placed = |o: usize| Some(Deployment { option: o as u32, chains: chains(scenario, model, &options[o], planned, modes)? });
+    // Options that differ in how their devices rest, or in the formats that stages may have, share all else.
+    (0..options.len()).filter(|&o| fits(&options[o])).find_map(placed)
+}
+
+/// A planned service's chains as places of an option; `None` where it does not run there.
+fn chains(
+    scenario: &Scenario,
+    model: &Model,
+    option: &Choice,
+    planned: &PlannedService,
+    modes: &[Option<u32>],
+) -> Option<Vec<Chain>> {
+    let label = &model.labels[option.label as usize];
     let stage = |st: &PlannedStage| {
         let d = scenario.devices.iter().position(|x| x.name == st.device)?;
         let processor = scenario.devices[d].profile.processors.iter().position(|p| p.id == st.processor)?;
         let mut places = model.table.modes[modes[d]? as usize].places.clone();
-        let place = places.find(|&p| model.table.places[p as usize].processor as usize == processor)?;
+        let format = label.format_of(st.weights.unwrap_or(planned.precision.weights))?;
+        let here = |p: &u32| {
+            let place = &model.table.places[*p as usize];
+            (place.processor as usize, place.format) == (processor, format) && option.at[*p as usize].is_some()
+        };
+        let place = places.find(here)?;
         Some(Stage { place, start: st.start, end: st.end })
     };
     let chain = |r: &protocol::Replica| Some(Chain { stages: r.stages.iter().map(stage).collect::<Option<_>>()? });
-    Some(Deployment { option: option as u32, chains: planned.replicas.iter().map(chain).collect::<Option<_>>()? })
+    planned.replicas.iter().map(chain).collect()
 }

@@ -151,6 +151,8 @@ pub(super) fn looser(case: &Case<'_>, subject: &str, t: &Target, by: f64) -> Tab
         "latency score" => table.latency_cap *= f,
         "mean accuracy" => table.inaccuracy_cap *= f,
         "underutilisation" => table.underuse_cap *= f,
+        "cost of a day" => table.bills.iter_mut().filter(|b| b.name == "cost").for_each(|b| b.cap *= f),
+        "carbon of a day" => table.bills.iter_mut().filter(|b| b.name == "carbon").for_each(|b| b.cap *= f),
         _ => {}
     }
     let names: Vec<String> = table.devices.iter().map(|d| d.name.clone()).collect();
@@ -206,6 +208,7 @@ fn is_about(case: &Case<'_>, v: &Violation, subject: &str, t: &Target) -> bool {
         Violation::FleetLatency { .. } => t.what == "latency score",
         Violation::FleetAccuracy { .. } => t.what == "mean accuracy",
         Violation::FleetUnderuse { .. } => t.what == "underutilisation",
+        Violation::Bill { bill, .. } => subject == "fleet" && t.what == format!("{} of a day", table.bills[bill as usize].name),
         Violation::Unreachable { .. } | Violation::Shape { .. } => false,
     }
 }

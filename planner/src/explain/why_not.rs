@@ -153,6 +153,8 @@ fn best(case: &Case<'_>, s: usize, what: String, ways: &[Alternative]) -> Findin
             scenarios::Goal::Power | scenarios::Goal::AnswersPerJoule => "W",
             scenarios::Goal::EnergyPerRequest => "J",
             scenarios::Goal::Latency | scenarios::Goal::Accuracy => "1",
+            scenarios::Goal::Cost => "a day",
+            scenarios::Goal::Carbon => "g/day",
         };
         return Finding::Costs { way, unit: unit.into(), relative };
     }

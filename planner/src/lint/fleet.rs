@@ -27,6 +27,12 @@ pub(super) fn check(scenario: &Scenario, r: &Resolved<'_>, load: &Load, notes: &
     for (d, site) in r.devices.iter().enumerate() {
         power += device(site, load.dynamic_w[d], notes);
         clock(site, load.full_clock_w[d], notes);
+        let wakes = site.naps.then_some(load.wakes_hz[d]);
+        let given = site.planned.expected.wakes_hz;
+        notes.check(given.is_some() == wakes.is_some(), "wakes", &site.planned.name, || {
+            "wakings are counted of devices that sleep between requests".into()
+        });
+        notes.same("wakes", &site.planned.name, "wakings a second", given.unwrap_or(0.0), wakes.unwrap_or(0.0));
         pools(site, &load.resident[d], notes);
         processors(scenario, site, &load.booked[d], notes);
     }
@@ -54,9 +60,9 @@ fn device(site: &Site<'_>, dynamic_w: f64, notes: &mut Notes) -> f64 {
         return sleep_w;
     };
     notes.same("dynamic-power", name, "dynamic power", e.dynamic_w, dynamic_w);
-    let Some(steady) = heat::steady(&w.profile, mode, w.ambient.get(), dynamic_w) else {
+    let Some(steady) = heat::steady(&w.profile, site.rest_w(mode), w.ambient.get(), dynamic_w) else {
         notes.fatal("runaway", name, "at its mean power its temperature has no steady state");
-        return mode.idle.value.get() + dynamic_w;
+        return site.rest_w(mode) + dynamic_w;
     };
     notes.same("power", name, "mean power", e.power_w, steady.power_w);
     notes.same("leakage", name, "leakage", e.leakage_w, steady.leakage_w);
@@ -80,7 +86,7 @@ fn device(site: &Site<'_>, dynamic_w: f64, notes: &mut Notes) -> f64 {
 fn clock(site: &Site<'_>, full_clock_w: f64, notes: &mut Notes) {
     let (Some(mode), Some(set)) = (site.mode, &site.planned.mode) else { return };
     let forced = site.clock < 1.0 && {
-        let steady = heat::steady(&site.wanted.profile, mode, site.wanted.ambient.get(), full_clock_w);
+        let steady = heat::steady(&site.wanted.profile, site.rest_w(mode), site.wanted.ambient.get(), full_clock_w);
         let of = |cap: Option<f64>| cap.unwrap_or(f64::INFINITY);
         let cap = of(mode.cap.as_ref().map(|c| c.value.get())).min(of(site.wanted.power_cap.as_ref().map(|c| c.value.get())));
         let throttle_c = site.wanted.profile.thermal.throttle.value.get();

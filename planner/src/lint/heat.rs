@@ -1,6 +1,6 @@
 //! The linter's own steady state of a device: Newton's method from the cold side, where the planner bisects.
 
-use profiles::{DeviceProfile, PowerMode};
+use profiles::DeviceProfile;
 
 use crate::physics::power::Leakage;
 
@@ -14,14 +14,13 @@ pub(super) struct Steady {
     pub(super) phi: f64,
 }
 
-/// Steady state; `None` where temperature runs away.
+/// Steady state at `idle` watts without work; `None` where temperature runs away.
 ///
 /// `f(T) = T_ambient + R (P_idle + P_dyn + P_leak(T)) - T` is convex and positive at ambient temperature, so
 /// Newton's steps from there never pass its first root.
-pub(super) fn steady(profile: &DeviceProfile, mode: &PowerMode, ambient_c: f64, dynamic_w: f64) -> Option<Steady> {
+pub(super) fn steady(profile: &DeviceProfile, idle: f64, ambient_c: f64, dynamic_w: f64) -> Option<Steady> {
     let leak = Leakage::of(&profile.thermal);
     let r = profile.thermal.resistance.value.get().max(1e-9);
-    let idle = mode.idle.value.get();
     let mut t = ambient_c;
     for _ in 0..100 {
         let f = ambient_c + r * (idle + dynamic_w + leak.watts(t)) - t;
@@ -52,8 +51,9 @@ mod tests {
     fn agrees_with_the_planners_bisection() {
         for (profile, ambient, dynamic) in [(board(), 25.0, 4.0), (card(), 35.0, 12.0), (board(), -10.0, 0.0)] {
             let body = Body::of(&profile.thermal, Celsius(ambient));
-            let own = steady(&profile, &profile.modes[0], ambient, dynamic).unwrap();
-            let theirs = body.steady_c(profile.modes[0].idle.value.get(), dynamic).unwrap();
+            let idle = profile.modes[0].idle.value.get();
+            let own = steady(&profile, idle, ambient, dynamic).unwrap();
+            let theirs = body.steady_c(idle, dynamic).unwrap();
             assert!((own.temperature_c - theirs).abs() < 1e-6, "{own:?} {theirs}");
         }
     }
@@ -62,6 +62,6 @@ mod tests {
     fn runaway_has_no_steady_state() {
         let mut profile = board();
         profile.thermal.resistance.value = KelvinPerWatt(40.0);
-        assert_eq!(steady(&profile, &profile.modes[0], 25.0, 5.0), None);
+        assert_eq!(steady(&profile, profile.modes[0].idle.value.get(), 25.0, 5.0), None);
     }
 }

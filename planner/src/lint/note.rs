@@ -45,6 +45,10 @@ pub struct Recomputed {
     pub accuracy: Option<f64>,
     pub latency_score: f64,
     pub underutilisation: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carbon_g_per_day: Option<f64>,
 }
 
 impl Verdict {

@@ -25,6 +25,8 @@ pub(super) struct Load {
     /// Booked bytes per second of every budget in use.
     pub(super) links: Vec<(Budget, f64)>,
     pub(super) network_w: f64,
+    /// By device: requests a second that come to a stage on it.
+    pub(super) wakes_hz: Vec<f64>,
     /// By service.
     pub(super) served: Vec<ServiceLoad>,
 }
@@ -48,6 +50,7 @@ pub(super) fn load(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) -> 
     let mut load = Load {
         dynamic_w: vec![0.0; r.devices.len()],
         full_clock_w: vec![0.0; r.devices.len()],
+        wakes_hz: vec![0.0; r.devices.len()],
         booked: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.processors.len()]).collect(),
         resident: r.devices.iter().map(|d| vec![0.0; d.wanted.profile.memories.len()]).collect(),
         ..Load::default()
@@ -95,6 +98,11 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
             let cost = stage(r, s, &request, placed, clock);
             let full = if clock < 1.0 { stage(r, s, &request, placed, 1.0) } else { cost };
             load.full_clock_w[placed.device] += full.map_or(f64::INFINITY, |c| rate * c.dynamic_j);
+            let alone = stages.len() == 1 || request.passes <= 0.0;
+            notes.check(alone || !r.devices[placed.device].naps, "naps", &subject, || {
+                "it decodes in turns with other stages, so its device cannot sleep between requests".into()
+            });
+            load.wakes_hz[placed.device] += rate;
             notes.check(cost.is_some(), "cannot-run", &subject, || "its power mode leaves it no power to run".into());
             let cost = cost?;
             let wait = waiting::slowdown(w.arrivals, r.devices[placed.device].booked_cap, w.deadline.percentile.get());
@@ -104,7 +112,7 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
             times.alone_s += cost.busy_s;
             load.dynamic_w[placed.device] += rate * cost.dynamic_j;
             load.booked[placed.device][placed.processor] += rate * cost.busy_s;
-            let bytes = memory(s, &request, placed, &chain, sequences);
+            let bytes = memory(&request, placed, &chain, sequences);
             let pool = pool_of(r, placed)?;
             load.resident[placed.device][pool] += bytes;
             compare_stage(&subject, placed, &cost, bytes, notes);
@@ -135,7 +143,16 @@ fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_
         clock,
     };
     let range = (placed.stage.start, placed.stage.end);
-    cost::stage(s.model, range, s.planned.precision, request, spot, placed.stage.resident_share)
+    let mut cost = cost::stage(s.model, range, placed.precision, request, spot, placed.stage.resident_share)?;
+    if site.naps {
+        // Awake for this request alone: its standing power above sleep, and being woken.
+        let sleep = &site.wanted.profile.sleep;
+        let standing_w = spot.mode.idle.value.get() - sleep.power.value.get();
+        cost.dynamic_j += standing_w * cost.busy_s + sleep.wake_energy.value.get();
+        cost.first_s += sleep.wake_time.value.get();
+        cost.busy_s += sleep.wake_time.value.get();
+    }
+    Some(cost)
 }
 
 fn compare_stage(subject: &str, placed: &Placed<'_>, cost: &StageCost, bytes: f64, notes: &mut Notes) {
@@ -223,8 +240,8 @@ fn messages(
 }
 
 /// Resident bytes of a stage: its blocks' weights and state, and what each stage needs beside them.
-fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
-    let precision = s.planned.precision;
+fn memory(request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
+    let precision = placed.precision;
     let blocks = chain.get(placed.stage.start as usize..placed.stage.end as usize).unwrap_or_default();
     let own: f64 = blocks
         .iter()

@@ -37,9 +37,15 @@ pub(super) fn check(s: &Served<'_>, notes: &mut Notes) {
 /// Whether the model can be had at the precision, and holds the tokens asked for.
 fn formats(s: &Served<'_>, notes: &mut Notes) {
     let (format, model) = (s.planned.precision.weights, s.model);
-    let quantised = |f: &profiles::WeightFormat| !f.needs_training() && f.bits_per_weight() >= format.bits_per_weight();
-    let had = model.formats.contains(&format) || (!format.needs_training() && model.formats.iter().any(quantised));
-    notes.check(had, "format", &s.planned.name, || format!("{} cannot be had in {format}", model.id));
+    let stages = s.replicas.iter().flatten().map(|c| c.precision.weights);
+    let mut used: Vec<profiles::WeightFormat> = stages.chain([format]).collect();
+    used.sort_unstable();
+    used.dedup();
+    for format in used {
+        let quantised = |f: &profiles::WeightFormat| !f.needs_training() && f.bits_per_weight() >= format.bits_per_weight();
+        let had = model.formats.contains(&format) || (!format.needs_training() && model.formats.iter().any(quantised));
+        notes.check(had, "format", &s.planned.name, || format!("{} cannot be had in {format}", model.id));
+    }
     let needed = u64::from(s.wanted.prompt_tokens) + u64::from(s.wanted.answer_tokens);
     let holds = model.kind != ModelKind::Llm || model.context == 0 || needed <= u64::from(model.context);
     notes.check(holds, "context", &s.planned.name, || format!("{needed} tokens do not fit the context of {}", model.context));
@@ -77,6 +83,15 @@ fn accuracy(s: &Served<'_>, method: Method, notes: &mut Notes) {
         return;
     };
     notes.same("accuracy", name, "accuracy", given.accuracy.unwrap_or(0.0), own);
+    // A copy in several formats is taken to answer as its worst one: no stage may be in a worse one, or one not measured.
+    for placed in s.replicas.iter().flatten().filter(|c| c.precision.weights != format) {
+        let weights = placed.precision.weights;
+        let row = s.model.quality.iter().find(|r| r.benchmark == *benchmark && r.weights == weights);
+        let there = row.and_then(|r| expected(r, method, p.scaling.samples, p.scaling.token_budget));
+        notes.check(there.is_some_and(|a| a >= own - 1e-9), "mixed-accuracy", name, || {
+            format!("a stage at {weights} is not known to answer as well as all of it at {format}")
+        });
+    }
     if let Some(floor) = &w.accuracy {
         let least = floor.at_least.value.get();
         notes.check(own >= least - 1e-9, "floor", name, || format!("accuracy {own} is below the floor of {least}"));

@@ -1,6 +1,6 @@
 //! Names, order, shares, cuts: whether a plan says something that could be carried out.
 
-use profiles::{DeviceProfile, ModelProfile, PowerMode};
+use profiles::{DeviceProfile, ModelProfile, PowerMode, Precision};
 use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage, SCHEMA, canonical};
 use scenarios::{Device, Scenario, Service};
 
@@ -15,6 +15,15 @@ pub(super) struct Site<'a> {
     pub(super) mode: Option<&'a PowerMode>,
     pub(super) clock: f64,
     pub(super) booked_cap: f64,
+    /// Awake for requests only.
+    pub(super) naps: bool,
+}
+
+impl Site<'_> {
+    /// Power without work, leakage excluded, in a mode of its profile.
+    pub(super) fn rest_w(&self, mode: &PowerMode) -> f64 {
+        if self.naps { self.wanted.profile.sleep.power.value.get() } else { mode.idle.value.get() }
+    }
 }
 
 /// A service whose stages can be followed.
@@ -31,6 +40,8 @@ pub(super) struct Placed<'a> {
     pub(super) stage: &'a PlannedStage,
     pub(super) device: usize,
     pub(super) processor: usize,
+    /// Its own weights, else the service's.
+    pub(super) precision: Precision,
 }
 
 /// A plan whose names all resolve.
@@ -94,7 +105,10 @@ fn devices<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Opt
         notes.check(p.site == site, "site", &p.name, || format!("it is at `{site}`, not at `{}`", p.site));
         let (mode, clock, booked_cap) = mode(scenario, w, p, notes);
         whole &= mode.is_some() == p.awake;
-        sites.push(Site { wanted: w, planned: p, mode, clock, booked_cap });
+        let naps = p.mode.as_ref().is_some_and(|m| m.naps);
+        let hosts = scenario.devices.iter().any(|g| g.host.is_some_and(|h| scenario.devices[h].name == w.name));
+        notes.check(!naps || (w.naps && w.may_sleep && !hosts), "naps", &p.name, || "it may not sleep between requests".into());
+        sites.push(Site { wanted: w, planned: p, mode, clock, booked_cap, naps });
     }
     whole.then_some(sites)
 }
@@ -157,7 +171,8 @@ fn replicas<'a>(scenario: &Scenario, p: &'a PlannedService, notes: &mut Notes) -
             notes.check(processor.is_some(), "stage-processor", &subject, || {
                 format!("`{}` has no processor `{}`", stage.device, stage.processor)
             });
-            chain.push(Placed { stage, device: device?, processor: processor? });
+            let precision = Precision { weights: stage.weights.unwrap_or(p.precision.weights), ..p.precision };
+            chain.push(Placed { stage, device: device?, processor: processor?, precision });
         }
         all.push(chain);
     }
@@ -234,7 +249,17 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
         for (i, c) in chain.iter().enumerate() {
             let subject = stage_name(p, r, i);
             let owner = &scenario.devices[c.device];
-            kernel(&owner.profile, c, s, &subject, notes);
+            kernel(&owner.profile, c, &subject, notes);
+            let other = c.precision.weights != p.precision.weights;
+            notes.check(c.stage.weights.is_none() || other, "stage-weights", &subject, || {
+                "its weights are said again, though they are the service's".into()
+            });
+            notes.check(!other || w.mixed, "mixed-precisions", &subject, || {
+                format!("it is at {}, all of the service must be at {}", c.precision.weights, p.precision.weights)
+            });
+            notes.check(w.precisions.contains(&c.precision), "precision-allowed", &subject, || {
+                format!("{} is not allowed", c.precision)
+            });
             let share = c.stage.resident_share;
             notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || {
                 format!("resident share {share} is not in (0, 1]")
@@ -246,8 +271,8 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
     }
 }
 
-fn kernel(profile: &DeviceProfile, c: &Placed<'_>, s: &Served<'_>, subject: &str, notes: &mut Notes) {
-    let format = s.planned.precision.weights;
+fn kernel(profile: &DeviceProfile, c: &Placed<'_>, subject: &str, notes: &mut Notes) {
+    let format = c.precision.weights;
     let has = profile.processors[c.processor].kernels.contains_key(&format);
     notes.check(has, "kernel", subject, || format!("{} has no {format} kernel", c.stage.processor));
 }

@@ -14,7 +14,7 @@ struct Demand {
     what: String,
     limit: f64,
     value: f64,
-    unit: &'static str,
+    unit: std::borrow::Cow<'static, str>,
     at_most: bool,
     line: u32,
 }
@@ -76,11 +76,11 @@ fn of_service(s: &super::structure::Served<'_>) -> Vec<Demand> {
 }
 
 fn most(what: String, limit: f64, value: f64, unit: &'static str, at: At) -> Demand {
-    Demand { what, limit, value, unit, at_most: true, line: at.line }
+    Demand { what, limit, value, unit: unit.into(), at_most: true, line: at.line }
 }
 
 fn least(what: String, limit: f64, value: f64, at: At) -> Demand {
-    Demand { what, limit, value, unit: "1", at_most: false, line: at.line }
+    Demand { what, limit, value, unit: "1".into(), at_most: false, line: at.line }
 }
 
 fn of_fleet(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, load: &Load) -> Vec<Demand> {
@@ -93,6 +93,14 @@ fn of_fleet(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, load: &Load) -> 
     );
     if let (Some(c), Some(accuracy)) = (&l.mean_accuracy, t.accuracy) {
         all.push(least("mean accuracy".into(), c.value.get(), accuracy, c.at));
+    }
+    if let (Some(c), Some(cost)) = (&l.cost, t.cost_per_day) {
+        let unit = format!("{}/day", c.value.currency).into();
+        let demand = most("cost of a day".into(), c.value.amount, cost, "", c.at);
+        all.push(Demand { unit, ..demand });
+    }
+    if let (Some(c), Some(carbon)) = (&l.carbon, t.carbon_g_per_day) {
+        all.push(most("carbon of a day".into(), c.value.get(), carbon, "g/day", c.at));
     }
     for site in &r.devices {
         if let Some(mode) = site.mode {

@@ -4,6 +4,7 @@ use protocol::Plan;
 use scenarios::{Goal, Scenario};
 
 use super::heat;
+use super::money;
 use super::note::{Notes, Recomputed, near};
 use super::numbers::Load;
 use super::structure::Resolved;
@@ -48,6 +49,7 @@ pub(super) fn check(
         right_per_s(r).map(|a| 1000.0 * a / own.power_w),
         notes,
     );
+    money::check(scenario, plan, &own, notes);
     notes.same("latency-score", at, "the latency score", t.latency_score, own.latency_score);
     notes.same("underutilisation", at, "underutilisation", t.underutilisation, own.underutilisation);
     let throttled = plan.devices.iter().filter(|d| d.mode.as_ref().is_some_and(|m| m.throttled)).count();
@@ -92,8 +94,8 @@ fn energy_j(r: &Resolved<'_>, load: &Load, s: usize) -> f64 {
 fn standing_w(r: &Resolved<'_>, load: &Load, d: usize) -> f64 {
     let site = &r.devices[d];
     let Some(mode) = site.mode else { return 0.0 };
-    let steady = heat::steady(&site.wanted.profile, mode, site.wanted.ambient.get(), load.dynamic_w[d]);
-    steady.map_or(mode.idle.value.get(), |s| s.power_w - load.dynamic_w[d])
+    let steady = heat::steady(&site.wanted.profile, site.rest_w(mode), site.wanted.ambient.get(), load.dynamic_w[d]);
+    steady.map_or(site.rest_w(mode), |s| s.power_w - load.dynamic_w[d])
 }
 
 fn services(r: &Resolved<'_>, load: &Load, notes: &mut Notes) {
@@ -134,6 +136,8 @@ fn recompute(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, load: &Load, de
         accuracy,
         latency_score: latency_score(plan, r, load),
         underutilisation: underutilisation(r, load),
+        cost_per_day: money::cost(scenario, r, load),
+        carbon_g_per_day: money::carbon(scenario, r, load),
     }
 }
 
@@ -190,6 +194,13 @@ fn certificate(scenario: &Scenario, plan: &Plan, r: &Resolved<'_>, own: &Recompu
         Goal::Latency => ("latency score with its tie-break", "1", own.latency_score + 10.0 * TIE * own.power_w / idle_w(r)),
         Goal::Accuracy => ("inaccuracy with its tie-break", "1", inaccuracy(r) + TIE * own.power_w / idle_w(r)),
         Goal::AnswersPerJoule => ("energy per right answer", "J", right_per_s(r).map_or(f64::NAN, |a| own.power_w / a)),
+        Goal::Cost => ("cost of a day", "", own.cost_per_day.unwrap_or(f64::NAN)),
+        Goal::Carbon => ("carbon of a day", "g/day", own.carbon_g_per_day.unwrap_or(f64::NAN)),
+    };
+    let unit = if scenario.objective.goal == Goal::Cost {
+        format!("{}/day", scenario.currency().unwrap_or(""))
+    } else {
+        unit.to_owned()
     };
     notes.check(c.objective == objective, "objective", at, || {
         format!("`{}` was minimised, the scenario asks for {objective}", c.objective)
@@ -221,7 +232,7 @@ fn inaccuracy(r: &Resolved<'_>) -> f64 {
 /// Power of the fleet with every device idling in the thirstiest mode that it may be set to, watts.
 fn idle_w(r: &Resolved<'_>) -> f64 {
     let of = |d: &super::structure::Site<'_>| {
-        let at_rest = |m: &profiles::PowerMode| heat::steady(&d.wanted.profile, m, d.wanted.ambient.get(), 0.0);
+        let at_rest = |m: &profiles::PowerMode| heat::steady(&d.wanted.profile, m.idle.value.get(), d.wanted.ambient.get(), 0.0);
         let most = super::fleet::settable(d.wanted).filter_map(at_rest).map(|s| s.power_w).fold(0.0, f64::max);
         if most > 0.0 { most } else { d.wanted.profile.modes.first().and_then(at_rest).map_or(0.0, |s| s.power_w) }
     };

@@ -2,6 +2,7 @@
 
 use scenarios::{Goal, Scenario, Service};
 
+use super::bills;
 use super::choices::{self, Parts};
 use super::fleet::{self, Fleet};
 use super::model::{Model, Offers};
@@ -30,7 +31,7 @@ pub fn offers(scenario: &Scenario) -> Offers {
     let mut dropped = Vec::new();
     let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
     let flat: Vec<_> = ways.iter().flatten().cloned().collect();
-    let fleet = fleet::of(scenario, &flat);
+    let fleet = fleet::of(scenario, &flat, choices::formats(scenario));
     let nowhere = Network { segments: Vec::new(), hops: Vec::new() };
     let parts = Parts { scenario, fleet: &fleet, network: &nowhere, dominated: false };
     let mut first = 0;
@@ -47,7 +48,7 @@ fn stated(scenario: &Scenario, dominated: bool) -> Model {
     let mut dropped = Vec::new();
     let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
     let flat: Vec<_> = ways.iter().flatten().cloned().collect();
-    let fleet = fleet::of(scenario, &flat);
+    let fleet = fleet::of(scenario, &flat, choices::formats(scenario));
     let network = network::of(scenario);
     let mut labels = Vec::new();
     let mut services = Vec::new();
@@ -68,6 +69,7 @@ fn stated(scenario: &Scenario, dominated: bool) -> Model {
         device.class = class;
     }
     let table = Table {
+        bills: bills::of(scenario, error),
         devices,
         modes,
         places,
@@ -145,6 +147,8 @@ fn weights(scenario: &Scenario, fleet: &Fleet) -> Weights {
         Goal::Power | Goal::EnergyPerRequest | Goal::AnswersPerJoule => Weights { power: 1.0, ..none },
         Goal::Latency => Weights { latency: 1.0, power: 10.0 * TIE / reference_w, ..none },
         Goal::Accuracy => Weights { inaccuracy: 1.0, power: TIE / reference_w, ..none },
+        // They are what a bill weighs.
+        Goal::Cost | Goal::Carbon => none,
     }
 }
 
@@ -163,7 +167,8 @@ fn classes(scenario: &Scenario, hops: &[Hop]) -> Vec<u32> {
     let alike = |a: usize, b: usize| {
         let (x, y) = (&scenario.devices[a], &scenario.devices[b]);
         !(hosts[a] || hosts[b] || named[a] || named[b])
-            && (x.site, x.host, x.may_sleep, x.may_stream) == (y.site, y.host, y.may_sleep, y.may_stream)
+            && (x.site, x.host, x.may_sleep, x.naps, x.may_stream) == (y.site, y.host, y.may_sleep, y.naps, y.may_stream)
+            && x.rent.as_ref().map(|r| &r.value) == y.rent.as_ref().map(|r| &r.value)
             && x.ambient == y.ambient
             && x.modes == y.modes
             && x.memory_margin.value == y.memory_margin.value

@@ -4,6 +4,7 @@ use scenarios::{Scenario, Service};
 
 use super::fleet::{Fleet, Unit};
 use super::model::{Dropped, Label, Reason};
+use super::nap::Nap;
 use super::network::Network;
 use super::request::TOKEN_BYTES;
 use super::ways::{self, Way};
@@ -31,25 +32,50 @@ pub(super) fn of_service(
 ) -> Vec<Choice> {
     let service = &parts.scenario.services[index];
     let mut choices = Vec::new();
-    for (w, alone_s, replicas) in offered(parts, index, ways, first, dropped) {
-        let way = &ways[w];
-        let concurrency = concurrency(service, way, replicas, alone_s);
-        let number = labels.len() as u32;
-        labels.push(label(way, replicas, concurrency));
-        choices.push(choice(parts, service, way, first + w, replicas, concurrency, number));
+    for offer in offered(parts, index, ways, first, dropped) {
+        let way = &ways[offer.ways[0]];
+        let concurrency = concurrency(service, way, offer.replicas, offer.alone_s);
+        let mixed: Vec<(&Way<'_>, usize)> = offer.ways.iter().map(|&w| (&ways[w], first + w)).collect();
+        choices.push(choice(parts, service, &mixed, &offer, concurrency, labels.len() as u32));
+        labels.push(label(&mixed, &offer, concurrency));
     }
     choices
 }
 
-/// The ways that one service may choose among with their fastest time alone, each with every count of replicas. Looks
-/// at no network.
-pub(super) fn offered(
-    parts: &Parts<'_>,
-    index: usize,
-    ways: &[Way<'_>],
-    first: usize,
-    dropped: &mut Vec<Dropped>,
-) -> Vec<(usize, f64, u32)> {
+/// Whether the devices of a copy sleep between requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Awake,
+    Naps,
+    /// Each as it likes: a model that answers in one pass needs a device for its own part only.
+    Either,
+}
+
+/// One option of a service before it is costed.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    /// Its way, then the ways whose weight formats its stages may have instead.
+    pub ways: Vec<usize>,
+    /// Fastest time of its way on one processor.
+    pub alone_s: f64,
+    pub replicas: u32,
+    pub rest: Rest,
+}
+
+/// Most weight formats that the stages of an option differ in, over all services.
+pub(super) fn formats(scenario: &Scenario) -> u32 {
+    let of = |s: &Service| {
+        let mut all: Vec<profiles::WeightFormat> = s.precisions.iter().map(|p| p.weights).collect();
+        all.sort_unstable();
+        all.dedup();
+        if s.mixed && s.max_stages > 1 { all.len() as u32 } else { 1 }
+    };
+    scenario.services.iter().map(of).max().unwrap_or(1).max(1)
+}
+
+/// What one service may choose among: its ways, with the formats that their stages may have instead, with every count
+/// of replicas. Looks at no network.
+pub(super) fn offered(parts: &Parts<'_>, index: usize, ways: &[Way<'_>], first: usize, dropped: &mut Vec<Dropped>) -> Vec<Offer> {
     let service = &parts.scenario.services[index];
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for (w, way) in ways.iter().enumerate() {
@@ -63,17 +89,71 @@ pub(super) fn offered(
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
     let mut offered = Vec::new();
-    for &(w, alone_s) in &survivors {
+    let stages: Vec<Vec<usize>> = survivors.iter().map(|&(w, _)| mixtures(parts, service, ways, first, &survivors, w)).collect();
+    for (i, &(w, alone_s)) in survivors.iter().enumerate() {
         for replicas in least..=most {
             if replicas > devices {
                 let what = format!("{}, {replicas} replicas", ways[w].what);
                 dropped.push(Dropped { service: index, what, reason: Reason::TooFewDevices { replicas } });
                 break;
             }
-            offered.push((w, alone_s, replicas));
+            for &rest in rests(parts, service, &ways[w]) {
+                offered.push(Offer { ways: stages[i].clone(), alone_s, replicas, rest });
+            }
         }
     }
     offered
+}
+
+/// A copy that decodes is one stage where its device sleeps between requests; others mix.
+fn rests(parts: &Parts<'_>, service: &Service, way: &Way<'_>) -> &'static [Rest] {
+    let naps = |d: usize| parts.fleet.kinds[parts.fleet.kind_of[d]].modes.iter().any(|m| m.nap.is_some());
+    if !ways::allowed(parts.scenario, service).any(naps) {
+        &[Rest::Awake]
+    } else if way.request.passes > 0.0 {
+        &[Rest::Awake, Rest::Naps]
+    } else {
+        &[Rest::Either]
+    }
+}
+
+/// The ways whose weight formats stages of way `w` may have: itself, and where the service allows it those of the same
+/// model that differ in weights alone and answer no worse, but for those that another of the list beats everywhere.
+///
+/// What such a copy answers is taken as what all of it in the worst of its formats would: an assumption.
+fn mixtures(
+    parts: &Parts<'_>,
+    service: &Service,
+    ways: &[Way<'_>],
+    first: usize,
+    survivors: &[(usize, f64)],
+    w: usize,
+) -> Vec<usize> {
+    let own = &ways[w];
+    let mut list = vec![w];
+    if !service.mixed || service.max_stages < 2 || own.resident_share < 1.0 {
+        return list;
+    }
+    let rank = |way: &Way<'_>| (way.accuracy.unwrap_or(1.0), way.precision.weights.bits_per_weight());
+    let like = |way: &Way<'_>| {
+        way.model == own.model
+            && (way.method, way.samples, way.budget) == (own.method, own.samples, own.budget)
+            && (way.precision.kv_bits, way.precision.activation_bits) == (own.precision.kv_bits, own.precision.activation_bits)
+            && way.precision.weights != own.precision.weights
+            && way.resident_share >= 1.0
+            && way.accuracy.is_some() == own.accuracy.is_some()
+            && rank(way) > rank(own)
+    };
+    let rows = rows(parts, service);
+    // All of the list keep memory for as many requests as the way itself.
+    let alone_s = survivors.iter().find(|s| s.0 == w).map_or(f64::INFINITY, |s| s.1);
+    for &(other, _) in survivors.iter().filter(|s| like(&ways[s.0])) {
+        let beaten = list.iter().any(|&l| no_dearer(service, ways, &rows, first, (l, alone_s), (other, alone_s)));
+        if !beaten {
+            list.push(other);
+        }
+    }
+    list
 }
 
 /// The fastest time of a request on one processor with nobody else there, or why the way cannot be used.
@@ -123,15 +203,18 @@ fn concurrency(service: &Service, way: &Way<'_>, replicas: u32, alone_s: f64) ->
     (rate * stay_s - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
-fn label(way: &Way<'_>, replicas: u32, concurrency: u32) -> Label {
+fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label {
+    let way = mixed[0].0;
     Label {
+        formats: mixed.iter().map(|(way, _)| way.precision.weights).collect(),
+        naps: offer.rest == Rest::Naps,
         service: way.service,
         model: way.model,
         precision: way.precision,
         method: way.method,
         samples: way.samples,
         budget: way.budget,
-        replicas,
+        replicas: offer.replicas,
         resident_share: way.resident_share,
         accuracy: way.accuracy,
         benchmark: way.benchmark.clone(),
@@ -162,14 +245,13 @@ pub(super) fn stage_bytes(way: &Way<'_>) -> f64 {
 fn choice(
     parts: &Parts<'_>,
     service: &Service,
-    way: &Way<'_>,
-    number: usize,
-    replicas: u32,
+    mixed: &[(&Way<'_>, usize)],
+    offer: &Offer,
     concurrency: u32,
     label: u32,
 ) -> Choice {
-    let bytes = group_bytes(way, concurrency);
-    let stage_bytes = stage_bytes(way);
+    let way = mixed[0].0;
+    let bytes: Vec<Vec<f64>> = mixed.iter().map(|(way, _)| group_bytes(way, concurrency)).collect();
     let fleet = parts.fleet;
     let at = fleet.places.iter().map(|place| {
         if service.forbidden.iter().any(|f| f.value == place.device as usize) {
@@ -177,18 +259,24 @@ fn choice(
         }
         let (mode, kind) = (place.mode as usize, fleet.kind_of[place.device as usize]);
         let kind_mode = &fleet.kinds[kind].modes[fleet.kind_mode[mode]];
-        let unit = kind_mode.units.get(place.processor as usize)?.get(number)?.as_ref()?;
+        let (way, number) = *mixed.get(place.format as usize)?;
+        let resting = match offer.rest {
+            Rest::Awake => kind_mode.nap.is_none(),
+            Rest::Naps => kind_mode.nap.is_some(),
+            Rest::Either => true,
+        };
+        let unit = kind_mode.units.get(place.processor as usize)?.get(number)?.as_ref().filter(|_| resting)?;
         let wait = waiting::slowdown(service.arrivals, fleet.labels[mode].level, service.deadline.percentile.get());
-        Some(block_costs(way, unit, wait, &bytes, stage_bytes))
+        Some(block_costs(way, unit, wait, &bytes[place.format as usize], stage_bytes(way), kind_mode.nap))
     });
     let cuts = cuts(way);
     let (enter, leave) = ingress(parts, service, way);
     Choice {
         label,
         blocks: cuts.len() as u32,
-        replicas,
+        replicas: offer.replicas,
         accuracy: way.accuracy.unwrap_or(1.0),
-        max_stages: service.max_stages.max(1),
+        max_stages: if offer.rest == Rest::Naps { 1 } else { service.max_stages.max(1) },
         at: at.collect(),
         enter,
         leave,
@@ -206,14 +294,16 @@ fn cost(way: &Way<'_>, prefill_s: f64, decode_s: f64, wait: f64, dynamic_j: f64,
     Cost { ttft_s: wait * first, tpot_s: wait * each, total_s: wait * busy_s, busy_s, dynamic_j, bytes }
 }
 
-fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes: f64) -> BlockCosts {
+fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes: f64, nap: Option<Nap>) -> BlockCosts {
+    let standing_w = nap.map_or(0.0, |n| n.standing_w);
     let blocks: usize = way.profile.blocks.iter().map(|g| g.count as usize).sum();
     let mut sum = Vec::with_capacity(blocks + 1);
     let mut total = Cost::default();
     sum.push(total);
     for ((g, (prefill, decode)), &bytes) in way.profile.blocks.iter().zip(&unit.groups).zip(bytes) {
         let energy = way.request.items * prefill.energy_j + way.request.passes * decode.energy_j;
-        let one = cost(way, prefill.time_s, decode.time_s, wait, energy, bytes);
+        let mut one = cost(way, prefill.time_s, decode.time_s, wait, energy, bytes);
+        one.dynamic_j += standing_w * one.busy_s;
         for _ in 0..g.count {
             total.ttft_s += one.ttft_s;
             total.tpot_s += one.tpot_s;
@@ -225,7 +315,14 @@ fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes
         }
     }
     let o = unit.pass_overhead_s;
-    BlockCosts { sum, per_stage: cost(way, o, o, wait, 0.0, stage_bytes) }
+    let mut per_stage = cost(way, o, o, wait, 0.0, stage_bytes);
+    if let Some(nap) = nap {
+        per_stage.dynamic_j += nap.joules(per_stage.busy_s);
+        per_stage.ttft_s += wait * nap.wake_s;
+        per_stage.total_s += wait * nap.wake_s;
+        per_stage.busy_s += nap.wake_s;
+    }
+    BlockCosts { sum, per_stage }
 }
 
 /// What crosses each cut. Before a decoder block the encoder's output crosses, for every decoder block attends to it;
@@ -290,31 +387,13 @@ fn prune(
     index: usize,
     dropped: &mut Vec<Dropped>,
 ) -> Vec<(usize, f64)> {
-    let kinds: Vec<usize> = {
-        let mut kinds: Vec<usize> = ways::allowed(parts.scenario, service).map(|d| parts.fleet.kind_of[d]).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        kinds
-    };
-    let rows: Vec<&Vec<Option<Unit>>> = kinds.iter().flat_map(|&k| &parts.fleet.kinds[k].modes).flat_map(|m| &m.units).collect();
+    let rows = rows(parts, service);
     let beats = |(a, alone_a): (usize, f64), (b, alone_b): (usize, f64)| {
         let (wa, wb) = (&ways[a], &ways[b]);
         wa.model == wb.model
             && wa.accuracy.unwrap_or(1.0) >= wb.accuracy.unwrap_or(1.0)
             && wa.accuracy.is_some() == wb.accuracy.is_some()
-            && wa.request.passes <= wb.request.passes
-            && wa.request.samples <= wb.request.samples
-            && wa.precision.activation_bits <= wb.precision.activation_bits
-            && stage_bytes(wa) <= stage_bytes(wb)
-            && no_more(
-                &group_bytes(wa, concurrency(service, wa, 1, alone_a)),
-                &group_bytes(wb, concurrency(service, wb, 1, alone_b)),
-            )
-            && rows.iter().all(|row| match (&row[first + a], &row[first + b]) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(ua), Some(ub)) => cheaper(wa, ua, wb, ub),
-            })
+            && no_dearer(service, ways, &rows, first, (a, alone_a), (b, alone_b))
     };
     let mut survivors: Vec<(usize, f64)> = Vec::new();
     for (i, &b) in kept.iter().enumerate() {
@@ -328,6 +407,36 @@ fn prune(
         }
     }
     survivors
+}
+
+/// Costs of all ways on each processor in each mode of the kinds of device that a service may use.
+fn rows<'a>(parts: &'a Parts<'_>, service: &Service) -> Vec<&'a Vec<Option<Unit>>> {
+    let mut kinds: Vec<usize> = ways::allowed(parts.scenario, service).map(|d| parts.fleet.kind_of[d]).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.iter().flat_map(|&k| &parts.fleet.kinds[k].modes).flat_map(|m| &m.units).collect()
+}
+
+/// Whether way `a` costs no more than way `b` of anything at every place, each with its fastest time alone.
+fn no_dearer(
+    service: &Service,
+    ways: &[Way<'_>],
+    rows: &[&Vec<Option<Unit>>],
+    first: usize,
+    (a, alone_a): (usize, f64),
+    (b, alone_b): (usize, f64),
+) -> bool {
+    let (wa, wb) = (&ways[a], &ways[b]);
+    wa.request.passes <= wb.request.passes
+        && wa.request.samples <= wb.request.samples
+        && wa.precision.activation_bits <= wb.precision.activation_bits
+        && stage_bytes(wa) <= stage_bytes(wb)
+        && no_more(&group_bytes(wa, concurrency(service, wa, 1, alone_a)), &group_bytes(wb, concurrency(service, wb, 1, alone_b)))
+        && rows.iter().all(|row| match (&row[first + a], &row[first + b]) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(ua), Some(ub)) => cheaper(wa, ua, wb, ub),
+        })
 }
 
 fn no_more(a: &[f64], b: &[f64]) -> bool {

@@ -5,6 +5,7 @@
 use scenarios::{Arrivals, Device, Scenario};
 
 use super::model::{ModeLabel, Unusable};
+use super::nap::Nap;
 use super::pass::{self, Rates, Spent};
 use super::thermal::Body;
 use super::ways::Way;
@@ -45,6 +46,8 @@ pub(super) struct KindMode {
     pub dynamic_cap_w: f64,
     pub curve: Vec<Line>,
     pub error: f64,
+    /// The device sleeps between requests: what that costs. `None`: it stays awake.
+    pub nap: Option<Nap>,
     /// By processor, then by way; `None` where it cannot run.
     pub units: Vec<Vec<Option<Unit>>>,
 }
@@ -91,6 +94,12 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
     Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s }, capped))
 }
 
+/// Whether a device may sleep between requests. A host may not: its guest would be without it.
+pub(super) fn may_nap(scenario: &Scenario, d: usize) -> bool {
+    let device = &scenario.devices[d];
+    device.naps && device.may_sleep && scenario.devices.iter().all(|guest| guest.host != Some(d))
+}
+
 fn alike(a: &Device, b: &Device) -> bool {
     a.ambient == b.ambient
         && a.modes == b.modes
@@ -99,8 +108,8 @@ fn alike(a: &Device, b: &Device) -> bool {
         && a.profile == b.profile
 }
 
-/// Works out all rows.
-pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>]) -> Fleet {
+/// Works out all rows; `formats` is how many weight formats the stages of one option may differ in.
+pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32) -> Fleet {
     let mut fleet = Fleet {
         kinds: Vec::new(),
         kind_of: Vec::new(),
@@ -113,15 +122,17 @@ pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>]) -> Fleet {
         kind_mode: Vec::new(),
     };
     let levels = levels(scenario);
-    let mut first_of_kind: Vec<usize> = Vec::new();
+    let mut first_of_kind: Vec<(usize, bool)> = Vec::new();
     for (d, device) in scenario.devices.iter().enumerate() {
-        let kind = first_of_kind.iter().position(|&f| alike(&scenario.devices[f], device)).unwrap_or_else(|| {
-            first_of_kind.push(d);
-            fleet.kinds.push(kind(device, scenario.limits.booked_time.value.get(), ways));
+        let naps = may_nap(scenario, d);
+        let same = |&(f, other): &(usize, bool)| other == naps && alike(&scenario.devices[f], device);
+        let kind = first_of_kind.iter().position(same).unwrap_or_else(|| {
+            first_of_kind.push((d, naps));
+            fleet.kinds.push(kind(device, scenario.limits.booked_time.value.get(), ways, naps));
             fleet.kinds.len() - 1
         });
         fleet.kind_of.push(kind);
-        rows(&mut fleet, d, device, kind, &levels);
+        rows(&mut fleet, d, device, kind, &levels, formats);
     }
     fleet
 }
@@ -140,7 +151,7 @@ fn levels(scenario: &Scenario) -> Vec<f64> {
 }
 
 /// One kind of device: every allowed mode, with lowered clocks where full load would overheat or pass the cap.
-fn kind(device: &Device, booked: f64, ways: &[Way<'_>]) -> Kind {
+fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
     let profile = &device.profile;
     let body = Body::of(&profile.thermal, device.ambient);
     let owner_w = device.power_cap.as_ref().map_or(f64::INFINITY, |c| c.value.get());
@@ -159,13 +170,16 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>]) -> Kind {
         let (curve, error) = curve::tangents(&body, idle_w, dynamic_cap_w);
         let make = |clock: f64| -> (KindMode, bool) {
             let (units, capped) = units(device, m, clock, ways);
-            (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, units }, capped)
+            (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, nap: None, units }, capped)
         };
         let (full, capped) = make(1.0);
         let hot = full_load_w(&full, ways) * booked > dynamic_cap_w;
         kind.modes.push(full);
         if capped || hot {
             kind.modes.extend(CLOCKS.into_iter().map(|c| make(c).0));
+        }
+        if naps {
+            napping(&mut kind, device, m, &body, cap_w);
         }
     }
     if kind.modes.is_empty() {
@@ -180,9 +194,21 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>]) -> Kind {
             (vec![Line { base_w, slope: 1.0 }; 2], 0.0)
         };
         let units = profile.processors.iter().map(|_| ways.iter().map(|_| None).collect()).collect();
-        kind.modes.push(KindMode { mode: m, clock: 1.0, dynamic_cap_w: 0.0, curve, error, units });
+        kind.modes.push(KindMode { mode: m, clock: 1.0, dynamic_cap_w: 0.0, curve, error, nap: None, units });
     }
     kind
+}
+
+/// Adds twins of a power mode's rows in which the device sleeps between requests.
+fn napping(kind: &mut Kind, device: &Device, mode: usize, body: &Body, cap_w: f64) {
+    let sleep_w = device.profile.sleep.power.value.get();
+    let dynamic_cap_w = body.sustained_w(sleep_w, cap_w);
+    let Some(nap) = Nap::of(&device.profile, mode).filter(|_| dynamic_cap_w > 0.0) else { return };
+    let (curve, error) = curve::tangents(body, sleep_w, dynamic_cap_w);
+    let twin =
+        |m: &KindMode| KindMode { nap: Some(nap), dynamic_cap_w, curve: curve.clone(), error, units: m.units.clone(), ..*m };
+    let twins: Vec<KindMode> = kind.modes.iter().filter(|m| m.mode == mode && m.nap.is_none()).map(twin).collect();
+    kind.modes.extend(twins);
 }
 
 /// Costs of every way on every processor; the flag: the cap lowered some clock.
@@ -214,7 +240,7 @@ fn full_load_w(mode: &KindMode, ways: &[Way<'_>]) -> f64 {
 }
 
 /// Adds one device's rows.
-fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64]) {
+fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64], formats: u32) {
     let profile = &device.profile;
     let pool_names: Vec<&String> = profile.memories.keys().collect();
     let first_pool = fleet.pools.len();
@@ -231,15 +257,26 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
         for &level in levels {
             let number = fleet.modes.len() as u32;
             let first_place = fleet.places.len() as u32;
-            for (p, processor) in profile.processors.iter().enumerate() {
-                if let Some(pool) = pool_names.iter().position(|n| **n == processor.memory) {
-                    let pool = (first_pool + pool) as u32;
-                    fleet.places.push(Place { mode: number, device: d as u32, processor: p as u32, pool });
+            let mut slots: Vec<u32> = Vec::new();
+            for format in 0..formats {
+                let placed = profile.processors.iter().enumerate().filter_map(|(p, processor)| {
+                    let pool = pool_names.iter().position(|n| **n == processor.memory)?;
+                    Some((p as u32, (first_pool + pool) as u32))
+                });
+                for (i, (processor, pool)) in placed.enumerate() {
+                    let own = fleet.places.len() as u32;
+                    if format == 0 {
+                        slots.push(own);
+                    }
+                    fleet.places.push(Place { mode: number, device: d as u32, processor, pool, slot: slots[i], format });
                 }
             }
             let mut name = profile.modes.get(mode.mode).map_or_else(String::new, |m| m.id.clone());
             if mode.clock < 1.0 {
                 name.push_str(&format!("@{}", mode.clock));
+            }
+            if mode.nap.is_some() {
+                name.push_str(", naps");
             }
             if levels.len() > 1 {
                 name.push_str(&format!(" to {:.0} %", 100.0 * level));
@@ -253,7 +290,7 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
                 curve: mode.curve.clone(),
                 places: first_place..fleet.places.len() as u32,
             });
-            fleet.labels.push(ModeLabel { device: d, mode: mode.mode, clock: mode.clock, level });
+            fleet.labels.push(ModeLabel { device: d, mode: mode.mode, clock: mode.clock, level, naps: mode.nap.is_some() });
             fleet.kind_mode.push(k);
         }
     }

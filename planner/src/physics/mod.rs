@@ -8,13 +8,16 @@
 //! - Memory is booked for the concurrency that rate and deadline allow, below the pressure knee ([`pressure`]).
 //! - Power modes, lowered clocks and load levels are decisions; leakage makes device power a convex
 //!   function of mean dynamic power, stated as tangents ([`thermal`], [`curve`]).
+//! - A device may sleep between requests ([`nap`]), and stages of one copy may differ in weight format: further places.
 //! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
 //! - One request on one processor, without a fleet, is [`whole`], on stages of several precisions [`chain`]; weights that are read ahead, cached or multiplied in
 //!   flash, which plans do not offer yet, are [`stream`] and [`flash`].
+//! - Money and carbon of a day are further sums over devices' power ([`bills`]).
 //! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
 //!
 //! [`build`] makes the table; [`Model`] says what its numbers mean.
 
+pub mod bills;
 pub mod budget;
 mod build;
 pub mod chain;
@@ -26,6 +29,7 @@ mod fleet;
 pub mod link;
 pub mod majority;
 mod model;
+pub mod nap;
 mod network;
 pub mod pass;
 pub mod power;

@@ -39,6 +39,11 @@ pub struct Label {
     /// Index among the service's models.
     pub model: usize,
     pub precision: Precision,
+    /// Weight formats of its stages by [`crate::table::Place::format`]: first the service's own, which answers worst,
+    /// then those that stages may have instead.
+    pub formats: Vec<WeightFormat>,
+    /// True where its devices sleep between requests.
+    pub naps: bool,
     pub method: Method,
     pub samples: u32,
     /// Answer tokens of a sample where the model is held to a budget; `None`: the service's own length.
@@ -59,6 +64,21 @@ pub struct Label {
     pub kv_assumed: bool,
 }
 
+impl Label {
+    /// Precision of a stage on a place of so-numbered format.
+    #[must_use]
+    pub fn precision_at(&self, format: u32) -> Precision {
+        let weights = self.formats.get(format as usize).copied().unwrap_or(self.precision.weights);
+        Precision { weights, ..self.precision }
+    }
+
+    /// Number of a stage's weight format among the option's.
+    #[must_use]
+    pub fn format_of(&self, weights: WeightFormat) -> Option<u32> {
+        self.formats.iter().position(|&f| f == weights).map(|f| f as u32)
+    }
+}
+
 /// What a mode of the table stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ModeLabel {
@@ -69,6 +89,8 @@ pub struct ModeLabel {
     pub clock: f64,
     /// Booked share that its latencies assume.
     pub level: f64,
+    /// The device sleeps between requests.
+    pub naps: bool,
 }
 
 /// An option that was not offered.

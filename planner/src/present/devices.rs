@@ -11,7 +11,13 @@ pub(super) fn does(m: &Material<'_>, device: &str) -> Vec<String> {
     let mut does = Vec::new();
     for s in &m.plan.services {
         for stage in s.replicas.iter().flat_map(|r| &r.stages).filter(|st| st.device == device) {
-            does.push(format!("{} {}-{} ({})", s.name, stage.start, stage.end, super::services::weights(s.precision.weights)));
+            does.push(format!(
+                "{} {}-{} ({})",
+                s.name,
+                stage.start,
+                stage.end,
+                super::services::weights(stage.weights.unwrap_or(s.precision.weights))
+            ));
         }
     }
     does
@@ -24,7 +30,7 @@ fn one(m: &Material<'_>, d: &protocol::PlannedDevice) -> reports::Device {
         profile: d.profile.clone(),
         site: d.site.clone(),
         awake: d.awake,
-        mode: d.mode.as_ref().map(|m| m.id.clone()),
+        mode: d.mode.as_ref().map(|m| if m.naps { format!("{}, naps", m.id) } else { m.id.clone() }),
         clock: d.mode.as_ref().map_or(1.0, |m| m.clock),
         throttled: d.mode.as_ref().is_some_and(|m| m.throttled),
         power_w: e.power_w,

@@ -97,6 +97,12 @@ fn summary(m: &Material<'_>) -> String {
         number(t.power_w),
         number(t.energy_per_request_j)
     );
+    if let (Some(cost), Some(currency)) = (t.cost_per_day, &t.currency) {
+        text.push_str(&format!(", {} {currency} a day", number(cost)));
+    }
+    if let Some(carbon) = t.carbon_g_per_day {
+        text.push_str(&format!(", {} g CO2 a day", number(carbon)));
+    }
     let standard = m.baselines.iter().find(|b| b.key == "standard").and_then(|b| b.plan.as_ref());
     if let Some(standard) = standard {
         let change = 100.0 * (t.energy_per_request_j / standard.totals.energy_per_request_j - 1.0);

@@ -12,6 +12,17 @@ pub(crate) fn weights(format: profiles::WeightFormat) -> String {
     serde_json::to_value(format).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
 }
 
+/// `w4`; `w4 and w8` where stages differ.
+fn precisions(s: &PlannedService) -> String {
+    let mut all = vec![weights(s.precision.weights)];
+    for w in s.replicas.iter().flat_map(|r| &r.stages).filter_map(|st| st.weights).map(weights) {
+        if !all.contains(&w) {
+            all.push(w);
+        }
+    }
+    all.join(" and ")
+}
+
 /// `single`, `majority of 8`, `best of 4, 512 tokens`.
 pub(crate) fn scaling(s: &protocol::PlannedScaling) -> String {
     let method = match (s.method.as_str(), s.samples) {
@@ -30,10 +41,11 @@ pub(crate) fn placement(s: &PlannedService) -> String {
             .stages
             .iter()
             .map(|st| {
+                let own = st.weights.map_or_else(String::new, |w| format!(" {}", weights(w)));
                 if r.stages.len() == 1 {
                     format!("{}/{}", st.device, st.processor)
                 } else {
-                    format!("{}/{} {}-{}", st.device, st.processor, st.start, st.end)
+                    format!("{}/{} {}-{}{own}", st.device, st.processor, st.start, st.end)
                 }
             })
             .collect();
@@ -51,7 +63,7 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
     reports::Service {
         name: s.name.clone(),
         model: s.model.clone(),
-        precision: weights(s.precision.weights),
+        precision: precisions(s),
         bits_per_weight: s.bits_per_weight,
         kv_bits: u32::from(s.precision.kv_bits),
         activation_bits: u32::from(s.precision.activation_bits),

@@ -34,9 +34,13 @@ fn moves_are_made_only_when_they_pay() {
         let changed: Vec<usize> =
             (0..running.services.len()).filter(|&i| usual.assignment.services[i] != running.services[i]).collect();
         assert_eq!(changed, usual.moves.iter().map(|m| m.service).collect::<Vec<_>>());
+        let before = evaluate(&model.table, &running).modes;
+        let new = (0..before.len()).filter(|&d| usual.evaluation.modes[d].is_some() && before[d].is_none());
+        assert_eq!(usual.woken.iter().map(|w| w.device).collect::<Vec<_>>(), new.collect::<Vec<_>>());
         if !usual.moves.is_empty() {
             let joules: f64 = usual.moves.iter().map(|m| m.joules).sum();
-            let gain = usual.running - usual.evaluation.objective - model.table.weights.power * joules / 86_400.0;
+            let waking: f64 = usual.woken.iter().map(|w| model.table.watt(w.device) * w.joules).sum::<f64>() / 86_400.0;
+            let gain = usual.running - usual.evaluation.objective - model.table.weights.power * joules / 86_400.0 - waking;
             assert!(gain >= 0.005 * usual.running.abs() - 1e-9, "{gain}");
             moved += 1;
         }
@@ -198,4 +202,33 @@ fn a_lost_device_moves_its_own_services_alone() {
         }
     }
     assert!(seen >= 20 && only * 10 >= seen * 9, "{only} of {seen} move nothing else");
+}
+
+/// A change that saves less in a day than waking its device takes is not made; spread over longer it is.
+#[test]
+fn waking_must_pay() {
+    let mut s = crate::testing::two_boards_and_a_card();
+    s.services.truncate(1);
+    let model = physics::build(&s);
+    let place = |d: u32| {
+        let modes = model.table.devices[d as usize].modes.clone();
+        let level = |m: u32| model.table.modes[m as usize].booked_cap;
+        let mode = modes.max_by(|&a, &b| level(a).total_cmp(&level(b))).unwrap();
+        model.table.modes[mode as usize].places.start
+    };
+    let on = |d: u32| {
+        let option = &model.table.services[0].options[0];
+        let stage = crate::table::Stage { place: place(d), start: 0, end: option.blocks };
+        let chain = crate::table::Chain { stages: vec![stage] };
+        Assignment { services: vec![Some(Deployment { option: 0, chains: vec![chain] })] }
+    };
+    let (card, board) = (on(2), on(0));
+    let gain_w = evaluate(&model.table, &card).objective - evaluate(&model.table, &board).objective;
+    assert!(gain_w > 0.0, "the board is the thriftier");
+    s.devices[0].profile.sleep.wake_energy.value = profiles::units::Joules(2.0 * gain_w * 3600.0);
+    let hour = Terms { horizon_s: 3600.0, hysteresis: 0.0 };
+    assert!(replan(&s, &model, &card, &board, &hour).moves.is_empty());
+    let day = replan(&s, &model, &card, &board, &Terms { hysteresis: 0.0, ..Terms::default() });
+    assert_eq!(day.woken, [Woken { device: 0, seconds: 5.0, joules: 2.0 * gain_w * 3600.0 }]);
+    assert!(day.moves[0].seconds >= 5.0);
 }

@@ -104,14 +104,14 @@ pub fn root(
         root.artificial = solved.artificial;
         root.fixed = solved.fixed;
         root.shares = inside.iter().copied().zip(solved.columns).collect();
-        let raw = root.rows.clean(&solved.duals);
+        let raw = root.rows.clean(table, &solved.duals);
         let mut grown = false;
         for weight in [SMOOTHING, 0.0] {
             if weight > 0.0 && root.bound == f64::NEG_INFINITY {
                 continue;
             }
             let mixed: Vec<f64> = raw.iter().zip(&root.duals).map(|(&u, &b)| u + weight * (b - u)).collect();
-            let duals = root.rows.clean(&mixed);
+            let duals = root.rows.clean(table, &mixed);
             let prices = root.rows.prices(table, &duals);
             let found = price(table, pricing, &prices, limits.most, limits.steps, care);
             root.rounds += 1;
@@ -163,14 +163,16 @@ fn dearest(table: &Table) -> f64 {
     let awake: f64 = table
         .devices
         .iter()
-        .map(|d| {
+        .enumerate()
+        .map(|(i, d)| {
+            let rent: f64 = table.bills.iter().map(|b| b.weight * b.awake[i]).sum();
             let watts = |m: u32| {
                 let mode = &table.modes[m as usize];
                 let dynamic = if mode.dynamic_cap_w.is_finite() { mode.dynamic_cap_w } else { 100.0 };
                 if mode.curve.is_empty() { 0.0 } else { mode.power_w(dynamic) }
             };
-            d.modes.clone().map(watts).fold(d.sleep_w, f64::max)
+            table.watt(i) * d.modes.clone().map(watts).fold(d.sleep_w, f64::max) + rent
         })
         .sum();
-    1.0 + 2.0 * (w.power * awake + 10.0 * w.latency + w.inaccuracy + w.underuse)
+    1.0 + 2.0 * (awake + 10.0 * w.latency + w.inaccuracy + w.underuse)
 }

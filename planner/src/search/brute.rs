@@ -112,6 +112,7 @@ fn deployments(table: &Table, s: usize) -> Result<Vec<Option<Deployment>>, usize
                         | Violation::FleetLatency { .. }
                         | Violation::FleetAccuracy { .. }
                         | Violation::FleetUnderuse { .. }
+                        | Violation::Bill { .. }
                 )
             };
             if evaluate(table, &alone).violations.iter().all(fleet) {

@@ -5,7 +5,8 @@ use super::branch::{Shared, Tree};
 use super::columns::{Column, Pool, Pricing};
 use super::exact::{Incumbent, better, recombine, serves};
 use super::feasible::{Feasibility, prove};
-use super::{Effort, Progress, Solution, Stats, Status, Watch, anneal, even, front, greedy, presolve};
+use super::order::Order;
+use super::{Effort, Progress, Solution, Stats, Status, Watch, anneal, even, front, greedy, parts, presolve};
 use crate::table::{Assignment, Table, evaluate};
 
 /// Relative gap at which a plan counts as proved optimal.
@@ -26,11 +27,29 @@ pub fn improve(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dy
     if let Some(solution) = even::solve(table, starts, effort, watch) {
         return solution;
     }
+    if let Some(solution) = parts::solve(table, starts, effort, watch) {
+        return solution;
+    }
     general(table, starts, effort, watch)
 }
 
-/// [`improve`] for tables of any form.
+/// [`improve`] for tables of any form: in an order that the numbers give, so that the order of a file does not matter.
 pub(super) fn general(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Solution {
+    let order = Order::of(table);
+    let starts: Vec<Assignment> = starts.iter().map(|a| order.there(a)).collect();
+    let found = ordered(&order.apply(table), &starts, effort, watch);
+    let back = |(a, _): Incumbent| {
+        let a = order.back(&a);
+        let e = evaluate(table, &a);
+        (a, e)
+    };
+    let best = found.best.map(back);
+    // Sums in another order may differ in their last digits.
+    let bound = best.as_ref().map_or(found.bound, |(_, e)| found.bound.min(e.objective));
+    Solution { best, bound, front: found.front.into_iter().map(back).collect(), ..found }
+}
+
+fn ordered(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Solution {
     let mut run = Run::new(table, effort, watch);
     starts.iter().for_each(|a| run.offer(a.clone()));
     run.first();
@@ -55,14 +74,19 @@ pub fn sketch(table: &Table, effort: &Effort, watch: &dyn Watch) -> Option<Incum
 /// What any assignment costs at least: each device asleep where it may be, else idle. It holds before anything is proved.
 pub(super) fn standing(table: &Table) -> f64 {
     let w = &table.weights;
-    if [w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0) {
+    if [w.power, w.latency, w.inaccuracy, w.underuse].iter().any(|&w| w < 0.0) || table.services.iter().any(|s| s.skip_cost < 0.0)
+    {
         return f64::NEG_INFINITY;
     }
-    let least = |d: &crate::table::Device| {
+    if table.bills.iter().any(|b| b.weight < 0.0 || b.per_w.iter().chain(&b.awake).any(|v| *v < 0.0)) {
+        return f64::NEG_INFINITY;
+    }
+    let least = |(i, d): (usize, &crate::table::Device)| {
         let idle = d.modes.clone().map(|m| table.modes[m as usize].power_w(0.0)).fold(f64::INFINITY, f64::min);
-        if d.may_sleep { idle.min(d.sleep_w) } else { idle }
+        let rent: f64 = if d.may_sleep { 0.0 } else { table.bills.iter().map(|b| b.weight * b.awake[i]).sum() };
+        table.watt(i) * if d.may_sleep { idle.min(d.sleep_w) } else { idle } + rent
     };
-    w.power * table.devices.iter().map(least).sum::<f64>()
+    table.devices.iter().enumerate().map(least).sum::<f64>()
 }
 
 /// A search under way.

@@ -38,6 +38,7 @@ pub fn feasible(table: &Table, effort: &Effort) -> Feasibility {
 pub(super) fn prove(table: &Table, effort: &Effort, watch: &dyn Watch, stats: &mut Stats) -> Feasibility {
     let mut relaxed = table.clone();
     relaxed.weights = Weights { power: 0.0, latency: 0.0, inaccuracy: 0.0, underuse: 0.0 };
+    relaxed.bills.iter_mut().for_each(|b| b.weight = 0.0);
     for s in &mut relaxed.services {
         s.skip_cost = if s.skip_cost.is_finite() { 0.0 } else { 1.0 };
     }

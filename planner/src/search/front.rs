@@ -37,12 +37,13 @@ pub fn walk(
     for axis in axes {
         let lowest = seen.iter().chain([best]).min_by(|a, b| axis.of(&a.1).total_cmp(&axis.of(&b.1)));
         let w = table.weights;
-        let total = (w.power + w.latency + w.inaccuracy + w.underuse).max(1e-9);
+        let billed: f64 = table.bills.iter().map(|b| b.weight).sum();
+        let total = (w.power + w.latency + w.inaccuracy + w.underuse + billed).max(1e-9);
         let tie = |v: f64| TIE * v / total;
         let mut weights =
             Weights { power: tie(w.power), latency: tie(w.latency), inaccuracy: tie(w.inaccuracy), underuse: tie(w.underuse) };
         axis.weigh(&mut weights);
-        let Some(end) = solve(Goal { weights, ..Goal::of(table) }, lowest) else { continue };
+        let Some(end) = solve(Goal { weights, bills: TIE / total, ..Goal::of(table) }, lowest) else { continue };
         let (high, low) = (axis.of(&best.1), axis.of(&end.1));
         points.push(end);
         for step in 1..each {

@@ -16,6 +16,8 @@ pub mod exact;
 pub mod feasible;
 pub mod front;
 pub mod greedy;
+mod order;
+mod parts;
 pub mod presolve;
 pub mod program;
 pub mod ratio;
@@ -105,6 +107,22 @@ impl Effort {
             pivots: scaled(1e7, 1e6) as u64,
             front: 8,
             parts: Parts::ALL,
+        }
+    }
+}
+
+impl Effort {
+    /// An equal part of the effort for each of so many.
+    #[must_use]
+    pub fn share(&self, parts: u64) -> Effort {
+        let parts = parts.max(1);
+        Effort {
+            moves: (self.moves / parts).max(200),
+            nodes: (u64::from(self.nodes) / parts).max(20) as u32,
+            work: (self.work / parts).max(10_000_000),
+            seats: (self.seats / parts).max(1_000_000),
+            pivots: (self.pivots / parts).max(1_000_000),
+            ..self.clone()
         }
     }
 }

@@ -6,10 +6,16 @@ use super::columns::{Pool, Pricing};
 use super::exact::close;
 use super::{Effort, Feasibility, Silent, Stats, Status, brute, feasible, ratio, solve};
 use crate::table::{Table, Weights};
-use crate::testing::{Size, random_table};
+use crate::testing::{Size, random_table, rich_table};
 
 /// A little more than [`Size::TINY`]: replicas, two processors, three modes.
 const RICH: Size = Size { processors: (1, 2), replicas: 2, services: (1, 2), options: (1, 2), ..Size::TINY };
+
+/// Every third with weight formats and bills.
+fn table_of(seed: u64) -> Table {
+    let size = if seed.is_multiple_of(2) { Size::TINY } else { RICH };
+    if seed % 3 == 2 { rich_table(seed, size) } else { random_table(seed, size) }
+}
 
 fn all_options(table: &Table) -> Vec<Vec<u32>> {
     table.services.iter().map(|s| (0..s.options.len() as u32).collect()).collect()
@@ -20,7 +26,7 @@ fn integer_program_equals_brute_force_and_every_bound_holds() {
     let effort = Effort { gap: 0.0, columns: 20_000, nodes: 100_000, ..Effort::default() };
     let (mut solved, mut infeasible) = (0, 0);
     for seed in 0..200 {
-        let mut table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let mut table = table_of(seed);
         if seed % 4 == 1 && table.services.len() > 1 {
             // Said by the later of the two alone.
             table.services[0].apart.clear();
@@ -74,7 +80,7 @@ fn driver_and_feasibility_agree_with_brute_force() {
     let effort = Effort { front: 4, ..Effort::for_seconds(2.0) };
     let (mut optimal, mut infeasible) = (0, 0);
     for seed in 1000..1060 {
-        let table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let table = table_of(seed);
         let Ok(truth) = brute::solve(&table, 30_000) else { continue };
         let found = solve(&table, &effort, &Silent);
         let possible = feasible(&table, &effort);
@@ -105,7 +111,7 @@ fn branching_alone_proves_the_optimum() {
     let effort = Effort { gap: 0.0, columns: 3, nodes: 100, branches: 3000, ..Effort::default() };
     let mut proved = 0;
     for seed in 2000..2040 {
-        let table = random_table(seed, if seed % 2 == 0 { Size::TINY } else { RICH });
+        let table = table_of(seed);
         let Ok(Some((_, truth))) = brute::solve(&table, 30_000) else { continue };
         let pricing = Pricing::new(&table, &all_options(&table));
         let mut pool = Pool::default();

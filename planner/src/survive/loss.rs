@@ -56,6 +56,7 @@ pub fn after(scenario: &Scenario, model: &Model, assignment: &Assignment, device
     let mut smaller = scenario.clone();
     let limits = &mut smaller.limits;
     (limits.power, limits.latency, limits.underutilisation, limits.mean_accuracy) = (None, None, None, None);
+    (limits.cost, limits.carbon) = (None, None);
     let mut unserved = Vec::new();
     for (service, kept) in smaller.services.iter_mut().zip(&left) {
         if let Some((_, chains)) = kept {
@@ -84,8 +85,10 @@ pub fn after(scenario: &Scenario, model: &Model, assignment: &Assignment, device
         let row = &shrunk.table.services[new];
         let same = |o: &crate::table::Choice| alike(&shrunk.labels[o.label as usize], label, chains.len() as u32);
         let found = row.options.iter().position(same).ok_or_else(missing)?;
+        let other = &shrunk.labels[row.options[found].label as usize];
         let moved = |c: &&Chain| {
-            let stages = c.stages.iter().map(|st| Some(Stage { place: place(model, &shrunk, st.place, &lost)?, ..*st }));
+            let at = |st: &Stage| place((model, label), (&shrunk, other), st.place, &lost);
+            let stages = c.stages.iter().map(|st| Some(Stage { place: at(st)?, ..*st }));
             stages.collect::<Option<Vec<Stage>>>().map(|stages| Chain { stages })
         };
         let chains = chains.iter().map(moved).collect::<Option<Vec<Chain>>>().ok_or_else(missing)?;
@@ -123,22 +126,26 @@ fn alike(a: &Label, b: &Label, replicas: u32) -> bool {
         && a.samples == b.samples
         && a.budget == b.budget
         && a.replicas == replicas
+        && a.naps == b.naps
         && (a.resident_share - b.resident_share).abs() < 1e-12
 }
 
 /// The same processor in the same mode in the smaller fleet. Load levels between which waiting differs for
 /// no service that is left are stated once there, as the highest of them.
-fn place(model: &Model, shrunk: &Model, place: u32, lost: &[usize]) -> Option<u32> {
+fn place((model, had): (&Model, &Label), (shrunk, has): (&Model, &Label), place: u32, lost: &[usize]) -> Option<u32> {
     let old = &model.table.places[place as usize];
     let label = &model.modes[old.mode as usize];
     let device = old.device as usize - lost.iter().filter(|&&l| l < old.device as usize).count();
     let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    let format = has.format_of(had.precision_at(old.format).weights)?;
     let level = |p: u32| shrunk.modes[shrunk.table.places[p as usize].mode as usize].level;
     let fits = |&p: &u32| {
         let new = &shrunk.table.places[p as usize];
         let own = &shrunk.modes[new.mode as usize];
         new.device as usize == device
             && new.processor == old.processor
+            && new.format == format
+            && own.naps == label.naps
             && own.mode == label.mode
             && near(own.clock, label.clock)
             && own.level >= label.level - 1e-9

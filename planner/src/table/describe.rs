@@ -28,5 +28,6 @@ pub fn describe(table: &Table, violation: &Violation) -> String {
         Violation::FleetLatency { by } => format!("fleet: mean latency score is {}", over(by)),
         Violation::FleetAccuracy { by } => format!("fleet: mean inaccuracy is {}", over(by)),
         Violation::FleetUnderuse { by } => format!("fleet: underutilisation is {}", over(by)),
+        Violation::Bill { bill, by } => format!("fleet: {} of a day is {}", table.bills[bill as usize].name, over(by)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The definition that every search method must agree with; fast paths are tested against it.
 
-use super::{Assignment, Chain, Choice, Cost, Service, Table};
+use super::{Assignment, Bill, Chain, Choice, Cost, Service, Table};
 
 /// Relative slack given to every limit, so that a limit met exactly is met.
 pub const TOLERANCE: f64 = 1e-9;
@@ -18,8 +18,10 @@ pub struct Evaluation {
     pub inaccuracy: f64,
     /// Sum over awake devices of the share of time not booked (mean over the device's processors), over all devices.
     pub underuse: f64,
-    /// Weighted sum of the four plus skip costs.
+    /// Weighted sum of the four and of the bills, plus skip costs.
     pub objective: f64,
+    /// By bill of the table.
+    pub bills: Vec<f64>,
     /// Mode of each device, `None` asleep.
     pub modes: Vec<Option<u32>>,
     /// Mean dynamic power by device, watts.
@@ -89,6 +91,10 @@ pub enum Violation {
     FleetUnderuse {
         by: f64,
     },
+    Bill {
+        bill: u32,
+        by: f64,
+    },
 }
 
 impl Violation {
@@ -106,7 +112,8 @@ impl Violation {
             | Self::FleetPower { by }
             | Self::FleetLatency { by }
             | Self::FleetAccuracy { by }
-            | Self::FleetUnderuse { by } => by,
+            | Self::FleetUnderuse { by }
+            | Self::Bill { by, .. } => by,
             Self::Unreachable { .. } | Self::Shape { .. } => f64::INFINITY,
         }
     }
@@ -152,8 +159,10 @@ pub fn evaluate(table: &Table, assignment: &Assignment) -> Evaluation {
     apart(table, assignment, &mut e);
     wake(table, &mut e);
     e.power_w = e.network_w + device_power(table, &e);
+    e.bills = table.bills.iter().map(|b| bill(table, b, &e)).collect();
     let w = &table.weights;
     e.objective += w.power * e.power_w + w.latency * e.latency + w.inaccuracy * e.inaccuracy;
+    e.objective += table.bills.iter().zip(&e.bills).map(|(b, v)| b.weight * v).sum::<f64>();
     limits(table, &mut e);
     e
 }
@@ -172,7 +181,7 @@ fn book(table: &Table, service: &Service, s: u32, option: &Choice, chain: &Chain
         cost.ttft_s += c.ttft_s;
         cost.tpot_s += c.tpot_s;
         cost.total_s += c.total_s;
-        e.booked[stage.place as usize] += rate * c.busy_s;
+        e.booked[place.slot as usize] += rate * c.busy_s;
         e.dynamic_w[place.device as usize] += rate * c.dynamic_j;
         e.pool_bytes[place.pool as usize] += c.bytes;
         match e.modes[place.device as usize] {
@@ -263,10 +272,11 @@ fn shape(table: &Table, service: &Service, s: u32, option: &Choice, d: &super::D
                 bad("stages do not follow each other");
             }
             next = stage.end;
-            if places.contains(&stage.place) {
-                bad("a place twice in a chain");
+            let slot = table.places[stage.place as usize].slot;
+            if places.contains(&slot) {
+                bad("a processor twice in a chain");
             }
-            places.push(stage.place);
+            places.push(slot);
             devices.push(table.places[stage.place as usize].device);
         }
         if next != option.blocks {
@@ -387,14 +397,20 @@ impl super::BlockCosts {
     }
 }
 
-/// Power of all devices, and underutilisation as a by-product of the same walk.
+/// Power of one device.
+fn watts(table: &Table, e: &Evaluation, d: usize) -> f64 {
+    e.modes[d].map_or(table.devices[d].sleep_w, |m| table.modes[m as usize].power_w(e.dynamic_w[d]))
+}
+
+/// Power of all devices.
 fn device_power(table: &Table, e: &Evaluation) -> f64 {
-    table
-        .devices
-        .iter()
-        .enumerate()
-        .map(|(d, device)| e.modes[d].map_or(device.sleep_w, |m| table.modes[m as usize].power_w(e.dynamic_w[d])))
-        .sum()
+    (0..table.devices.len()).map(|d| watts(table, e, d)).sum()
+}
+
+/// What stands on a bill.
+fn bill(table: &Table, b: &Bill, e: &Evaluation) -> f64 {
+    let of = |d: usize| b.per_w[d] * watts(table, e, d) + if e.modes[d].is_some() { b.awake[d] } else { 0.0 };
+    (0..table.devices.len()).map(of).sum::<f64>() + b.network_per_w * e.network_w
 }
 
 fn limits(table: &Table, e: &mut Evaluation) {
@@ -402,10 +418,9 @@ fn limits(table: &Table, e: &mut Evaluation) {
     for (d, mode) in e.modes.iter().enumerate() {
         let Some(m) = mode else { continue };
         let mode = &table.modes[*m as usize];
-        let places = mode.places.clone();
-        let mean = places.clone().map(|p| e.booked[p as usize]).sum::<f64>() / places.len().max(1) as f64;
+        let mean = table.slots(mode).map(|p| e.booked[p as usize]).sum::<f64>() / table.processors(mode);
         e.underuse += (1.0 - mean) / n;
-        for p in places {
+        for p in table.slots(mode) {
             if over(e.booked[p as usize], mode.booked_cap) {
                 e.violations.push(Violation::Time { place: p, by: e.booked[p as usize] / mode.booked_cap - 1.0 });
             }
@@ -423,6 +438,11 @@ fn limits(table: &Table, e: &mut Evaluation) {
     for (i, g) in table.segments.iter().enumerate() {
         if over(e.segment_bytes_s[i], g.capacity_bytes_s) {
             e.violations.push(Violation::Link { segment: i as u32, by: e.segment_bytes_s[i] / g.capacity_bytes_s - 1.0 });
+        }
+    }
+    for (i, (b, &value)) in table.bills.iter().zip(&e.bills).enumerate() {
+        if over(value, b.cap) {
+            e.violations.push(Violation::Bill { bill: i as u32, by: value / b.cap - 1.0 });
         }
     }
     if over(e.power_w, table.power_cap_w) {

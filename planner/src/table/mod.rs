@@ -32,6 +32,8 @@ pub struct Table {
     /// Row-major `devices x devices`: from, to. The diagonal is the copy between two processors of one device.
     pub hops: Vec<Hop>,
     pub services: Vec<Service>,
+    /// Other accounts that power and waking are booked on: money, carbon. Mostly none.
+    pub bills: Vec<Bill>,
     /// Cap on fleet power, watts; infinite when none.
     pub power_cap_w: f64,
     /// Caps on the other objectives, infinite when none.
@@ -54,6 +56,26 @@ pub struct Weights {
     /// Per unit of underutilisation.
     pub underuse: f64,
 }
+
+/// An account beside watts: money or carbon of a day. Linear in the mean power of every device and in which are awake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bill {
+    /// `cost`, `carbon`.
+    pub name: String,
+    /// By device: what a watt of mean power adds.
+    pub per_w: Vec<f64>,
+    /// By device: what being awake adds, whatever it draws.
+    pub awake: Vec<f64>,
+    /// What a watt of messages adds.
+    pub network_per_w: f64,
+    /// Highest sum; infinite when none.
+    pub cap: f64,
+    /// Weight in the objective; zero: a limit or a number only.
+    pub weight: f64,
+}
+
+/// Bills of a table at most.
+pub const BILLS: usize = 2;
 
 /// One device. It sleeps unless a stage is placed on it, it may not sleep, or a device in use needs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +126,10 @@ pub struct Place {
     pub processor: u32,
     /// Memory that its stages fill: an index into [`Table::pools`].
     pub pool: u32,
+    /// First place of its processor in its mode: time is booked there, and a chain has at most one stage on it.
+    pub slot: PlaceId,
+    /// Number among the places of its slot: which of an option's weight formats runs here, 0 the option's own.
+    pub format: u32,
 }
 
 /// One memory pool of one device.
@@ -264,5 +290,22 @@ impl Table {
     #[must_use]
     pub fn hop(&self, from: u32, to: u32) -> &Hop {
         &self.hops[from as usize * self.devices.len() + to as usize]
+    }
+
+    /// Places of a mode where time is booked, one a processor.
+    pub fn slots<'t>(&'t self, mode: &'t Mode) -> impl Iterator<Item = PlaceId> + 't {
+        mode.places.clone().filter(|&p| self.places[p as usize].slot == p)
+    }
+
+    /// Processors of a mode, at least one: what mean booked time is a mean over.
+    #[must_use]
+    pub fn processors(&self, mode: &Mode) -> f64 {
+        self.slots(mode).count().max(1) as f64
+    }
+
+    /// Objective of a watt of mean power of a device.
+    #[must_use]
+    pub fn watt(&self, device: usize) -> f64 {
+        self.weights.power + self.bills.iter().map(|b| b.weight * b.per_w[device]).sum::<f64>()
     }
 }

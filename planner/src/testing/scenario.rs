@@ -23,6 +23,9 @@ pub fn device_of(name: &str, profile: DeviceProfile, site: usize) -> Device {
         site,
         ambient: Celsius(25.0),
         may_sleep: true,
+        naps: false,
+        tier: scenarios::Tier::Edge,
+        rent: None,
         modes: Vec::new(),
         power_cap: None,
         memory_margin: said(Ratio(0.0), 0),
@@ -53,6 +56,8 @@ pub fn site_of(name: &str) -> Site {
         at: At { line: 2, column: 3 },
         ambient: Celsius(25.0),
         link: link_rates("ethernet-1g", 125e6, false),
+        electricity: None,
+        carbon: None,
     }
 }
 
@@ -64,6 +69,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         at: At { line: 10, column: 3 },
         models: vec![said(model, 11)],
         precisions: vec![precision(WeightFormat::W4)],
+        mixed: false,
         rate: said(PerSecond(0.02), 12),
         arrivals: Arrivals::Poisson,
         prompt_tokens: 64,
@@ -100,6 +106,8 @@ fn scenario(name: &str, devices: Vec<Device>, services: Vec<Service>) -> Scenari
             latency: None,
             underutilisation: None,
             mean_accuracy: None,
+            cost: None,
+            carbon: None,
         },
         objective: Objective { goal: Goal::Power, at: At { line: 20, column: 1 } },
         expect: Vec::new(),

@@ -82,6 +82,7 @@ pub fn random_table(seed: u64, size: Size) -> Table {
 
 fn blank() -> Table {
     Table {
+        bills: Vec::new(),
         devices: Vec::new(),
         modes: Vec::new(),
         places: Vec::new(),
@@ -150,7 +151,8 @@ impl Maker {
         let mode = self.table.modes.len() as u32;
         for processor in 0..processors {
             let pool = first_pool + processor.min(pools - 1);
-            self.table.places.push(Place { mode, device, processor, pool });
+            let slot = self.table.places.len() as u32;
+            self.table.places.push(Place { mode, device, processor, pool, slot, format: 0 });
         }
         let base_w = idle_w * (1.0 + 0.3 * f64::from(m));
         let slope = self.real(1.0, 1.2);

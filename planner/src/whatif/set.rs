@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use profiles::units::{Celsius, PerSecond, Ratio, Seconds, Watts};
+use profiles::units::{Celsius, GramsPerDay, PerSecond, Ratio, Seconds, Watts};
 use scenarios::{At, Device, Goal, Limits, Said, Scenario, Service};
 
 use super::error::{ChangeError, nearest};
@@ -22,7 +22,8 @@ const SERVICE: [&str; 10] = [
     "max_stages",
     "replicas",
 ];
-const LIMITS: [&str; 6] = ["power", "booked_time", "booked_link", "latency", "underutilisation", "mean_accuracy"];
+const LIMITS: [&str; 8] =
+    ["power", "booked_time", "booked_link", "latency", "underutilisation", "mean_accuracy", "cost", "carbon"];
 const OWN: [&str; 2] = ["limits", "objective"];
 
 /// Applies one `NAME.KEY=VALUE`. `none` takes an optional demand away.
@@ -103,9 +104,28 @@ fn limit(l: &mut Limits, name: &str, key: &str, value: &str) -> Done {
         "latency" => l.latency = optional(value, positive::<Ratio>(&path, "give more than 0 %"))?,
         "underutilisation" => l.underutilisation = any_share(value)?,
         "mean_accuracy" => l.mean_accuracy = any_share(value)?,
+        "carbon" => l.carbon = optional(value, positive::<GramsPerDay>(&path, "give more than 0 g/day"))?,
+        "cost" if value == "none" => l.cost = None,
+        "cost" => match &mut l.cost {
+            Some(cost) => cost.value.amount = amount(&path, value)?,
+            None => {
+                let reason = "the scenario has no limit on cost; write one with its currency in the file".into();
+                return Err(ChangeError::Value { key: path, reason });
+            }
+        },
         _ => return Err(unknown(name, key, &LIMITS)),
     }
     Ok(())
+}
+
+/// A plain number in the scenario's currency.
+fn amount(path: &str, value: &str) -> Result<f64, ChangeError> {
+    let read: f64 = parse(path, value)?;
+    let range = "give a number of at least 0, in the file's currency";
+    if read.is_finite() && read >= 0.0 {
+        return Ok(read);
+    }
+    Err(ChangeError::Range { key: path.into(), value: value.into(), range })
 }
 
 fn unknown(name: &str, key: &str, keys: &[&'static str]) -> ChangeError {
@@ -197,6 +217,6 @@ fn modes(d: &Device, path: &str, value: &str) -> Result<Vec<String>, ChangeError
 
 fn goal(path: &str, value: &str) -> Result<Goal, ChangeError> {
     let quoted = serde_json::Value::String(value.into());
-    let names = ["power", "energy-per-request", "latency", "accuracy", "answers-per-joule"];
+    let names = ["power", "energy-per-request", "latency", "accuracy", "answers-per-joule", "cost", "carbon"];
     serde_json::from_value(quoted).map_err(|_| choice(path, value, &names))
 }

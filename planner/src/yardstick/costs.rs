@@ -81,6 +81,7 @@ pub fn problem(i: &Instance) -> Result<Problem, InstanceError> {
     let index = 0..n as u32;
     let hop = Hop { latency_s: 0.0, s_per_byte: 0.0, j_per_byte: joules_per_byte(i), segments: Vec::new() };
     let table = Table {
+        bills: Vec::new(),
         devices: index.clone().zip(&i.devices).map(|(d, device)| fleet_device(d, device)).collect(),
         modes: index
             .clone()
@@ -95,7 +96,7 @@ pub fn problem(i: &Instance) -> Result<Problem, InstanceError> {
                 places: d..d + 1,
             })
             .collect(),
-        places: index.clone().map(|d| Place { mode: d, device: d, processor: 0, pool: d }).collect(),
+        places: index.clone().map(|d| Place { mode: d, device: d, processor: 0, pool: d, slot: d, format: 0 }).collect(),
         pools: index
             .zip(&i.devices)
             .map(|(d, device)| Pool { device: d, name: "memory".into(), capacity_bytes: device.mem_gb * 1e9 })

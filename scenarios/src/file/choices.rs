@@ -63,7 +63,7 @@ macro_rules! choice {
     };
 }
 
-use crate::scenario::{Arrivals, Goal, Method};
+use crate::scenario::{Arrivals, Goal, Method, SleepPolicy, Tier};
 
 /// What other tools call it.
 fn synonym(word: &str) -> Option<&'static str> {
@@ -72,6 +72,8 @@ fn synonym(word: &str) -> Option<&'static str> {
         "energy" => return Some("energy-per-request"),
         "speed" | "fast" | "time" => return Some("latency"),
         "watts" | "watt" => return Some("power"),
+        "money" | "price" => return Some("cost"),
+        "co2" | "emissions" => return Some("carbon"),
         "quality" => return Some("accuracy"),
         "vote" | "voting" | "self-consistency" | "maj" => return Some("majority"),
         "bon" | "best_of_n" => return Some("best-of-n"),
@@ -115,6 +117,10 @@ choice! {
         "accuracy" => Goal::Accuracy,
         /// Most right answers per joule.
         "answers-per-joule" => Goal::AnswersPerJoule,
+        /// Least cost of a day: electricity at each site's price, rent of what is awake.
+        "cost" => Goal::Cost,
+        /// Least carbon dioxide of a day.
+        "carbon" => Goal::Carbon,
     }
 }
 
@@ -131,12 +137,26 @@ choice! {
 }
 
 choice! {
-    /// Whether a device without work may sleep.
-    SleepRule(bool), "a sleep rule", UnknownWord {
-        /// The planner may put it to sleep.
-        "allowed" => true,
+    /// When a device may sleep.
+    SleepRule(SleepPolicy), "a sleep rule", UnknownWord {
+        /// The planner may put it to sleep while it has no work.
+        "allowed" => SleepPolicy::Allowed,
         /// It stays awake.
-        "never" => false,
+        "never" => SleepPolicy::Never,
+        /// It may also sleep between requests, its memory kept; each request then wakes it and waits for that.
+        "between-requests" => SleepPolicy::BetweenRequests,
+    }
+}
+
+choice! {
+    /// How near a device is to who asks.
+    Tiered(Tier), "a tier", UnknownWord {
+        /// What asks, or stands beside it.
+        "device" => Tier::Device,
+        /// On the premises.
+        "edge" => Tier::Edge,
+        /// In a data centre.
+        "cloud" => Tier::Cloud,
     }
 }
 

@@ -4,15 +4,17 @@
 mod choices;
 mod lengths;
 mod lists;
+mod money;
 mod quantities;
 mod shape;
 mod shapes;
 mod words;
 
-pub use choices::{Arriving, Bits, Objective, SleepRule, Technique, Weights};
+pub use choices::{Arriving, Bits, Objective, SleepRule, Technique, Tiered, Weights};
 pub use lengths::{Length, LengthUnit, Replicas};
 pub(crate) use lists::FORMATS;
 pub use lists::{Ends, PrecisionEntry, Precisions, SiteLink};
+pub use money::{DayPrice, EnergyPrice, HourPrice};
 pub use shape::Marked;
 pub(crate) use shape::Read;
 pub(crate) use shape::shorten;

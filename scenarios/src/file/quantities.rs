@@ -1,6 +1,8 @@
 //! Quantities with their units, each within the range that makes sense in a scenario.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Ratio, Seconds, UnitError, Watts};
+use profiles::units::{
+    Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, KelvinPerWatt, PerSecond, Ratio, Seconds, UnitError, Watts,
+};
 use std::str::FromStr;
 
 use super::shape::{Read, shorten};
@@ -126,5 +128,7 @@ read_quantity! {
     Celsius in -60.0, 150.0 => "between -60 °C and 150 °C";
     KelvinPerWatt in 1e-3, 1e3 => "between 0.001 K/W and 1000 K/W";
     PerSecond in 1e-9, 1e6 => "above 0 /s and at most 1e6 /s";
+    GramsPerKilowattHour in 0.0, 1e5 => "between 0 g/kWh and 100 kg/kWh";
+    GramsPerDay in 0.0, 1e12 => "between 0 g/day and 1e9 kg/day";
     Ratio in 0.0, 1.0 => "between 0 % and 100 %";
 }

@@ -1,10 +1,13 @@
 //! The maps of a scenario file. The texts here are what editors show.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Ratio, Seconds, Watts};
+use profiles::units::{
+    Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, KelvinPerWatt, PerSecond, Ratio, Seconds, Watts,
+};
 
-use super::choices::{Arriving, Bits, Objective, SleepRule, Technique, Weights};
+use super::choices::{Arriving, Bits, Objective, SleepRule, Technique, Tiered, Weights};
 use super::lengths::{Length, Replicas};
 use super::lists::{Ends, Precisions, SiteLink};
+use super::money::{DayPrice, EnergyPrice, HourPrice};
 use super::shape::{Entries, Key, Marked, Read, Shape, shape};
 use super::words::{Flag, Name, Text};
 use crate::diagnostic::Sink;
@@ -45,6 +48,10 @@ shape! {
         optional "ambient" ambient: Celsius,
         /// Link among its devices: a kind of the catalogue such as `gigabit-ethernet`, or a map with changes to it.
         required "link" link: SiteLink,
+        /// Price of electricity there; nothing unless said.
+        optional "electricity" electricity: EnergyPrice,
+        /// Carbon dioxide (equivalent) of a kilowatt hour there; none unless said.
+        optional "carbon" carbon: GramsPerKilowattHour,
     }
 }
 
@@ -95,6 +102,10 @@ shape! {
         optional "ambient" ambient: Celsius,
         /// Whether it may sleep when it has no work; allowed unless said.
         optional "sleep" sleep: SleepRule,
+        /// How near it is to who asks; `edge` unless said.
+        optional "tier" tier: Tiered,
+        /// What it costs for every hour in which it is awake, beside electricity; nothing unless said.
+        optional "rent" rent: HourPrice,
         /// Power modes of the profile that the planner may choose, `15W` or `15w`; all unless said.
         optional "modes" modes: Vec<Marked<Text>>,
         /// Cap on its mean power.
@@ -141,6 +152,9 @@ shape! {
         required "models" models: Vec<Marked<Name>>,
         /// Precisions that may be used: a list, or `all`. Unless said: w16, w8 and w4.
         optional "precisions" precisions: Precisions,
+        /// Whether stages of one copy may differ in weight format; false unless said. Its accuracy is then taken as that of
+        /// the worst of its formats.
+        optional "mixed_precisions" mixed_precisions: Flag,
         /// Mean request rate.
         required "rate" rate: PerSecond,
         /// How requests arrive; `poisson` unless said.
@@ -171,6 +185,8 @@ shape! {
         optional "pin" pin: Vec<Marked<Name>>,
         /// Devices that may hold no part of it.
         optional "forbid" forbid: Vec<Marked<Name>>,
+        /// Tiers that may hold parts of it; all unless said.
+        optional "tiers" tiers: Vec<Marked<Tiered>>,
         /// Privacy: the block that sees the raw prompt runs on one of these devices.
         optional "first_block_on" first_block_on: Vec<Marked<Name>>,
         /// Services that must not share a device with this one.
@@ -241,5 +257,9 @@ shape! {
         optional "underutilisation" underutilisation: Ratio,
         /// Least mean accuracy over services.
         optional "mean_accuracy" mean_accuracy: Ratio,
+        /// Highest cost of a day: electricity and rent.
+        optional "cost" cost: DayPrice,
+        /// Most carbon dioxide (equivalent) of a day.
+        optional "carbon" carbon: GramsPerDay,
     }
 }

@@ -8,7 +8,7 @@ use super::{Context, overrides, said, said_or};
 use crate::code::Code;
 use crate::diagnostic::{Sink, Span};
 use crate::file::{Device as FileDevice, File, Marked, Text};
-use crate::scenario::{Device, Site};
+use crate::scenario::{Device, Said, Site, SleepPolicy, Tier};
 use crate::suggest;
 
 /// Share of usable memory kept free unless said.
@@ -39,7 +39,10 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sites: &[Option<Site>]
                     profile: profile.clone()?,
                     site: site?,
                     ambient: ambient.or_else(|| sites.get(site?)?.as_ref().map(|s| s.ambient)).unwrap_or(Celsius(25.0)),
-                    may_sleep: file.sleep.as_ref().is_none_or(|s| s.value.0),
+                    may_sleep: file.sleep.as_ref().is_none_or(|s| s.value.0 != SleepPolicy::Never),
+                    naps: file.sleep.as_ref().is_some_and(|s| s.value.0 == SleepPolicy::BetweenRequests),
+                    tier: file.tier.as_ref().map_or(Tier::Edge, |t| t.value.0),
+                    rent: file.rent.as_ref().map(|r| Said { value: r.value.0.clone(), at: r.span.into() }),
                     modes: modes.clone(),
                     power_cap: file.power_cap.as_ref().map(said),
                     memory_margin: said_or(file.memory_margin.as_ref(), MEMORY_MARGIN),
@@ -54,6 +57,7 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sites: &[Option<Site>]
     }
     let labels = context.names.entries.iter().flatten().flat_map(|e| &e.names).map(String::as_str).collect::<Vec<_>>();
     host_cycles(&hosts, &labels, sink);
+    napping_hosts(&devices, &hosts, sink);
     devices
 }
 
@@ -132,6 +136,21 @@ fn checks(file: &FileDevice, sink: &mut Sink) {
     }
     if let Some(margin) = file.memory_margin.as_ref().filter(|m| m.value.get() >= 1.0) {
         sink.report(Code::OutOfRange, margin.span, "a margin of 100 % leaves no memory", "write a margin below 100 %");
+    }
+}
+
+/// A host that sleeps between requests would take its guest with it; reported once a host.
+fn napping_hosts(devices: &[Option<Device>], hosts: &[(Option<usize>, Span)], sink: &mut Sink) {
+    let mut seen: Vec<usize> = Vec::new();
+    for &(host, at) in hosts {
+        let Some((index, host)) = host.and_then(|h| Some((h, devices.get(h)?.as_ref()?))).filter(|(_, h)| h.naps) else {
+            continue;
+        };
+        if !seen.contains(&index) {
+            seen.push(index);
+            let message = format!("`{}` hosts another device and cannot sleep between its own requests", host.name);
+            sink.report(Code::Contradiction, at, message, format!("write `sleep: allowed` for `{}`", host.name));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each part yields `None` for what it could not make, after reporting why; a scenario is made only
 //! of a file without errors, so an index never points at a part that is missing.
 
+mod bills;
 mod devices;
 mod expect;
 mod links;
@@ -22,7 +23,7 @@ use crate::diagnostic::Sink;
 use crate::file::{File, Limits as FileLimits, Marked};
 use crate::known::Known;
 use crate::read::Open;
-use crate::scenario::{At, Goal, Limits, Objective, Said, Scenario};
+use crate::scenario::{At, Goal, Limits, Objective, Said, Scenario, Tier};
 use names::Names;
 
 /// What every part of the resolution needs.
@@ -32,6 +33,8 @@ struct Context<'a> {
     folder: &'a Path,
     open: Open<'a>,
     names: Names,
+    /// By device.
+    tiers: Vec<Tier>,
 }
 
 pub(crate) fn resolve(
@@ -43,9 +46,10 @@ pub(crate) fn resolve(
     sink: &mut Sink,
 ) -> Option<Scenario> {
     let known = own::WithOwn::read(file, folder, known, open, sink);
-    let context = Context { known: &known, folder, open, names: Names::of(file, sink) };
+    let mut context = Context { known: &known, folder, open, names: Names::of(file, sink), tiers: Vec::new() };
     let sites = sites::resolve(&context, file, sink);
     let devices = devices::resolve(&context, file, &sites, sink);
+    context.tiers = devices.iter().map(|d| d.as_ref().map_or(Tier::Edge, |d| d.tier)).collect();
     let links = links::resolve(&context, file, sink);
     let parts = reach::Parts::of(&context.names, &links);
     let services = services::resolve(&context, file, &parts, sink);
@@ -57,6 +61,7 @@ pub(crate) fn resolve(
         let message = "underutilisation cannot be a limit where `survives_loss` keeps time free";
         sink.report(Code::Contradiction, idle.span, message, "delete the limit, or `survives_loss`");
     }
+    bills::check(file, sink);
     let goal = file.objective.as_ref();
     Some(Scenario {
         name: file.name.as_ref()?.value.0.clone(),
@@ -107,5 +112,7 @@ fn limits(said_limits: Option<&Marked<FileLimits>>, sink: &mut Sink) -> Limits {
         latency: file.latency.as_ref().map(said),
         underutilisation: file.underutilisation.as_ref().map(said),
         mean_accuracy: file.mean_accuracy.as_ref().map(said),
+        cost: file.cost.as_ref().map(|c| Said { value: c.value.0.clone(), at: c.span.into() }),
+        carbon: file.carbon.as_ref().map(said),
     }
 }

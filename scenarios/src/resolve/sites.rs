@@ -3,12 +3,12 @@
 use profiles::units::Celsius;
 use profiles::units::{BytesPerSecond, Ratio, Seconds};
 
-use super::Context;
 use super::names::list;
+use super::{Context, said};
 use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{File, Marked, Name, SiteLink};
-use crate::scenario::{LinkRates, Site};
+use crate::scenario::{LinkRates, Said, Site};
 use crate::suggest;
 
 /// Air temperature of a site that says none: room temperature.
@@ -48,6 +48,8 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sink: &mut Sink) -> Ve
                 at: site.value.name.as_ref()?.span.into(),
                 ambient: site.value.ambient.as_ref().map_or(AMBIENT, |a| a.value),
                 link: rates?,
+                electricity: site.value.electricity.as_ref().map(|p| Said { value: p.value.0.clone(), at: p.span.into() }),
+                carbon: site.value.carbon.as_ref().map(said),
             })
         })
         .collect()

@@ -1,14 +1,16 @@
 //! Random valid files: each key of the format appears in some of them.
 
-use profiles::units::{Bytes, BytesPerSecond, Celsius, KelvinPerWatt, PerSecond, Seconds, Watts};
+use profiles::units::{
+    Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, KelvinPerWatt, PerSecond, Seconds, Watts,
+};
 
 use super::draw::Draw;
 use crate::file::{
-    Accuracy, Arriving, Bits, Deadline, Device, Ends, File, Flag, Length, LengthUnit, Limits, Link, LinkDetail, Marked, Name,
-    Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service, Site, SiteLink, SleepRule,
-    Technique, Text, Weights,
+    Accuracy, Arriving, Bits, DayPrice, Deadline, Device, Ends, EnergyPrice, File, Flag, HourPrice, Length, LengthUnit, Limits,
+    Link, LinkDetail, Marked, Name, Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service,
+    Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
 };
-use crate::scenario::Method;
+use crate::scenario::{Method, Money};
 
 /// A valid file over the ids of [`super::Shelf`]; the same seed gives the same file.
 #[must_use]
@@ -61,6 +63,13 @@ fn site(draw: &mut Draw, index: usize) -> Site {
         name: word(&format!("site-{index}")),
         ambient: draw.maybe(|d| Celsius(-10.0 + 50.0 * d.share())),
         link: Some(link.into()),
+        // The first site has both, as limits and objectives may ask for them.
+        electricity: if index == 0 { Some(EnergyPrice(money(draw)).into()) } else { draw.maybe(|d| EnergyPrice(money(d))) },
+        carbon: if index == 0 {
+            Some(GramsPerKilowattHour(900.0 * draw.share()).into())
+        } else {
+            draw.maybe(|d| GramsPerKilowattHour(900.0 * d.share()))
+        },
         unread: Vec::new(),
     }
 }
@@ -75,7 +84,9 @@ fn device(draw: &mut Draw, index: usize, sites: usize) -> Device {
         count: draw.maybe(|d| 1 + d.below(3) as u32),
         site: if sites > 1 || draw.below(2) == 0 { word(&site) } else { None },
         ambient: draw.maybe(|d| Celsius(40.0 * d.share())),
-        sleep: draw.maybe(|d| SleepRule(d.below(2) == 0)),
+        sleep: draw.maybe(|d| SleepRule(d.one_of(SleepRule::ALL).1)),
+        tier: draw.maybe(|d| Tiered(d.one_of(Tiered::ALL).1)),
+        rent: draw.maybe(|d| HourPrice(money(d))),
         modes: if profile == "agx-orin-64gb" {
             draw.maybe(|_| vec![Text("15W".into()).into(), Text("MAXN".into()).into()])
         } else {
@@ -147,6 +158,8 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         name: word(&format!("service-{index}")),
         models: words(&models),
         precisions: draw.maybe(precisions),
+        // `true` asks for two formats and two stages; files in `broken` have it.
+        mixed_precisions: draw.maybe(|_| Flag(false)),
         rate: Some(PerSecond(1e-3 + draw.share()).into()),
         arrivals: draw.maybe(|d| Arriving(d.one_of(Arriving::ALL).1)),
         prompt: Some(Length { count: 1 + draw.below(1000) as u32, unit }.into()),
@@ -177,6 +190,7 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         max_stages: draw.maybe(|d| 1 + d.below(4) as u32),
         pin: words(&pins),
         forbid: words(&forbidden),
+        tiers: draw.maybe(|_| Tiered::ALL.iter().map(|(_, t)| Tiered(*t).into()).collect()),
         first_block_on: words(&private),
         apart_from: if index > 0 { words(&[format!("service-{}", draw.below(index))]) } else { None },
         unread: Vec::new(),
@@ -206,6 +220,10 @@ fn scaling(draw: &mut Draw) -> Scaling {
     }
 }
 
+fn money(draw: &mut Draw) -> Money {
+    Money { amount: draw.share(), currency: "EUR".to_owned() }
+}
+
 fn limits(draw: &mut Draw) -> Limits {
     let share = |d: &mut Draw| d.percent(5, 95);
     Limits {
@@ -215,6 +233,8 @@ fn limits(draw: &mut Draw) -> Limits {
         latency: draw.maybe(share),
         underutilisation: draw.maybe(share),
         mean_accuracy: draw.maybe(share),
+        cost: draw.maybe(|d| DayPrice(money(d))),
+        carbon: draw.maybe(|d| GramsPerDay(1000.0 * d.share())),
         unread: Vec::new(),
     }
 }

@@ -99,7 +99,7 @@ fn device(name: &str) -> PlannedDevice {
         profile: "this machine".into(),
         site: "here".into(),
         awake: true,
-        mode: Some(PlannedMode { id: "as it is".into(), clock: 1.0, throttled: false, booked_cap: 1.0 }),
+        mode: Some(PlannedMode { id: "as it is".into(), clock: 1.0, throttled: false, booked_cap: 1.0, naps: false }),
         expected: DeviceExpectation {
             power_w: 0.0,
             dynamic_w: 0.0,
@@ -109,6 +109,7 @@ fn device(name: &str) -> PlannedDevice {
             phi: 1.0,
             pools: Vec::new(),
             processors: Vec::new(),
+            wakes_hz: None,
         },
     }
 }

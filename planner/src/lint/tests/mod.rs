@@ -1,4 +1,5 @@
 //! The linter objects to every spoiled plan, and to no good one.
 
 mod mutations;
+mod rich;
 mod table;

@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::physics::{self, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
-use crate::testing::{scenario_of, small_scenario};
+use crate::testing::{rich_scenario, scenario_of, small_scenario};
 use protocol::*;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -55,7 +55,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
         let mode = e.modes[d].map(|m| {
             let label = &model.modes[m as usize];
             let id = device.profile.modes[label.mode].id.clone();
-            PlannedMode { id, clock: label.clock, throttled: label.clock < 1.0, booked_cap: label.level }
+            PlannedMode { id, clock: label.clock, throttled: label.clock < 1.0, booked_cap: label.level, naps: label.naps }
         });
         PlannedDevice {
             name: device.name.clone(),
@@ -72,6 +72,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 phi: 0.0,
                 pools: vec![],
                 processors: vec![],
+                wakes_hz: None,
             },
         }
     });
@@ -86,7 +87,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 processor: device.profile.processors[place.processor as usize].id.clone(),
                 start: st.start,
                 end: st.end,
-                weights: None,
+                weights: Some(label.precision_at(place.format).weights).filter(|w| *w != label.precision.weights),
                 resident_share: label.resident_share,
                 memory_bytes: 0.0,
                 busy_s: 0.0,
@@ -160,7 +161,11 @@ fn close(own: f64, table: f64, what: &str, seed: u64) {
 fn the_linter_and_the_table_agree_on_every_number() {
     let mut compared = 0;
     for seed in 0..1500u64 {
-        let scenario = if seed % 10 == 0 { scenario_of(seed, 7, 4) } else { small_scenario(seed) };
+        let scenario = match seed % 10 {
+            0 => scenario_of(seed, 7, 4),
+            1..=4 => rich_scenario(seed),
+            _ => small_scenario(seed),
+        };
         let model = physics::build(&scenario);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let Some(a) = random_assignment(&model, &mut rng) else { continue };
@@ -182,7 +187,7 @@ fn the_linter_and_the_table_agree_on_every_number() {
             close(own, table, "memory", seed);
         }
         for (p, place) in model.table.places.iter().enumerate() {
-            if e.modes[place.device as usize] == Some(place.mode) {
+            if place.slot as usize == p && e.modes[place.device as usize] == Some(place.mode) {
                 close(load.booked[place.device as usize][place.processor as usize], e.booked[p], "booked", seed);
             }
         }

@@ -178,7 +178,8 @@ fn well_formed(table: &Table, o: &Choice, chain: &Chain) -> bool {
     for (i, stage) in chain.stages.iter().enumerate() {
         ok &= stage.start == next && stage.end > stage.start && stage.end <= o.blocks;
         ok &= (stage.place as usize) < table.places.len();
-        ok &= chain.stages[..i].iter().all(|other| other.place != stage.place);
+        let slot = |s: &crate::table::Stage| table.places.get(s.place as usize).map(|p| p.slot);
+        ok &= chain.stages[..i].iter().all(|other| slot(other) != slot(stage));
         next = stage.end;
     }
     ok && next == o.blocks

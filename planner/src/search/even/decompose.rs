@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use highs::{HighsModelStatus, RowProblem, Sense};
 
+use super::close::Fixing;
 use super::fleet::Goal;
 use super::priced::{Column, Pricer, Prices};
 use super::tree::{Leaf, Until};
@@ -51,6 +52,7 @@ pub(super) struct Decomposition<'e> {
     open: Vec<Part>,
     /// Parts that are whole keep their bounds.
     settled: f64,
+    closed: Vec<Part>,
     leaf: Option<Leaf>,
 }
 
@@ -81,6 +83,7 @@ impl<'e> Decomposition<'e> {
             start: Prices { capacity: prices.to_vec(), touch },
             open: parts,
             settled: f64::INFINITY,
+            closed: Vec::new(),
             leaf: None,
         }
     }
@@ -105,7 +108,11 @@ impl<'e> Decomposition<'e> {
         let classes = self.even.classes.len();
         while self.work() < work && !watch.stop() {
             let Some(at) = (0..self.open.len()).min_by(|&a, &b| self.open[a].bound.total_cmp(&self.open[b].bound)) else { break };
-            if self.open[at].bound >= self.settled {
+            let enough = match until {
+                Until::Below(value) => value,
+                _ => self.settled,
+            };
+            if self.open[at].bound >= enough {
                 break;
             }
             let part = self.open.swap_remove(at);
@@ -128,6 +135,7 @@ impl<'e> Decomposition<'e> {
                 // Whole, or out of work: it keeps its bound.
                 None => {
                     self.settled = self.settled.min(bound);
+                    self.closed.push(Part { bound, prices: Some(Arc::new(answer.stable)), ..part });
                     if self.leaf.as_ref().is_none_or(|l| bound < l.bound) {
                         let awake = answer.awake.iter().map(|z| z.round()).collect();
                         self.leaf = Some(Leaf { bound, awake, prices: answer.prices.capacity });
@@ -139,6 +147,67 @@ impl<'e> Decomposition<'e> {
                 break;
             }
         }
+    }
+
+    /// Its parts, whole or not, that may hold a plan below `value`.
+    pub(super) fn below(&self, value: f64) -> Vec<Part> {
+        self.open.iter().chain(&self.closed).filter(|p| p.bound < value).cloned().collect()
+    }
+
+    /// The least bound of the other parts.
+    pub(super) fn rest(&self, value: f64) -> f64 {
+        self.open.iter().chain(&self.closed).map(|p| p.bound).filter(|b| *b >= value).fold(f64::INFINITY, f64::min)
+    }
+
+    /// What of a part may still be in a plan below `cutoff`, by its prices; `None`: it has none yet.
+    pub(super) fn fixed(&mut self, part: &Part, cutoff: f64) -> Option<Fixing> {
+        let (even, goal) = (self.even, self.goal);
+        let classes = even.classes.len();
+        let prices = part.prices.clone()?;
+        let streams = even.streams.len();
+        let least: Vec<f64> = (0..streams).map(|j| self.pricer.least(even, &goal, &prices, &part.most, j).0).collect();
+        let ends: Vec<f64> = (0..classes).map(|c| self.end(&prices, c)).collect();
+        let bound = goal.power * even.standing_w
+            + least.iter().sum::<f64>()
+            + ends.iter().enumerate().map(|(c, e)| (e * part.least[c]).min(e * part.most[c])).sum::<f64>();
+        let size = goal.power * even.standing_w + least.iter().map(|v| v.abs()).sum::<f64>();
+        // What rounding may hide counts as room.
+        let room = cutoff - bound + 2.0 * ROUNDING * size;
+        let mut seats = vec![false; even.ways.len() * classes];
+        let whole = |v: f64| v.round() as u32;
+        if room < 0.0 {
+            // Nothing may: a program without seats has no solution.
+            let least: Vec<u32> = part.least.iter().map(|z| whole(*z)).collect();
+            return Some(Fixing { most: least.clone(), least, seats });
+        }
+        let span = |c: usize| {
+            let (low, high, end) = (part.least[c], part.most[c], ends[c]);
+            let reach = room / end.abs().max(1e-12);
+            if end > 0.0 {
+                (low, high.min((low + reach + WHOLE).floor()))
+            } else {
+                (low.max((high - reach - WHOLE).ceil()), high)
+            }
+        };
+        let spans: Vec<(f64, f64)> = (0..classes).map(span).collect();
+        let most: Vec<f64> = spans.iter().map(|s| s.1).collect();
+        for j in 0..streams {
+            let limit = least[j] + room;
+            for way in even.streams[j].ways.clone() {
+                for c in (0..classes).filter(|&c| even.cell(way, c).fit > 0 && most[c] > 0.5) {
+                    seats[way * classes + c] = self.pricer.within(even, &goal, &prices, &most, (j, way, c), limit);
+                }
+            }
+        }
+        Some(Fixing { least: spans.iter().map(|s| whole(s.0)).collect(), most: most.into_iter().map(whole).collect(), seats })
+    }
+
+    /// What a device awake adds to the bound beside its price.
+    fn end(&self, prices: &Prices, c: usize) -> f64 {
+        let classes = self.even.classes.len();
+        let worth: f64 = prices.capacity[c].iter().sum::<f64>() * (1.0 + TOLERANCE)
+            + (0..self.even.streams.len()).map(|j| prices.touch[j * classes + c]).sum::<f64>();
+        self.goal.power * self.even.classes[c].wake_w - worth
     }
 
     /// What the columns so far cost with given numbers awake: no bound, but near one.
@@ -190,7 +259,6 @@ impl<'e> Decomposition<'e> {
     /// Lagrange's bound at prices; columns that were not known are added, and counted.
     fn ask(&mut self, part: &Part, prices: &Prices) -> (f64, usize) {
         let even = self.even;
-        let classes = even.classes.len();
         let (mut sum, mut size, mut news) = (self.goal.power * even.standing_w, 0.0, 0);
         for j in 0..even.streams.len() {
             let (value, column) = self.pricer.least(even, &self.goal, prices, &part.most, j);
@@ -201,10 +269,8 @@ impl<'e> Decomposition<'e> {
                 news += 1;
             }
         }
-        for (c, class) in even.classes.iter().enumerate() {
-            let worth: f64 = prices.capacity[c].iter().sum::<f64>() * (1.0 + TOLERANCE)
-                + (0..even.streams.len()).map(|j| prices.touch[j * classes + c]).sum::<f64>();
-            let each = self.goal.power * class.wake_w - worth;
+        for c in 0..even.classes.len() {
+            let each = self.end(prices, c);
             let end = (each * part.least[c]).min(each * part.most[c]);
             sum += end;
             size += end.abs();

@@ -7,6 +7,7 @@
 
 mod advice;
 mod chain;
+mod close;
 mod decompose;
 mod fleet;
 mod insert;
@@ -63,15 +64,36 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
     }
     let (layers, stages) = advice::programs(&even, &goal(&even));
     let Guide { tree, decomposition, advice } = Guide::new(&layers, &even, goal(&even), effort.pivots / ADVICE, watch);
-    let search = || search(table, &even, starts, &advice, effort, watch);
+    let few = table.devices.len() <= CLOSED && effort.front == 0 && decomposition.is_some();
+    let walks = Effort { seats: if few { effort.seats / WALKS } else { effort.seats }, ..effort.clone() };
+    let search = || search(table, &even, starts, &advice, &walks, watch);
     let prove = || prove(tree, decomposition, stages.as_ref(), &even, effort, watch);
-    let (mut found, (bound, proof)) = rayon::join(search, prove);
+    let (mut found, (mut bound, proof, decomposition)) = rayon::join(search, prove);
     // A relaxed plan that happens to be whole is a plan.
     found
         .plans
         .extend(proof.map(|posts| even.assignment(&posts)).map(|a| (a.clone(), evaluate(table, &a))).filter(|(_, e)| serves(e)));
+    let least = |plans: &[Incumbent]| plans.iter().map(|p| p.1.objective).fold(f64::INFINITY, f64::min);
+    let value = least(&found.plans);
+    if let Some(mut d) = decomposition.filter(|_| table.devices.len() <= CLOSED && bound < value && value.is_finite()) {
+        // What is left to prove: parts below the best plan.
+        d.grow(d.work() + effort.pivots / PARTS, Until::Below(value), watch);
+        let check = |a: &Assignment| Some(evaluate(table, a)).filter(serves).map(|e| e.objective);
+        let closed = close::close(&even, &goal(&even), &mut d, value, effort.pivots / PROGRAMS, watch, &check);
+        bound = bound.max(closed.bound);
+        found.plans.extend(closed.found.into_iter().map(|a| (a.clone(), evaluate(table, &a))));
+    }
     Some(finish(table, effort, watch, found, bound))
 }
+
+/// Devices up to which the proof is finished by exact programs.
+const CLOSED: usize = 24;
+/// Part of the pivots for what precedes them.
+const PARTS: u64 = 8;
+/// The same for their own work.
+const PROGRAMS: u64 = 5;
+/// Part of the seats that walks get there: programs find what they miss.
+const WALKS: u64 = 2;
 
 /// What the walks found.
 struct Found {
@@ -244,15 +266,15 @@ fn cool(walk: &mut Walk<'_>, cooling: &Cooling, watch: &dyn Watch, mut stairs: O
 }
 
 /// The best bound that the effort buys, by the tree or the decomposition so far or the program with stages; and
-/// the plan that the latter's least whole node stands for, if real devices hold it.
-fn prove(
+/// the plan that the latter's least whole node stands for, if real devices hold it; and the decomposition to go on with.
+fn prove<'a>(
     mut tree: Tree<'_>,
-    decomposition: Option<Decomposition<'_>>,
+    mut decomposition: Option<Decomposition<'a>>,
     stages: Option<&Program>,
     even: &Even,
     effort: &Effort,
     watch: &dyn Watch,
-) -> (f64, Option<Vec<Post>>) {
+) -> (f64, Option<Vec<Post>>, Option<Decomposition<'a>>) {
     let work = effort.pivots - effort.pivots / ADVICE;
     let mut proof = (f64::NEG_INFINITY, None);
     if let Some(program) = stages {
@@ -260,12 +282,12 @@ fn prove(
         full.grow(work / 2, Until::Closed, watch);
         proof = (full.bound(), full.whole().and_then(|x| unpack::posts(even, program, x)));
         if full.closed() {
-            return proof;
+            return (proof.0, proof.1, None);
         }
     }
     let work = if stages.is_some() { work - work / 2 } else { work };
-    let bound = match decomposition {
-        Some(mut d) => {
+    let bound = match &mut decomposition {
+        Some(d) => {
             d.grow(d.work() + work, Until::Closed, watch);
             d.bound()
         }
@@ -274,7 +296,7 @@ fn prove(
             f64::NEG_INFINITY
         }
     };
-    (proof.0.max(tree.bound()).max(bound), proof.1)
+    (proof.0.max(tree.bound()).max(bound), proof.1, decomposition)
 }
 
 /// Puts both together.

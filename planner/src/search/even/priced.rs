@@ -47,7 +47,7 @@ struct Set {
 }
 
 /// Buffers and the count of work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pricer {
     seats: Vec<Seat>,
     picked: [usize; STAGES],
@@ -58,45 +58,62 @@ pub(super) struct Pricer {
     second: f64,
     best: f64,
     found: Option<Set>,
+    /// Seat that must be picked; none: `usize::MAX`.
+    must: usize,
     /// Multisets looked at.
     pub work: u64,
 }
 
+impl Default for Pricer {
+    fn default() -> Self {
+        Pricer {
+            seats: Vec::new(),
+            picked: [0; STAGES],
+            layers: 0.0,
+            most: 0,
+            cap_s: 0.0,
+            second: 0.0,
+            best: f64::INFINITY,
+            found: None,
+            must: usize::MAX,
+            work: 0,
+        }
+    }
+}
+
 impl Pricer {
+    /// Whether a deployment of a stream by a way with a stage on a class may cost less than `limit` under prices.
+    pub(super) fn within(
+        &mut self,
+        even: &Even,
+        goal: &Goal,
+        prices: &Prices,
+        most: &[f64],
+        (j, way, class): (usize, usize, usize),
+        limit: f64,
+    ) -> bool {
+        (self.cap_s, self.second) = (even.streams[j].cap_s, 0.0);
+        self.seat(even, goal, prices, most, (j, way));
+        self.must = self.seats.iter().position(|s| s.class == class).unwrap_or(usize::MAX);
+        if self.must == usize::MAX {
+            return false;
+        }
+        self.best = limit - goal.inaccuracy * even.ways[way].inaccuracy;
+        self.found = None;
+        self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
+        self.must = usize::MAX;
+        self.found.is_some()
+    }
+
     /// The least cost of a stream under prices, and the deployment; infinite where it has none.
     pub(super) fn least(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], j: usize) -> (f64, Option<Column>) {
         let stream = &even.streams[j];
         let second = goal.latency * stream.per_s;
-        let classes = even.classes.len();
         let mut best: Option<(f64, usize, Set)> = None;
         (self.cap_s, self.second) = (stream.cap_s, 0.0);
         for way in stream.ways.clone() {
-            let w = &even.ways[way];
-            let fixed = goal.inaccuracy * w.inaccuracy;
-            self.seats.clear();
-            for (c, most) in most.iter().enumerate() {
-                let cell = even.cell(way, c);
-                if cell.fit == 0 || *most < 0.5 {
-                    continue;
-                }
-                let worth = |s: &[f64; 4]| (0..LIMITS).map(|i| prices.capacity[c][i] * s[i]).sum::<f64>();
-                self.seats.push(Seat {
-                    class: c,
-                    fit: f64::from(cell.fit.min(w.layers)),
-                    copies: (most + 0.5) as usize,
-                    each: goal.power * cell.layer[WATTS] + second * cell.layer_s + worth(&cell.layer),
-                    once: goal.power * cell.stage[WATTS]
-                        + second * cell.stage_s
-                        + worth(&cell.stage)
-                        + prices.touch[j * classes + c],
-                    each_s: cell.layer_s,
-                    once_s: cell.stage_s,
-                });
-            }
-            self.seats.sort_unstable_by(|a, b| {
-                a.each.total_cmp(&b.each).then(a.each_s.total_cmp(&b.each_s)).then(a.class.cmp(&b.class))
-            });
-            (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
+            let fixed = goal.inaccuracy * even.ways[way].inaccuracy;
+            self.seat(even, goal, prices, most, (j, way));
             self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
             self.found = None;
             self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
@@ -122,10 +139,42 @@ impl Pricer {
         (value, Some(column))
     }
 
+    /// Lays out the seats of a way.
+    fn seat(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], (j, way): (usize, usize)) {
+        let (w, classes) = (&even.ways[way], even.classes.len());
+        let second = goal.latency * even.streams[j].per_s;
+        self.seats.clear();
+        for (c, most) in most.iter().enumerate() {
+            let cell = even.cell(way, c);
+            if cell.fit == 0 || *most < 0.5 {
+                continue;
+            }
+            let worth = |s: &[f64; 4]| (0..LIMITS).map(|i| prices.capacity[c][i] * s[i]).sum::<f64>();
+            self.seats.push(Seat {
+                class: c,
+                fit: f64::from(cell.fit.min(w.layers)),
+                copies: (most + 0.5) as usize,
+                each: goal.power * cell.layer[WATTS] + second * cell.layer_s + worth(&cell.layer),
+                once: goal.power * cell.stage[WATTS] + second * cell.stage_s + worth(&cell.stage) + prices.touch[j * classes + c],
+                each_s: cell.layer_s,
+                once_s: cell.stage_s,
+            });
+        }
+        self.seats
+            .sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.each_s.total_cmp(&b.each_s)).then(a.class.cmp(&b.class)));
+        (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
+    }
+
     /// Extends the multiset by seats from `from` on. Seats rise in the price of a layer, so what is picked is full
     /// where the deadline does not matter.
     fn dive(&mut self, depth: usize, from: usize, so_far: Filled) {
+        let picked = |p: &Self, n: usize| p.must == usize::MAX || p.picked[..n].contains(&p.must);
+        let missing = !picked(self, depth);
         for i in from..self.seats.len() {
+            // Seats are picked in order: behind the one that must be, it cannot be any more.
+            if missing && i > self.must {
+                break;
+            }
             let seat = self.seats[i];
             let least = so_far.cost + so_far.left * seat.each;
             if least >= self.best {
@@ -148,11 +197,12 @@ impl Pricer {
                 continue;
             }
             let whole = with.left <= 0.0;
-            if whole {
+            let missing = !picked(self, depth + 1);
+            if whole && !missing {
                 self.settle(depth + 1, &with);
             }
-            // Another stage helps who still has layers to place, or is late.
-            if depth + 1 < self.most && (!whole || with.seconds > self.cap_s) {
+            // Another stage helps who still has layers to place, or is late, or has to be somewhere.
+            if depth + 1 < self.most && (!whole || missing || with.seconds > self.cap_s) {
                 self.dive(depth + 1, i, with);
             }
         }

@@ -228,6 +228,20 @@ impl Program {
         self.close(shared, stream.cap_s);
     }
 
+    /// Number of its variables.
+    pub(super) fn variables(&self) -> usize {
+        self.cost.len()
+    }
+
+    pub(super) fn constant(&self) -> f64 {
+        self.constant
+    }
+
+    /// Its rows: range and terms.
+    pub(super) fn stated(&self) -> impl Iterator<Item = ((f64, f64), &[(usize, f64)])> {
+        self.rows.iter().map(|row| ((row.lower, row.upper), &row.terms[..]))
+    }
+
     pub(super) fn upper(&self, variable: usize) -> f64 {
         self.upper[variable]
     }

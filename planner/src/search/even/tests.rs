@@ -6,7 +6,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::advice::Advice;
 use super::chain::Walk;
-use super::decompose::Decomposition;
+use super::close;
+use super::decompose::{Decomposition, Part};
 use super::fleet::{Fleet, Goal, Post};
 use super::priced::{Pricer, Prices};
 use super::program::{Detail, Program};
@@ -258,4 +259,38 @@ fn the_decomposed_bound_is_sharper() {
         cases += 1;
     }
     assert!(cases >= 4 && sharper * 2 >= cases, "{sharper} of {cases}");
+}
+
+/// From a plan that is up to a tenth too dear, exact programs find the optimum and prove it.
+#[test]
+fn the_end_of_a_proof_is_the_optimum() {
+    let (mut closed, mut found) = (0, 0);
+    for seed in 0..120u64 {
+        let table = table(seed, 2 + seed as usize % 3, 2, 2);
+        let Ok(Some((_, truth))) = brute::solve(&table, 20_000) else { continue };
+        let even = Even::of(&table).expect("even");
+        let goal = goal(&even);
+        let whole = Part {
+            bound: f64::NEG_INFINITY,
+            least: vec![0.0; even.classes.len()],
+            most: even.classes.iter().map(|c| c.members.len() as f64).collect(),
+            prices: None,
+        };
+        let mut d = Decomposition::new(&even, goal, vec![whole], &vec![[0.0; LIMITS]; even.classes.len()]);
+        d.grow(100_000, Until::Closed, &Silent);
+        let value = truth.objective * (1.0 + 0.01 * (seed % 10) as f64) + 1e-9;
+        let check = |a: &crate::table::Assignment| {
+            let e = evaluate(&table, a);
+            e.feasible().then_some(e.objective)
+        };
+        let end = close::close(&even, &goal, &mut d, value, 100_000_000, &Silent, &check);
+        let optimum = truth.objective;
+        assert!(end.bound <= optimum * (1.0 + 1e-9), "seed {seed}: {} above {optimum}", end.bound);
+        assert!(end.bound >= optimum * (1.0 - 1e-6), "seed {seed}: {} for {optimum}", end.bound);
+        let best = end.found.iter().filter_map(check).fold(value, f64::min);
+        assert!(best <= optimum * (1.0 + 1e-6) + 1e-9, "seed {seed}: {best} for {optimum}");
+        found += u32::from(best <= optimum * (1.0 + 1e-6) && !end.found.is_empty());
+        closed += 1;
+    }
+    assert!(closed >= 60 && found >= 30, "{closed} closed, {found} plans found");
 }

@@ -25,12 +25,14 @@ pub(super) struct Leaf {
 }
 
 /// When to stop beside the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Until {
     /// The least node has whole numbers of devices awake.
     Awake,
     /// All nodes are closed.
     Closed,
+    /// No open part is below a plan of this value.
+    Below(f64),
 }
 
 /// Nearer to a whole number than this is whole.

@@ -96,7 +96,11 @@ impl Even {
         let plain = caps.iter().all(|c| *c == f64::INFINITY)
             && w.underuse == 0.0
             && [w.power, w.latency, w.inaccuracy].iter().all(|w| *w >= 0.0 && w.is_finite());
-        if !plain || table.devices.len() > usize::from(u16::MAX) || table.services.len() > usize::from(u16::MAX) {
+        if !plain
+            || !table.bills.is_empty()
+            || table.devices.len() > usize::from(u16::MAX)
+            || table.services.len() > usize::from(u16::MAX)
+        {
             return None;
         }
         let places = places(table)?;
@@ -132,6 +136,36 @@ impl Even {
 
     pub(super) fn cell(&self, way: usize, class: usize) -> &Cell {
         &self.cells[way * self.classes.len() + class]
+    }
+
+    /// So many devices of each class, each a class of its own; ways that are not kept on a class never run there.
+    pub(super) fn single(&self, most: &[u32], kept: impl Fn(usize, usize) -> bool) -> Even {
+        let members: Vec<(usize, usize)> = self
+            .classes
+            .iter()
+            .zip(most)
+            .enumerate()
+            .flat_map(|(c, (class, &most))| class.members.clone().take(most as usize).map(move |d| (d, c)))
+            .collect();
+        let cell = |way: usize, class: usize| if kept(way, class) { *self.cell(way, class) } else { Cell::NEVER };
+        Even {
+            device: members.iter().map(|m| self.device[m.0]).collect(),
+            place: members.iter().map(|m| self.place[m.0]).collect(),
+            class: (0..members.len() as u32).collect(),
+            classes: members
+                .iter()
+                .enumerate()
+                .map(|(i, m)| Class { wake_w: self.classes[m.1].wake_w, members: i..i + 1 })
+                .collect(),
+            streams: self.streams.clone(),
+            ways: self.ways.clone(),
+            cells: (0..self.ways.len())
+                .flat_map(|way| members.iter().map(move |m| (way, m.1)))
+                .map(|(w, c)| cell(w, c))
+                .collect(),
+            standing_w: self.standing_w,
+            weights: self.weights,
+        }
     }
 
     /// Adds a service, its options, and what they cost on every device.

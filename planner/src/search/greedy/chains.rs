@@ -118,7 +118,8 @@ impl Chains {
         for (i, place) in must.iter().copied().chain(rest).enumerate() {
             let mode = state.table.places[place.place as usize].mode;
             let clash = |p: &&Ranked| {
-                p.device == place.device && (p.place == place.place || state.table.places[p.place as usize].mode != mode)
+                let (other, own) = (&state.table.places[p.place as usize], &state.table.places[place.place as usize]);
+                p.device == place.device && (other.slot == own.slot || other.mode != mode)
             };
             let Some(at) = &option.at[place.place as usize] else { continue };
             if taken.iter().any(clash) {

@@ -10,11 +10,11 @@ impl Rows {
     pub fn cost(&self, table: &Table, c: &Column) -> f64 {
         let w = &self.goal.weights;
         let n = table.devices.len() as f64;
-        let mut cost = w.power * c.network_w + w.latency * c.latency + w.inaccuracy * c.inaccuracy;
+        let mut cost = self.network_watt * c.network_w + w.latency * c.latency + w.inaccuracy * c.inaccuracy;
         for l in &c.loads {
             let m = table.places[l.place as usize].mode as usize;
-            cost += w.power * self.slope[m] * l.dynamic_w;
-            cost -= w.underuse * l.booked / (n * table.modes[m].places.len().max(1) as f64);
+            cost += self.watt[table.modes[m].device as usize] * self.slope[m] * l.dynamic_w;
+            cost -= w.underuse * l.booked / (n * self.processors[m]);
         }
         cost
     }
@@ -31,6 +31,9 @@ impl Rows {
         };
         push(self.service[c.service as usize], 1.0 / f64::from(c.replicas));
         push(self.power, c.network_w);
+        for (bill, &row) in table.bills.iter().zip(&self.bills) {
+            push(row, bill.network_per_w * c.network_w);
+        }
         push(self.latency, c.latency);
         push(self.inaccuracy, c.inaccuracy);
         for l in &c.loads {
@@ -41,7 +44,10 @@ impl Rows {
             push(self.memory[l.place as usize], l.bytes / eased(table.pools[place.pool as usize].capacity_bytes));
             push(self.dynamic[m], l.dynamic_w / eased(mode.dynamic_cap_w));
             push(self.power, self.slope[m] * l.dynamic_w);
-            push(self.underuse, -l.booked / (n * mode.places.len().max(1) as f64));
+            for (bill, &row) in table.bills.iter().zip(&self.bills) {
+                push(row, bill.per_w[mode.device as usize] * self.slope[m] * l.dynamic_w);
+            }
+            push(self.underuse, -l.booked / (n * self.processors[m]));
             for &(row, slope) in &self.lines[m] {
                 push(row, -slope * l.dynamic_w);
             }

@@ -6,7 +6,7 @@
 //! these ties have root gaps of thousands of per cent.
 
 use super::super::split::{Prices, Window};
-use crate::table::{Table, Weights, eased};
+use crate::table::{Bill, Table, Weights, eased};
 
 /// No such row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -28,6 +28,8 @@ pub struct Fixed {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Goal {
     pub weights: Weights,
+    /// Factor on the weights of the table's bills.
+    pub bills: f64,
     pub power_cap_w: f64,
     pub latency_cap: f64,
     pub inaccuracy_cap: f64,
@@ -40,6 +42,7 @@ impl Goal {
     pub fn of(table: &Table) -> Goal {
         Goal {
             weights: table.weights,
+            bills: 1.0,
             power_cap_w: table.power_cap_w,
             latency_cap: table.latency_cap,
             inaccuracy_cap: table.inaccuracy_cap,
@@ -73,6 +76,13 @@ pub struct Rows {
     pub(super) apart: Vec<Vec<u32>>,
     pub(super) segment: Vec<u32>,
     pub(super) power: u32,
+    /// By bill of the table: its cap's row.
+    pub(super) bills: Vec<u32>,
+    /// Objective of a watt of each device, and of messages.
+    pub(super) watt: Vec<f64>,
+    pub(super) network_watt: f64,
+    /// Processors of each mode.
+    pub(super) processors: Vec<f64>,
     pub(super) latency: u32,
     pub(super) inaccuracy: u32,
     pub(super) underuse: u32,
@@ -94,12 +104,14 @@ impl Rows {
     #[must_use]
     pub fn new(table: &Table, goal: Goal, artificial: f64) -> Rows {
         let (modes, services) = (table.modes.len(), table.services.len());
+        let billed = |of: &dyn Fn(&Bill) -> f64| goal.bills * table.bills.iter().map(|b| b.weight * of(b)).sum::<f64>();
+        let watt: Vec<f64> = (0..table.devices.len()).map(|d| goal.weights.power + billed(&|b| b.per_w[d])).collect();
         let mut r = Rows {
             lower: Vec::new(),
             upper: Vec::new(),
             fixed: Vec::new(),
             goal,
-            constant: goal.weights.power * table.devices.iter().map(|d| d.sleep_w).sum::<f64>(),
+            constant: table.devices.iter().zip(&watt).map(|(d, watt)| watt * d.sleep_w).sum::<f64>(),
             artificial,
             service: Vec::new(),
             time: Vec::new(),
@@ -111,6 +123,10 @@ impl Rows {
             apart: vec![Vec::new(); services * modes],
             segment: Vec::new(),
             power: NONE,
+            bills: Vec::new(),
+            watt,
+            network_watt: goal.weights.power + billed(&|b| b.network_per_w),
+            processors: table.modes.iter().map(|m| table.processors(m)).collect(),
             latency: NONE,
             inaccuracy: NONE,
             underuse: NONE,
@@ -165,6 +181,11 @@ impl Rows {
 
     fn caps(&mut self, table: &Table) {
         self.power = self.cap(self.goal.power_cap_w, table.devices.iter().map(|d| d.sleep_w).sum());
+        for bill in &table.bills {
+            let asleep = table.devices.iter().zip(&bill.per_w).map(|(d, per_w)| per_w * d.sleep_w).sum();
+            let row = self.cap(bill.cap, asleep);
+            self.bills.push(row);
+        }
         self.latency = self.cap(self.goal.latency_cap, 0.0);
         self.inaccuracy = self.cap(self.goal.inaccuracy_cap, 0.0);
         self.underuse = self.cap(self.goal.underuse_cap, 0.0);
@@ -175,11 +196,13 @@ impl Rows {
     fn modes(&mut self, table: &Table) {
         let n = table.devices.len() as f64;
         for mode in &table.modes {
-            let sleep_w = table.devices[mode.device as usize].sleep_w;
+            let d = mode.device as usize;
+            let sleep_w = table.devices[d].sleep_w;
+            let rent: f64 = self.goal.bills * table.bills.iter().map(|b| b.weight * b.awake[d]).sum::<f64>();
             let base = if let [line] = mode.curve[..] { line.base_w } else { 0.0 };
             let i = self.fixed.len();
             self.fixed.push(Fixed {
-                cost: self.goal.weights.power * (base - sleep_w) + self.goal.weights.underuse / n,
+                cost: self.watt[d] * (base - sleep_w) + rent + self.goal.weights.underuse / n,
                 lower: 0.0,
                 upper: if mode.curve.is_empty() { 0.0 } else { 1.0 },
                 integer: true,
@@ -187,6 +210,9 @@ impl Rows {
                 artificial: false,
             });
             self.tie(i, self.power, base - sleep_w);
+            for (b, bill) in table.bills.iter().enumerate() {
+                self.tie(i, self.bills[b], bill.per_w[d] * (base - sleep_w) + bill.awake[d]);
+            }
             self.tie(i, self.underuse, 1.0 / n);
         }
         for (device, due) in table.devices.iter().zip(must_wake(table)) {
@@ -214,7 +240,7 @@ impl Rows {
             let w = self.fixed.len();
             self.power_of[m] = w;
             self.fixed.push(Fixed {
-                cost: self.goal.weights.power,
+                cost: self.watt[mode.device as usize],
                 lower: f64::NEG_INFINITY,
                 upper: f64::INFINITY,
                 integer: false,
@@ -222,6 +248,9 @@ impl Rows {
                 artificial: false,
             });
             self.tie(w, self.power, 1.0);
+            for (b, bill) in table.bills.iter().enumerate() {
+                self.tie(w, self.bills[b], bill.per_w[mode.device as usize]);
+            }
             for line in &mode.curve {
                 let row = self.row(0.0, f64::INFINITY);
                 self.tie(w, row, 1.0);
@@ -248,8 +277,14 @@ impl Rows {
                 self.memory[p as usize] = row;
             }
         }
-        for place in &table.places {
-            let row = self.share(place.mode as usize, table.modes[place.mode as usize].booked_cap);
+        for (p, place) in table.places.iter().enumerate() {
+            // A processor's time is one row, whatever weight format runs there.
+            let own = place.slot as usize == p;
+            let row = if own {
+                self.share(place.mode as usize, table.modes[place.mode as usize].booked_cap)
+            } else {
+                self.time[place.slot as usize]
+            };
             self.time.push(row);
         }
     }
@@ -326,28 +361,31 @@ impl Rows {
         let u = |row: u32| if row == NONE { 0.0 } else { duals[row as usize] };
         let (n, modes) = (table.devices.len() as f64, table.modes.len());
         let mode_of = |p: usize| table.places[p].mode as usize;
-        let watt = self.goal.weights.power - u(self.power);
         let idle = self.goal.weights.underuse - u(self.underuse);
         let share = |row: u32, capacity: f64| if row == NONE { 0.0 } else { -u(row) / eased(capacity) };
         Prices {
             booked: (0..table.places.len())
                 .map(|p| {
                     let mode = &table.modes[mode_of(p)];
-                    share(self.time[p], mode.booked_cap) - idle / (n * mode.places.len().max(1) as f64)
+                    share(self.time[p], mode.booked_cap) - idle / (n * self.processors[mode_of(p)])
                 })
                 .collect(),
             dynamic_w: (0..table.places.len())
                 .map(|p| {
                     let m = mode_of(p);
                     let lines: f64 = self.lines[m].iter().map(|&(row, slope)| u(row) * slope).sum();
-                    watt * self.slope[m] + lines + share(self.dynamic[m], table.modes[m].dynamic_cap_w)
+                    self.priced_watt(table, duals, table.modes[m].device as usize) * self.slope[m]
+                        + lines
+                        + share(self.dynamic[m], table.modes[m].dynamic_cap_w)
                 })
                 .collect(),
             bytes: (0..table.places.len())
                 .map(|p| share(self.memory[p], table.pools[table.places[p].pool as usize].capacity_bytes))
                 .collect(),
             segment: self.segment.iter().map(|&row| -u(row)).collect(),
-            network_w: watt,
+            network_w: self.network_watt
+                - u(self.power)
+                - table.bills.iter().zip(&self.bills).map(|(b, &row)| b.network_per_w * u(row)).sum::<f64>(),
             latency: self.goal.weights.latency - u(self.latency),
             inaccuracy: self.goal.weights.inaccuracy - u(self.inaccuracy),
             touch: (0..table.services.len() * modes)
@@ -362,10 +400,16 @@ impl Rows {
         }
     }
 
+    /// Objective of a watt of a device under duals.
+    fn priced_watt(&self, table: &Table, duals: &[f64], d: usize) -> f64 {
+        let u = |row: u32| if row == NONE { 0.0 } else { duals[row as usize] };
+        self.watt[d] - u(self.power) - table.bills.iter().zip(&self.bills).map(|(b, &row)| b.per_w[d] * u(row)).sum::<f64>()
+    }
+
     /// Makes duals sign-correct and exact where a free variable asks for it, so that [`Rows::bound`] holds
     /// for them however they were found.
     #[must_use]
-    pub fn clean(&self, raw: &[f64]) -> Vec<f64> {
+    pub fn clean(&self, table: &Table, raw: &[f64]) -> Vec<f64> {
         let mut duals: Vec<f64> = raw
             .iter()
             .enumerate()
@@ -377,9 +421,8 @@ impl Rows {
                 (false, false) => 0.0,
             })
             .collect();
-        let cap = if self.power == NONE { 0.0 } else { duals[self.power as usize] };
-        let watt = self.goal.weights.power - cap;
-        for lines in self.lines.iter().filter(|l| !l.is_empty()) {
+        for (lines, mode) in self.lines.iter().zip(&table.modes).filter(|(l, _)| !l.is_empty()) {
+            let watt = self.priced_watt(table, &duals, mode.device as usize);
             // The power variable is free: its reduced cost must vanish, so the lines share one watt's price.
             let sum: f64 = lines.iter().map(|&(row, _)| duals[row as usize]).sum();
             if sum > 0.0 {

@@ -37,7 +37,7 @@ fn prices_of_any_duals_are_reduced_costs() {
         let rows = Rows::new(&table, Goal::of(&table), 10.0);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let raw: Vec<f64> = rows.lower.iter().map(|_| rng.random_range(-2.0..2.0)).collect();
-        let duals = rows.clean(&raw);
+        let duals = rows.clean(&table, &raw);
         let prices = rows.prices(&table, &duals);
         for s in 0..table.services.len() {
             for o in 0..table.services[s].options.len() {
@@ -64,7 +64,7 @@ fn the_bound_of_any_duals_is_below_the_optimum() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         for _ in 0..5 {
             let raw: Vec<f64> = rows.lower.iter().map(|_| rng.random_range(-3.0..3.0)).collect();
-            let duals = rows.clean(&raw);
+            let duals = rows.clean(&table, &raw);
             let mut least = vec![0.0; table.services.len()];
             for (s, low) in least.iter_mut().enumerate() {
                 for (o, option) in table.services[s].options.iter().enumerate() {

@@ -32,7 +32,7 @@ pub fn fastest(table: &Table, l: &Lattice) -> Option<(f64, Chain)> {
                     if e == nb {
                         graph.add_edge(node(used, b, p), done, stage + tariff.leave[d]);
                     } else if used + 1 < l.stages {
-                        for q in (0..np).filter(|&q| q != p) {
+                        for q in (0..np).filter(|&q| l.slot_of[q] != l.slot_of[p]) {
                             let hop = tariff.hop(l, d, l.device_of[q], e);
                             if hop.is_finite() {
                                 graph.add_edge(node(used, b, p), node(used + 1, e, q), stage + hop);

@@ -20,6 +20,8 @@ pub struct Lattice {
     pub device_of: Vec<usize>,
     /// Mode of each local place.
     pub mode_of: Vec<u32>,
+    /// Slot of each local place: a chain has at most one stage on it.
+    pub slot_of: Vec<u32>,
     /// Local places of each local place's mode.
     pub mode_run: Vec<std::ops::Range<usize>>,
     /// Devices with a place here.
@@ -61,6 +63,7 @@ impl Lattice {
             places: Vec::new(),
             device_of: Vec::new(),
             mode_of: Vec::new(),
+            slot_of: Vec::new(),
             mode_run: Vec::new(),
             devices: Vec::new(),
             meets: Vec::new(),
@@ -134,6 +137,7 @@ impl Lattice {
         self.places.push(p as u32);
         self.device_of.push(device);
         self.mode_of.push(place.mode);
+        self.slot_of.push(place.slot);
         self.reach.extend(reach);
     }
 
@@ -154,7 +158,7 @@ impl Lattice {
             // Halving asks that longer stages need more.
             let grows = |at: &BlockCosts| at.sum.windows(2).all(|w| w[0].bytes <= w[1].bytes && w[0].dynamic_j <= w[1].dynamic_j);
             let loose = (1..nb).all(|cut| fits(0, cut, nb));
-            if p == q || nb > usize::from(u16::MAX) || loose || !grows(a) || !grows(b) {
+            if self.slot_of[p] == self.slot_of[q] || nb > usize::from(u16::MAX) || loose || !grows(a) || !grows(b) {
                 continue;
             }
             let mut reach = vec![0; nb * (nb + 1)];

@@ -416,7 +416,7 @@ impl Stay {
     ) {
         let nb = l.blocks;
         let (d, row) = (l.device_of[p], p * (nb + 1));
-        for q in l.mode_run[p].clone().filter(|&q| q != p) {
+        for q in l.mode_run[p].clone().filter(|&q| l.slot_of[q] != l.slot_of[p]) {
             self.free.clear();
             self.free.resize(nb, f64::INFINITY);
             for e in from..=to.min(nb - 1) {
@@ -477,7 +477,8 @@ impl Onward {
             for p in (0..np).filter(|&p| only.is_none_or(|d| d == l.device_of[p])) {
                 let d = l.device_of[p];
                 // On the same device only another place of the same mode; they stand side by side.
-                let stay = l.mode_run[p].clone().filter(|&q| q != p).map(|q| row[q]).fold(f64::INFINITY, f64::min);
+                let stay =
+                    l.mode_run[p].clone().filter(|&q| l.slot_of[q] != l.slot_of[p]).map(|q| row[q]).fold(f64::INFINITY, f64::min);
                 self.away[at + p] = away[d];
                 self.any[at + p] = away[d].min(stay + t.hop(l, d, d, cut));
             }

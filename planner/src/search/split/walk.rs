@@ -178,7 +178,10 @@ impl Walk<'_> {
                 times = [at.times[0] + first, at.times[1] + each, at.times[2] + total];
                 seen = path.iter().find(|(p, _)| l.device_of[*p] == to).map(|(p, _)| l.mode_of[*p]);
             }
-            if hop == f64::INFINITY || seen.is_some_and(|m| m != l.mode_of[q]) || path.iter().any(|(p, _)| *p == q) {
+            if hop == f64::INFINITY
+                || seen.is_some_and(|m| m != l.mode_of[q])
+                || path.iter().any(|(p, _)| l.slot_of[*p] == l.slot_of[q])
+            {
                 continue;
             }
             let node = l.open_node(open, at.block, q);

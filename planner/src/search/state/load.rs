@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::limit::{Excess, excess};
 use super::row::NONE;
-use crate::table::Table;
+use crate::table::{BILLS, Table};
 
 /// A sum and the number of its terms; no terms: exactly zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,12 +36,23 @@ pub(super) struct DeviceLoad {
     pub dynamic_w: f64,
     pub power_w: f64,
     pub underuse: f64,
+    /// Its part of every bill.
+    pub bills: [f64; BILLS],
     pub excess: Excess,
 }
 
 impl Default for DeviceLoad {
     fn default() -> Self {
-        DeviceLoad { uses: 0, mode: NONE, hosted: 0, dynamic_w: 0.0, power_w: 0.0, underuse: 0.0, excess: Excess::default() }
+        DeviceLoad {
+            uses: 0,
+            mode: NONE,
+            hosted: 0,
+            dynamic_w: 0.0,
+            power_w: 0.0,
+            underuse: 0.0,
+            bills: [0.0; BILLS],
+            excess: Excess::default(),
+        }
     }
 }
 
@@ -66,18 +77,27 @@ impl DeviceLoad {
         if mode == NONE {
             self.power_w = table.devices[device as usize].sleep_w;
             self.underuse = 0.0;
+            self.bill(table, device, false);
             return;
         }
         let mode = &table.modes[mode as usize];
         self.power_w = mode.power_w(self.dynamic_w);
-        let mut sum = 0.0;
-        for p in mode.places.clone() {
+        self.bill(table, device, true);
+        let (mut sum, mut slots) = (0.0, 0u32);
+        for p in table.slots(mode) {
             let booked = places[p as usize].value;
             sum += booked;
+            slots += 1;
             self.excess += excess(booked, mode.booked_cap);
         }
-        let mean = sum / mode.places.len().max(1) as f64;
+        let mean = sum / f64::from(slots.max(1));
         self.underuse = (1.0 - mean) / table.devices.len() as f64;
         self.excess += excess(self.dynamic_w, mode.dynamic_cap_w);
+    }
+
+    fn bill(&mut self, table: &Table, device: u32, awake: bool) {
+        for (own, b) in self.bills.iter_mut().zip(&table.bills) {
+            *own = b.per_w[device as usize] * self.power_w + if awake { b.awake[device as usize] } else { 0.0 };
+        }
     }
 }

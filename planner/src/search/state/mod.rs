@@ -18,7 +18,7 @@ pub use change::Change;
 pub use context::Context;
 pub use row::{NONE, Row};
 
-use crate::table::{Assignment, Table};
+use crate::table::{Assignment, BILLS, Table};
 use limit::{Excess, excess};
 use load::{DeviceLoad, Load};
 use transaction::Journal;
@@ -35,6 +35,7 @@ struct Totals {
     inaccuracy: f64,
     underuse: f64,
     skip: f64,
+    bills: [f64; BILLS],
     excess: Excess,
 }
 
@@ -43,9 +44,9 @@ struct Totals {
 pub struct Score {
     /// Power in watts, latency, inaccuracy, underuse, as in `table::Evaluation`.
     pub values: [f64; 4],
-    /// Weighted sum of the four and finite skip costs.
+    /// Weighted sum of the four, weighted bills and finite skip costs.
     pub objective: f64,
-    /// Finite skip costs, part of the objective.
+    /// Finite skip costs and weighted bills, part of the objective.
     pub skip: f64,
     /// Sum of the relative excesses of all broken limits; zero when feasible.
     pub violation: f64,
@@ -194,10 +195,10 @@ impl<'t> State<'t> {
         self.devices[device as usize].dynamic_w
     }
 
-    /// Booked share of a place.
+    /// Booked share of a place's processor.
     #[must_use]
     pub fn booked(&self, place: u32) -> f64 {
-        self.places[place as usize].value
+        self.places[self.table.places[place as usize].slot as usize].value
     }
 
     /// Resident bytes of a pool.
@@ -212,14 +213,20 @@ impl<'t> State<'t> {
         let (t, table) = (&self.totals, self.table);
         let values = [t.network_w + t.device_w, t.latency, t.inaccuracy, t.underuse];
         let w = &table.weights;
-        let objective = t.skip + w.power * values[0] + w.latency * values[1] + w.inaccuracy * values[2] + w.underuse * values[3];
+        let bill = |i: usize, b: &crate::table::Bill| t.bills[i] + b.network_per_w * t.network_w;
+        let billed: f64 = table.bills.iter().enumerate().map(|(i, b)| b.weight * bill(i, b)).sum();
+        let skip = t.skip + billed;
+        let objective = skip + w.power * values[0] + w.latency * values[1] + w.inaccuracy * values[2] + w.underuse * values[3];
         let mut all = t.excess;
         all += excess(values[0], table.power_cap_w);
         all += excess(values[1], table.latency_cap);
         all += excess(values[2], table.inaccuracy_cap);
         all += excess(values[3], table.underuse_cap);
+        for (i, b) in table.bills.iter().enumerate() {
+            all += excess(bill(i, b), b.cap);
+        }
         let violation = if all.limits > 0 { all.amount.max(f64::MIN_POSITIVE) } else { 0.0 };
-        Score { values, objective, skip: t.skip, violation }
+        Score { values, objective, skip, violation }
     }
 
     /// Makes every sum anew, in the order of the table.
@@ -243,7 +250,7 @@ impl<'t> State<'t> {
                 device.uses += 1;
                 device.mode = place.mode;
                 device.dynamic_w += booked.dynamic_w;
-                self.places[stage.place as usize].add(booked.share);
+                self.places[place.slot as usize].add(booked.share);
                 self.pools[place.pool as usize].add(booked.bytes);
                 self.on[place.device as usize].push(s as u32);
             }
@@ -269,6 +276,7 @@ impl<'t> State<'t> {
             load.settle(table, self.context, d as u32, &self.places);
             self.totals.device_w += load.power_w;
             self.totals.underuse += load.underuse;
+            (0..BILLS).for_each(|i| self.totals.bills[i] += load.bills[i]);
             self.totals.excess += load.excess;
             self.devices[d] = load;
         }

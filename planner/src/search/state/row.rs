@@ -208,7 +208,7 @@ impl Row {
             next = stage.end;
             let clash = |o: &Stage| {
                 let (a, b) = (&table.places[o.place as usize], &table.places[stage.place as usize]);
-                a.device == b.device && (o.place == stage.place || a.mode != b.mode)
+                a.device == b.device && (a.slot == b.slot || a.mode != b.mode)
             };
             if stages[..i].iter().any(clash) {
                 return false;

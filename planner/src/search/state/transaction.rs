@@ -4,7 +4,7 @@ use super::limit::excess;
 use super::load::{DeviceLoad, Load};
 use super::row::{NONE, Row};
 use super::{Change, RESUM, State, Totals};
-use crate::table::Table;
+use crate::table::{BILLS, Table};
 
 /// What a transaction found before it changed it.
 #[derive(Clone, Debug)]
@@ -127,9 +127,9 @@ impl State<'_> {
             let place = &self.table.places[stage.place as usize];
             let d = place.device as usize;
             self.journal.devices.keep(stamp, place.device, self.devices[d]);
-            self.journal.places.keep(stamp, stage.place, self.places[stage.place as usize]);
+            self.journal.places.keep(stamp, place.slot, self.places[place.slot as usize]);
             self.journal.pools.keep(stamp, place.pool, self.pools[place.pool as usize]);
-            self.places[stage.place as usize].take(booked.share);
+            self.places[place.slot as usize].take(booked.share);
             self.pools[place.pool as usize].take(booked.bytes);
             let device = &mut self.devices[d];
             device.uses -= 1;
@@ -157,9 +157,9 @@ impl State<'_> {
             let place = &self.table.places[stage.place as usize];
             let d = place.device as usize;
             self.journal.devices.keep(stamp, place.device, self.devices[d]);
-            self.journal.places.keep(stamp, stage.place, self.places[stage.place as usize]);
+            self.journal.places.keep(stamp, place.slot, self.places[place.slot as usize]);
             self.journal.pools.keep(stamp, place.pool, self.pools[place.pool as usize]);
-            self.places[stage.place as usize].add(booked.share);
+            self.places[place.slot as usize].add(booked.share);
             self.pools[place.pool as usize].add(booked.bytes);
             let device = &mut self.devices[d];
             clear &= device.uses == 0 || device.mode == place.mode;
@@ -199,6 +199,7 @@ impl State<'_> {
             device.settle(table, context, d, &self.places);
             t.device_w += device.power_w - old.power_w;
             t.underuse += device.underuse - old.underuse;
+            (0..BILLS).for_each(|i| t.bills[i] += device.bills[i] - old.bills[i]);
             t.excess += device.excess;
             t.excess -= old.excess;
         }

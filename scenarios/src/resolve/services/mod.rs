@@ -31,6 +31,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
     let accuracy = demands::accuracy(context, file, &models, sink);
     let scaling = demands::scaling(file, &models, sink);
     let placement = placement::resolve(context, index, file, parts, sink);
+    let mixed = models::mixed(file, &precisions, placement.max_stages, sink);
     let name = file.name.as_ref()?;
     let lengths = lengths?;
     Some(Service {
@@ -38,6 +39,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
         at: name.span.into(),
         models,
         precisions,
+        mixed,
         rate: said(file.rate.as_ref()?),
         arrivals: file.arrivals.as_ref().map_or(Arrivals::Poisson, |a| a.value.0),
         prompt_tokens: lengths.prompt,

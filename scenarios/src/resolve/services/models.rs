@@ -76,6 +76,20 @@ pub(super) fn precisions(file: &FileService, models: &[Said<ModelProfile>], sink
     precisions
 }
 
+/// Whether stages of a copy may differ in weight format: that takes two formats and two stages.
+pub(super) fn mixed(file: &FileService, precisions: &[Precision], max_stages: u32, sink: &mut Sink) -> bool {
+    let Some(flag) = file.mixed_precisions.as_ref().filter(|f| f.value.0) else { return false };
+    let formats: BTreeSet<WeightFormat> = precisions.iter().map(|p| p.weights).collect();
+    if max_stages < 2 {
+        let message = format!("{} has one stage, and a stage has one precision", label(file));
+        sink.report(Code::Contradiction, flag.span, message, "write `max_stages: 2`, or delete `mixed_precisions`");
+    } else if formats.len() == 1 {
+        let message = format!("{} has one weight format, there is nothing to mix", label(file));
+        sink.report(Code::Contradiction, flag.span, message, "write for example `precisions: [w8, w4]`");
+    }
+    true
+}
+
 fn precision(entry: &PrecisionEntry) -> Option<(Precision, Span)> {
     match entry {
         PrecisionEntry::Short(weights) => {

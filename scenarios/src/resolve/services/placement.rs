@@ -9,7 +9,7 @@ use crate::file::{Marked, Name, Service as FileService};
 use crate::resolve::Context;
 use crate::resolve::names::list;
 use crate::resolve::reach::Parts;
-use crate::scenario::Said;
+use crate::scenario::{Said, Tier};
 
 /// Longest chain that makes sense: each hop costs a link's latency for every token.
 const MAX_CHAIN: u32 = 16;
@@ -34,13 +34,20 @@ struct Listed<'f> {
 
 pub(super) fn resolve(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, sink: &mut Sink) -> Placement {
     let forbidden = devices(context, file.forbid.as_ref(), sink);
+    let elsewhere = tiers(context, file, sink);
     let private = devices(context, file.first_block_on.as_ref(), sink);
     let pins = pins(context, file.pin.as_ref(), sink);
     let origin = file.origin.as_ref().and_then(|o| context.names.device(o, sink));
-    let banned: BTreeSet<usize> = forbidden.iter().map(|f| f.device).collect();
+    let mut banned: BTreeSet<usize> = forbidden.iter().map(|f| f.device).collect();
+    banned.extend(elsewhere.iter().map(|e| e.value));
     for pin in pins.iter().filter(|p| banned.contains(&p.device)) {
         let message = format!("{} is pinned to `{}` and forbidden there", label(file), pin.name.value.0);
-        sink.report(Code::PinnedForbidden, pin.name.span, message, "delete it from `pin` or from `forbid`");
+        let help = if forbidden.iter().any(|f| f.device == pin.device) {
+            "delete it from `pin` or from `forbid`"
+        } else {
+            "delete it from `pin`, or add its tier to `tiers`"
+        };
+        sink.report(Code::PinnedForbidden, pin.name.span, message, help);
     }
     if let Some(first) = private.first().filter(|_| private.iter().all(|p| banned.contains(&p.device))) {
         let message = format!("the first block of {} must run on devices that are all forbidden", label(file));
@@ -59,10 +66,31 @@ pub(super) fn resolve(context: &Context<'_>, index: usize, file: &FileService, p
         survives_loss: survives(file),
         max_stages,
         pins: resolved(pins),
-        forbidden: resolved(forbidden),
+        forbidden: with(resolved(forbidden), elsewhere),
         private_to: resolved(private),
         apart_from: apart(context, index, file, sink),
     }
+}
+
+/// Devices of tiers that the service does not name; none where it names no tiers.
+fn tiers(context: &Context<'_>, file: &FileService, sink: &mut Sink) -> Vec<Said<usize>> {
+    let Some(said) = &file.tiers else { return Vec::new() };
+    let named: BTreeSet<Tier> = said.value.iter().map(|t| t.value.0).collect();
+    let out: Vec<Said<usize>> = (0..context.names.device_count())
+        .filter(|&d| context.tiers.get(d).is_some_and(|t| !named.contains(t)))
+        .map(|value| Said { value, at: said.span.into() })
+        .collect();
+    if out.len() == context.names.device_count() && !out.is_empty() {
+        let message = format!("no device is of a tier that {} may use", label(file));
+        sink.report(Code::NoDeviceLeft, said.span, message, "add a tier, or give a device `tier:`");
+    }
+    out
+}
+
+/// Both lists, each device once.
+fn with(mut forbidden: Vec<Said<usize>>, others: Vec<Said<usize>>) -> Vec<Said<usize>> {
+    forbidden.extend(others.into_iter().filter(|o| forbidden.iter().all(|f| f.value != o.value)).collect::<Vec<_>>());
+    forbidden
 }
 
 fn resolved(listed: Vec<Listed<'_>>) -> Vec<Said<usize>> {

@@ -46,7 +46,7 @@ pub(super) fn place_in(state: &State<'_>, option: &Choice, mode: u32, rng: &mut 
     (0..n).map(|i| places.start + (first + i) % n).find(|&p| option.at[p as usize].is_some())
 }
 
-/// The place on `mode` with the processor of `place`, else another of that mode.
+/// The place on `mode` with the processor of `place` and if it can its weight format, else another of that mode.
 pub(super) fn like(
     state: &State<'_>,
     option: &Choice,
@@ -54,9 +54,13 @@ pub(super) fn like(
     place: PlaceId,
     rng: &mut Xoshiro256PlusPlus,
 ) -> Option<PlaceId> {
-    let processor = state.table.places[place as usize].processor;
-    let same = |&p: &PlaceId| state.table.places[p as usize].processor == processor && option.at[p as usize].is_some();
-    state.table.modes[mode as usize].places.clone().find(same).or_else(|| place_in(state, option, mode, rng))
+    let old = &state.table.places[place as usize];
+    let same = |&p: &PlaceId| state.table.places[p as usize].processor == old.processor && option.at[p as usize].is_some();
+    let alike = |&p: &PlaceId| state.table.places[p as usize].format == old.format;
+    let mut places = state.table.modes[mode as usize].places.clone().filter(same);
+    let first = places.next();
+    let found = first.filter(alike).or_else(|| places.find(alike)).or(first);
+    found.or_else(|| place_in(state, option, mode, rng))
 }
 
 /// A place on a device, in the mode that it is in.
