@@ -42,7 +42,7 @@ def lab(args, first):
         file.write(LAB.format(first=first, second=LAYERS - first, before=args.before, after=args.after))
         file.flush()
         command = [args.planner, "lab", file.name, "--report", args.report]
-        command += ["--profile", args.profile] if args.profile else []
+        command += ["--profile", args.profile]
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         text = []
         for line in run.stdout:
@@ -72,11 +72,17 @@ def main():
     words.add_argument("--rounds", type=int, default=1, help="medians over so many labs of each split, in turns")
     words.add_argument("--before", default="w16")
     words.add_argument("--after", default="w4")
-    words.add_argument("--profile", help="predict from this profile instead of a probe before each lab")
+    words.add_argument("--profile", help="predict from this profile; none: this machine's, by one thread, as each agent has")
     args = words.parse_args()
     if os.geteuid() != 0:
         print("SKIPPED: namespaces for networks need root")
         return 0
+    folder = tempfile.TemporaryDirectory()
+    if not args.profile:
+        args.profile = os.path.join(folder.name, "here.yaml")
+        agent = os.path.join(os.path.dirname(args.planner), "agent")
+        probe = [agent, "probe", "--quick", "--only", "read,arithmetic,products,overhead", "--threads", "1", "-o", args.profile]
+        subprocess.run(probe, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     splits = [int(s) for s in args.splits.split(",")]
     told = {s: [] for s in splits}
     for _ in range(args.rounds):

@@ -11,6 +11,7 @@ use engine::model::Part;
 use engine::{EngineError, File, Options, Precision, Room, Stage, StreamError, Tokenizer};
 use fleet::Layout;
 use fleet::agent::Fault;
+use kernels::Pool;
 use protocol::{BlobRef, Digest, Name, PlanRef, PlannedService, PlannedStage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -225,7 +225,8 @@ impl World {
         for _ in 0..if self.options.locks { self.rng.random_range(1..5) } else { 0 } {
             let (at, agent) = (self.rng.random_range(0..storm), self.rng.random_range(0..self.agents));
             self.at(at, usize::MAX, Ev::Hold { agent, held: true });
-            self.at(at + self.rng.random_range(200..storm / 2), usize::MAX, Ev::Hold { agent, held: false });
+            let until = at + self.rng.random_range(200..storm / 2);
+            self.at(until, usize::MAX, Ev::Hold { agent, held: false });
         }
         self.at(storm, usize::MAX, Ev::Calm);
     }
