@@ -77,7 +77,8 @@ fn twenty_agents() {
     happened(&c, count);
 }
 
-/// Plans wait for locks in the middle of all that, and no promise is broken by it.
+/// Plans wait for locks in the middle of all that, and no promise is broken by it. A fleet may take longer to converge:
+/// of three thousand, seed 2530 is not there after 30 s, since its second planner hears late of a plan that came late.
 #[test]
 fn with_locks() {
     let (c, count) = swept(&locks(), 3_000);
@@ -86,7 +87,7 @@ fn with_locks() {
 }
 
 fn locks() -> Options {
-    Options { locks: true, ..Options::default() }
+    Options { locks: true, converge_ms: 45_000, ..Options::default() }
 }
 
 fn twenty() -> Options {
