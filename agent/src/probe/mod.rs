@@ -108,14 +108,13 @@ pub(crate) fn run(args: &Probe) -> Outcome {
             .map_err(|e| Failure::help(e, "--assert takes a profile that `agent probe -o` wrote here before"))
     };
     let baseline = args.baseline.as_ref().map(read).transpose()?;
-    if args.output.is_some() || args.baseline.is_some() {
-        if let Some(lacking) = Part::NEEDED.iter().find(|p| !parts.contains(p)) {
-            let needed = Part::NEEDED.map(Part::name).join(",");
-            return Err(Failure::help(
-                format!("a profile needs `{}`, which --only leaves out", lacking.name()),
-                format!("--only {needed} at least, or neither -o nor --assert"),
-            ));
-        }
+    let makes_profile = args.output.is_some() || args.baseline.is_some();
+    if let Some(lacking) = Part::NEEDED.iter().find(|p| makes_profile && !parts.contains(p)) {
+        let needed = Part::NEEDED.map(Part::name).join(",");
+        return Err(Failure::help(
+            format!("a profile needs `{}`, which --only leaves out", lacking.name()),
+            format!("--only {needed} at least, or neither -o nor --assert"),
+        ));
     }
     if let Some(path) = &args.output {
         output::check(path, args.force)?;

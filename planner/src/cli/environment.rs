@@ -170,7 +170,7 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         let probe = output(&file.join("below"));
-        assert_eq!((probe.state, exit(&[probe.clone()])), (State::Wrong, Exit::Input));
+        assert_eq!((probe.state, exit(std::slice::from_ref(&probe))), (State::Wrong, Exit::Input));
         assert!(probe.said.ends_with("file cannot be written"), "{probe:?}");
         assert!(text(&[probe]).contains("help: planner optimize --out"));
     }

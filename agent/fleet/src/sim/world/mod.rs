@@ -222,10 +222,11 @@ impl World {
             }
             at += self.rng.random_range(1_000..storm / 2);
         }
-        for _ in 0..if self.options.locks { self.rng.random_range(1..5) } else { 0 } {
+        let locks = if self.options.locks { self.rng.random_range(1..5) } else { 0 };
+        for _ in 0..locks {
             let (at, agent) = (self.rng.random_range(0..storm), self.rng.random_range(0..self.agents));
-            self.at(at, usize::MAX, Ev::Hold { agent, held: true });
             let until = at + self.rng.random_range(200..storm / 2);
+            self.at(at, usize::MAX, Ev::Hold { agent, held: true });
             self.at(until, usize::MAX, Ev::Hold { agent, held: false });
         }
         self.at(storm, usize::MAX, Ev::Calm);
