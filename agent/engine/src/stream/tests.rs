@@ -71,7 +71,7 @@ fn a_window_that_was_lost_is_made_anew() {
 #[test]
 fn rows_are_looked_up() {
     let folder = tempfile::tempdir().expect("writable");
-    let stream = stream(&file(folder.path(), 10_000), vec![0..1000], 1, 0);
+    let stream = stream(&file(folder.path(), 10_000), std::iter::once(0..1000).collect(), 1, 0);
     let mut pass = stream.pass(false);
     for at in [0, 700, 4000, 9900] {
         let (window, start) = pass.look_up(&(at..at + 100)).expect("read");
