@@ -225,12 +225,12 @@ impl Order {
     /// An assignment of the ordered table as one of the table.
     pub(super) fn back(&self, a: &Assignment) -> Assignment {
         let mut whole = Assignment { services: vec![None; a.services.len()] };
-        self.into_whole(a, &mut whole);
+        self.put_back(a, &mut whole);
         whole
     }
 
     /// The same, into an assignment of the table whose other services stay.
-    pub(super) fn into_whole(&self, a: &Assignment, whole: &mut Assignment) {
+    pub(super) fn put_back(&self, a: &Assignment, whole: &mut Assignment) {
         for (new, &old) in self.services.iter().enumerate() {
             whole.services[old as usize] = a.services[new].as_ref().map(|d| moved(d, &self.places));
         }

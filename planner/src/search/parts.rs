@@ -94,7 +94,7 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
     let found = sites::solve(parts.len(), &make, table.power_cap_w, &effort.share(parts.len() as u64), watch);
     let mut best = Assignment { services: vec![None; table.services.len()] };
     for (part, plan) in parts.iter().zip(found.plans?) {
-        part.into_whole(&plan.assignment, &mut best);
+        part.put_back(&plan.assignment, &mut best);
     }
     let costed = |a: &Assignment| (a.clone(), evaluate(table, a));
     let plans = std::iter::once(costed(&best)).chain(starts.iter().map(costed)).filter(|p| p.1.feasible());

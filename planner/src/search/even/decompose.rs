@@ -191,8 +191,8 @@ impl<'e> Decomposition<'e> {
         };
         let spans: Vec<(f64, f64)> = (0..classes).map(span).collect();
         let most: Vec<f64> = spans.iter().map(|s| s.1).collect();
-        for j in 0..streams {
-            let limit = least[j] + room;
+        for (j, own) in least.iter().enumerate() {
+            let limit = own + room;
             for way in even.streams[j].ways.clone() {
                 for c in (0..classes).filter(|&c| even.cell(way, c).fit > 0 && most[c] > 0.5) {
                     seats[way * classes + c] = self.pricer.within(even, &goal, &prices, &most, (j, way, c), limit);

@@ -76,10 +76,10 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
     let least = |plans: &[Incumbent]| plans.iter().map(|p| p.1.objective).fold(f64::INFINITY, f64::min);
     let value = least(&found.plans);
     if let Some(mut d) = decomposition.filter(|_| table.devices.len() <= CLOSED && bound < value && value.is_finite()) {
-        // What is left to prove: parts below the best plan.
+        // What is left to prove: parts below the best plan. As much work again as the rest, so it may take twice the time.
         d.grow(d.work() + effort.pivots / PARTS, Until::Below(value), watch);
         let check = |a: &Assignment| Some(evaluate(table, a)).filter(serves).map(|e| e.objective);
-        let closed = close::close(&even, &goal(&even), &mut d, value, effort.pivots / PROGRAMS, watch, &check);
+        let closed = close::close(&even, &goal(&even), &mut d, value, effort.pivots, watch, &check);
         bound = bound.max(closed.bound);
         found.plans.extend(closed.found.into_iter().map(|a| (a.clone(), evaluate(table, &a))));
     }
@@ -90,8 +90,6 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
 const CLOSED: usize = 24;
 /// Part of the pivots for what precedes them.
 const PARTS: u64 = 8;
-/// The same for their own work.
-const PROGRAMS: u64 = 5;
 /// Part of the seats that walks get there: programs find what they miss.
 const WALKS: u64 = 2;
 
