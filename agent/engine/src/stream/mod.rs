@@ -116,7 +116,7 @@ impl Stream {
         let seconds = |ns: u64| ns as f64 * 1e-9;
         Streamed {
             bytes: self.counters.bytes.load(Ordering::Relaxed),
-            read_s: seconds(self.counters.busy_ns.load(Ordering::Relaxed)),
+            read_s: self.counters.busy_s(),
             waited_s: seconds(self.counters.waited_ns.load(Ordering::Relaxed)),
             each_pass: self.spans.iter().map(|s| s.end - s.start).sum(),
             failed: self.counters.failed.load(Ordering::Relaxed),

@@ -33,7 +33,7 @@ pub(super) struct Filled {
 pub(super) struct Counters {
     pub(super) bytes: AtomicU64,
     /// While the disk was asked, by however many.
-    pub(super) busy_ns: AtomicU64,
+    busy_ns: AtomicU64,
     /// While a pass waited for it.
     pub(super) waited_ns: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -45,6 +45,13 @@ impl Counters {
     /// Adds to a counter what has passed since `from`.
     pub(super) fn since(counter: &AtomicU64, from: f64) {
         counter.fetch_add(((wall_seconds() - from) * 1e9) as u64, Ordering::Relaxed);
+    }
+
+    /// Seconds in which the disk was asked; a time that has not ended yet counts, as readers that take turns have no gap.
+    pub(super) fn busy_s(&self) -> f64 {
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = if asking.0 > 0 { wall_seconds() - asking.1 } else { 0.0 };
+        self.busy_ns.load(Ordering::Relaxed) as f64 * 1e-9 + open
     }
 
     fn begin(&self) {

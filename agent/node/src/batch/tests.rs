@@ -68,7 +68,8 @@ fn an_error_is_of_the_one_whose_it_is() {
     let short = answer(&Batch::default(), &stage, 1, 12).0;
     std::thread::scope(|s| {
         let long = s.spawn(|| answer(&batch, &stage, 2, 100));
-        let others: Vec<_> = (0..4).map(|_| s.spawn(|| (0..4).map(|_| answer(&batch, &stage, 1, 12)).collect::<Vec<_>>())).collect();
+        let others: Vec<_> =
+            (0..4).map(|_| s.spawn(|| (0..4).map(|_| answer(&batch, &stage, 1, 12)).collect::<Vec<_>>())).collect();
         let (said, error) = long.join().expect("ends");
         assert!(matches!(error, Some(EngineError::Context { limit: 40, .. })), "{error:?} after {} tokens", said.len());
         for other in others {

@@ -109,12 +109,8 @@ fn lines(out: &mut String, row: &Row, power_w: Option<f64>) {
             format!("{} to {}", significant(at(&seen, 0.1)), significant(at(&seen, 0.9)))
         };
         let off = said.zip(mean).map_or_else(String::new, |(p, m)| format!("{:+.0} %", 100.0 * (m / p - 1.0)));
-        let _ = writeln!(
-            out,
-            "{name:<16}  {count:>5}  {what:<14}  {:>11}  {:>11}  {spread:>23}  {off:>6}",
-            shown(said),
-            shown(mean)
-        );
+        let _ =
+            writeln!(out, "{name:<16}  {count:>5}  {what:<14}  {:>11}  {:>11}  {spread:>23}  {off:>6}", shown(said), shown(mean));
     }
 }
 
