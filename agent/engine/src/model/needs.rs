@@ -17,10 +17,10 @@ impl Part {
             None if name.starts_with("output") => self.head,
             None => true,
         };
-        let mut ranges = vec![0..header.data_at];
         let tensors = header.tensors.iter().filter(|t| wanted(&t.name));
         // The header check proved that all ends are inside the file.
-        ranges.extend(tensors.map(|t| header.data_at + t.offset..header.data_at + t.offset + t.bytes));
+        let data = tensors.map(|t| header.data_at + t.offset..header.data_at + t.offset + t.bytes);
+        let mut ranges: Vec<Range<u64>> = std::iter::once(0..header.data_at).chain(data).collect();
         ranges.sort_unstable_by_key(|r| r.start);
         ranges
     }

@@ -75,7 +75,7 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
         .extend(proof.map(|posts| even.assignment(&posts)).map(|a| (a.clone(), evaluate(table, &a))).filter(|(_, e)| serves(e)));
     let least = |plans: &[Incumbent]| plans.iter().map(|p| p.1.objective).fold(f64::INFINITY, f64::min);
     let value = least(&found.plans);
-    if let Some(mut d) = decomposition.filter(|_| table.devices.len() <= CLOSED && bound < value && value.is_finite()) {
+    if let Some(mut d) = decomposition.filter(|_| few && bound < value && value.is_finite()) {
         // What is left to prove: parts below the best plan. As much work again as the rest, so it may take twice the time.
         d.grow(d.work() + effort.pivots / PARTS, Until::Below(value), watch);
         let check = |a: &Assignment| Some(evaluate(table, a)).filter(serves).map(|e| e.objective);
