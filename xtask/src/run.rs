@@ -22,9 +22,21 @@ pub(crate) fn run(program: &str, args: &[&str]) -> Done {
 pub(crate) fn run_in(folder: &Path, env: &Env, program: &str, args: &[&str]) -> Done {
     println!("$ {program} {}", args.join(" "));
     let vars = env.iter().map(|(name, value)| (name, value));
-    let status =
-        Command::new(program).args(args).envs(vars).current_dir(folder).status().map_err(|e| format!("{program}: {e}"))?;
+    let mut command = Command::new(program);
+    // What cargo says to this program is not for those that it starts: build scripts that look at it (ring's) would
+    // make the same build twice, once below `cargo xtask` and once beside it.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_own)) {
+        command.env_remove(name);
+    }
+    let status = command.args(args).envs(vars).current_dir(folder).status().map_err(|e| format!("{program}: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("{program} {}: {status}", args.join(" "))) }
+}
+
+/// Variables by which cargo tells a program of its package.
+fn is_own(name: &str) -> bool {
+    const NAMES: [&str; 5] =
+        ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
+    name.starts_with("CARGO_PKG_") || NAMES.contains(&name)
 }
 
 /// What a command writes to standard output, without the spaces at both ends.
