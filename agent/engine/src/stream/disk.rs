@@ -95,12 +95,14 @@ fn failed(path: &Path, e: Errno) -> StreamError {
     }
 }
 
+/// Flag of `open(2)` that passes the page cache by; empty where there is none.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn direct_flag() -> OFlags {
+pub fn direct_flag() -> OFlags {
     OFlags::DIRECT
 }
 
+/// Flag of `open(2)` that passes the page cache by; empty where there is none.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn direct_flag() -> OFlags {
+pub fn direct_flag() -> OFlags {
     OFlags::empty()
 }

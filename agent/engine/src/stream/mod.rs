@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kernels::Window;
 
+pub use disk::direct_flag;
 pub(crate) use disk::{Disk, window_bytes};
 pub use error::StreamError;
 use reader::{Counters, Filled, Reader};

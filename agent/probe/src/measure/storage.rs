@@ -7,6 +7,7 @@
 use crate::clock::Watch;
 use crate::error::ProbeError;
 use crate::runs::Rate;
+use engine::stream::direct_flag;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rustix::fs::{Advice, Mode, OFlags, fadvise, fdatasync, fstatfs, open};
@@ -165,16 +166,6 @@ impl Disk {
     pub fn done(self) -> Option<Storage> {
         Some(Storage { rate: Rate::of(&self.rates)?, way: self.way, folder: self.folder(), bytes: self.bytes })
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn direct_flag() -> OFlags {
-    OFlags::DIRECT
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn direct_flag() -> OFlags {
-    OFlags::empty()
 }
 
 /// A file that no compression makes small, on the disk when this returns.
