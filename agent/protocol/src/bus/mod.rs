@@ -13,7 +13,7 @@ use crate::limits::BUS_BYTES;
 use std::fmt;
 use std::time::Duration;
 
-/// How much a message matters.
+/// How much a message matters. Assured messages of one publisher come in order; samples may overtake them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Qos {
     /// May be dropped when the way is full, gives way to everything: telemetry.
