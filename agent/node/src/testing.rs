@@ -25,6 +25,7 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         dynamic_j: 1.0,
         dasi: 0.5,
         memory_saturation: 0.5,
+        partner: None,
     };
     // Slow enough that no busy machine fails it.
     let replica = Replica { share: 1.0, stages: parts.iter().map(stage).collect(), ttft_s: 60.0, tpot_s: 60.0, total_s: 600.0 };

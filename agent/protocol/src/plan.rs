@@ -166,6 +166,27 @@ pub struct PlannedStage {
     pub dasi: f64,
     /// Memory saturation likewise.
     pub memory_saturation: f64,
+    /// Who computes every layer of this stage together with `device` (tensor parallelism).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<PlannedPartner>,
+}
+
+/// The second device of a stage that two share: it has the last KV heads of every layer, each with the query heads
+/// that share it, and as large a part of the MLP's width; the stage's own device has the rest, and its numbers are
+/// those of its own part. Partial sums of the two meet twice a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedPartner {
+    pub device: String,
+    pub processor: String,
+    /// How many of the model's KV heads it has, at least 1; the stage's device has at least 1 too.
+    pub kv_heads: u32,
+    /// As the stage's fields of the same names, of its part.
+    pub memory_bytes: f64,
+    pub busy_s: f64,
+    pub dynamic_j: f64,
+    pub dasi: f64,
+    pub memory_saturation: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

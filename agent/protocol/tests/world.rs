@@ -46,6 +46,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
         dynamic_j: 1.25,
         dasi: 0.3,
         memory_saturation: 0.8,
+        partner: None,
     };
     let device = |d: &&str| PlannedDevice {
         name: (*d).to_owned(),

@@ -100,6 +100,7 @@ fn stages(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedSta
             dynamic_j: cost.dynamic_j,
             dasi: cost.dasi,
             memory_saturation: cost.memory_saturation,
+            partner: None,
         }
     };
     chain.stages.iter().map(of).collect()

@@ -39,6 +39,7 @@ fn stage(device: &str, start: u32, end: u32) -> PlannedStage {
         dynamic_j: 5.0,
         dasi: 0.1,
         memory_saturation: 0.8,
+        partner: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn stage(device: &Name) -> PlannedStage {
         dynamic_j: 0.1,
         dasi: 0.5,
         memory_saturation: 0.5,
+        partner: None,
     }
 }
 

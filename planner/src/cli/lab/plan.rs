@@ -90,6 +90,7 @@ fn planned(stage: &Stage, start: u32, end: u32) -> PlannedStage {
         dynamic_j: 0.0,
         dasi: 0.0,
         memory_saturation: 0.0,
+        partner: None,
     }
 }
 

@@ -94,6 +94,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 dynamic_j: 0.0,
                 dasi: 0.0,
                 memory_saturation: 0.0,
+                partner: None,
             }
         };
         let replica = |c: &Chain| Replica {
