@@ -10,3 +10,4 @@ mod fleets;
 mod interrupt;
 mod lab;
 mod live_page;
+mod open;

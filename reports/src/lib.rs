@@ -13,6 +13,7 @@ mod live;
 mod markdown;
 mod report;
 mod svg;
+mod sweep;
 mod tables;
 mod terminal;
 #[doc(hidden)]
@@ -25,6 +26,7 @@ pub use json::json;
 pub use live::*;
 pub use markdown::markdown;
 pub use report::*;
+pub use sweep::*;
 pub use tables::{File, TableError, csv, parquet};
 pub use terminal::plan_table;
 pub use trace::*;

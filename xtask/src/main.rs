@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod asan;
+mod book;
 mod curves;
 mod demo;
 mod docs;
@@ -18,6 +19,7 @@ mod supply;
 mod test;
 mod tidy;
 mod transcripts;
+mod wheels;
 mod yardstick;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ cargo xtask TASK
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   yardstick     the planner's target table: every instance in the folder named, and more of its generator's
   docs          write the reference and the console blocks of docs/ anew from the programs
+  book          the pages of docs/ as a book: target/book
   package       Debian packages of the agent for amd64 and arm64: target/package
   reproduce     build the agent of a package twice, in two folders, and compare the bytes
   supply        licences, sources and bans of deny.toml
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         "asan" => asan::asan(),
         "tidy" => tidy::tidy(),
         "docs" => docs::docs(),
+        "book" => book::book(),
         "package" => package::package(),
         "reproduce" => package::reproduce(),
         "supply" => supply::supply(),

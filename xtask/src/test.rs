@@ -9,6 +9,7 @@ pub(crate) fn test() -> Done {
     crate::model::fetch()?;
     tidy()?;
     crate::supply::supply()?;
+    crate::book::book()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     cargo(&["test", "--workspace", "--locked"])?;

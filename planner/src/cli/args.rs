@@ -142,6 +142,9 @@ pub(crate) struct Optimize {
     /// Folder for plan.json and index.html [default: reports/<scenario>]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Show the report in this machine's browser
+    #[arg(long)]
+    pub(crate) open: bool,
     /// File for one request of each service over its devices and links, as predicted: Chrome's JSON, for Perfetto
     #[arg(long, value_name = "FILE.json")]
     pub(crate) trace: Option<PathBuf>,
@@ -235,6 +238,9 @@ pub(crate) struct WhatIf {
     /// New file for the table of --sweep
     #[arg(long, value_name = "FILE.csv", requires = "sweep")]
     pub(crate) csv: Option<PathBuf>,
+    /// New file for a chart of --sweep: the last one along the panels, a line for each setting of the others
+    #[arg(long, value_name = "FILE.svg", requires = "sweep")]
+    pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) search: Search,
     #[arg(long, value_enum, default_value = "human")]

@@ -68,7 +68,17 @@ fn planned(args: &Optimize, wanted: &Scenario, parent: Option<&Plan>, out: &Path
             ));
         }
     }
+    if args.open {
+        show_page(&out.join("index.html"));
+    }
     Ok(exit(plan))
+}
+
+/// The page in whatever shows pages here. The plan is made: that there is nothing is no failure.
+fn show_page(page: &Path) {
+    if let Err(why) = open::that_detached(page) {
+        eprintln!("warning: no browser took {} ({why})\n  help: open the file yourself", page.display());
+    }
 }
 
 /// With promises to survive a loss: what is left without a device keeps them. The plan was made so; here it is tried.

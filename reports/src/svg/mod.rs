@@ -15,7 +15,7 @@ pub(crate) use map::{MOST_NODES, map, services as flows};
 pub(crate) use roofline::roofline;
 pub(crate) use timeline::timeline;
 
-use scale::Scale;
+pub(crate) use scale::Scale;
 
 /// A coordinate with one decimal; what is not finite goes to the corner.
 fn at(x: f64) -> String {

@@ -39,7 +39,6 @@ fn part(line: &str) -> Option<Part> {
 pub(crate) struct Locked {
     pub(crate) name: String,
     pub(crate) version: String,
-    pub(crate) source: Option<String>,
     pub(crate) checksum: Option<String>,
 }
 
@@ -51,7 +50,7 @@ pub(crate) fn lock() -> Result<Vec<Locked>, String> {
             let line = entry.lines().find_map(|l| l.strip_prefix(&format!("{name} = ")))?;
             Some(line.trim_matches('"').to_owned())
         };
-        Some(Locked { name: key("name")?, version: key("version")?, source: key("source"), checksum: key("checksum") })
+        Some(Locked { name: key("name")?, version: key("version")?, checksum: key("checksum") })
     });
     Ok(entries.collect())
 }

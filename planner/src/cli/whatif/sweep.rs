@@ -1,4 +1,6 @@
-//! `planner what-if --sweep PATH=FROM..TO:POINTS`: the scenario solved at each value, as a table and as CSV.
+//! `planner what-if --sweep PATH=FROM..TO:POINTS`: the scenario solved at each value, as a table, as CSV and as a chart.
+
+mod chart;
 
 use crate::cli::args::{Format, WhatIf};
 use crate::cli::exit::{Exit, Failure, Outcome};
@@ -9,6 +11,7 @@ use protocol::Plan;
 use scenarios::Scenario;
 use serde_json::json;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 /// Most points of all sweeps together.
 const POINTS: usize = 200;
@@ -83,7 +86,8 @@ pub(super) fn run(args: &WhatIf, wanted: &Scenario, sweeps: &[Sweep]) -> Outcome
         )));
     }
     // Said before the searches, not after them.
-    if let Some(path) = args.csv.as_ref().filter(|path| path.exists()) {
+    let outs: Vec<&PathBuf> = args.csv.iter().chain(&args.svg).collect();
+    if let Some(path) = outs.iter().find(|path| path.exists()) {
         return Err(files::exists(path));
     }
     let show = if args.format == Format::Human { watch::Show::Bar } else { watch::Show::Nothing };
@@ -108,11 +112,14 @@ pub(super) fn run(args: &WhatIf, wanted: &Scenario, sweeps: &[Sweep]) -> Outcome
     if let Some(path) = &args.csv {
         files::create(path, csv(sweeps, &rows).as_bytes())?;
     }
+    if let Some(path) = &args.svg {
+        files::create(path, chart::svg(wanted, sweeps, &rows).as_bytes())?;
+    }
     match args.format {
         Format::Human => {
             paint::say(&table(sweeps, &rows));
-            if let Some(path) = &args.csv {
-                eprintln!("\nwrote {}", path.display());
+            if !outs.is_empty() {
+                eprintln!("\nwrote {}", outs.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" and "));
             }
         }
         Format::Json => {
