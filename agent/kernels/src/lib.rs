@@ -36,6 +36,7 @@ mod scalar;
 mod source;
 #[cfg_attr(target_arch = "aarch64", allow(dead_code, reason = "NEON has matrix products of its own"))]
 mod tiled;
+mod trial;
 
 pub use attention::{Query, Span, attention, attention_with};
 pub use elementwise::{
@@ -53,3 +54,4 @@ pub use matrix::Matrix;
 pub use memory::Window;
 pub use pool::{Pool, Wait};
 pub use source::{Affine, Dense, PackError, Source};
+pub use trial::Trial;

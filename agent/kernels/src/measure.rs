@@ -1,7 +1,7 @@
 //! Which kernel is fastest here: measured once, remembered.
 
 use crate::limits;
-use crate::{Affine, Format, Kernel, Matrix, Pool, Scratch, Source, Wait, matmul};
+use crate::{Format, Kernel, Matrix, Pool, Scratch, Trial, Wait, matmul};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn fastest(format: Format) -> Kernel {
         return one;
     }
     let pool = Pool::new(1, Wait::Park);
-    let pack = |kernel: Kernel| Some((kernel, Matrix::pack(&Trial(format), format, kernel, &pool).ok()?, Duration::MAX));
+    let pack = |kernel: Kernel| Some((kernel, Matrix::pack(&Trial { format, rows: ROWS, cols: COLS }, format, kernel, &pool).ok()?, Duration::MAX));
     let mut trials: Vec<(Kernel, Matrix, Duration)> = vector.into_iter().filter_map(pack).collect();
     let x: Vec<f32> = (0..COLS).map(|i| (i % 17) as f32 - 8.0).collect();
     let (mut y, mut scratch) = (vec![0.0; ROWS], Scratch::new());
@@ -59,34 +59,6 @@ fn fastest(format: Format) -> Kernel {
 fn widest_of_the_fast(times: &[(Kernel, f64)]) -> Kernel {
     let least = times.iter().map(|(_, s)| *s).fold(f64::INFINITY, f64::min);
     times.iter().rev().find(|(_, s)| *s <= least * (1.0 + NEARLY)).map_or(Kernel::Scalar, |(kernel, _)| *kernel)
-}
-
-/// Cheap weights: stored blocks, so that nothing is searched.
-struct Trial(Format);
-
-impl Source for Trial {
-    fn rows(&self) -> usize {
-        ROWS
-    }
-    fn cols(&self) -> usize {
-        COLS
-    }
-    fn row(&self, row: usize, out: &mut [f32]) {
-        for (i, w) in out.iter_mut().enumerate() {
-            *w = [0.0, 1.0, -1.0, 1.0][(i + row) % 4];
-        }
-    }
-    fn affine(&self) -> Option<Affine> {
-        self.0.code_bits().map(|bits| Affine { bits, block: 32 })
-    }
-    fn affine_row(&self, row: usize, codes: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
-        let zero = 1_u32 << self.0.zero_log2();
-        for (i, c) in codes.iter_mut().enumerate() {
-            *c = ((i + row) as u32 % (2 * zero)) as u8;
-        }
-        scales.fill(1.0);
-        mins.fill(-(zero as f32));
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::clock::Watch;
 use crate::print::{percent, short};
 use crate::spread::Spread;
-use ::kernels::{Affine, Format, Kernel, Matrix, Pool, Scratch, Source, matmul};
+use ::kernels::{Format, Kernel, Matrix, Pool, Scratch, Trial, matmul};
 use serde::Serialize;
 
 /// A format or tensor class, and what multiplies it.
@@ -29,7 +29,7 @@ const COLS: usize = 4096;
 pub(super) fn rows(pool: &Pool, forced: Option<Kernel>) -> Vec<Row> {
     let one = |format: Format| {
         let kernel = forced.unwrap_or_else(|| Kernel::best_for(format));
-        let matrix = Matrix::pack(&Trial(format), format, kernel, pool).ok()?;
+        let matrix = Matrix::pack(&Trial { format, rows: ROWS, cols: COLS }, format, kernel, pool).ok()?;
         Some(measure(None, &[&matrix], pool))
     };
     Format::ALL.into_iter().filter_map(one).collect()
@@ -93,33 +93,4 @@ pub(super) fn table(rows: &[Row], read: Option<f64>, threads: usize, model: Opti
         );
     }
     text
-}
-
-/// Cheap weights in stored blocks, so that packing searches nothing.
-struct Trial(Format);
-
-impl Source for Trial {
-    fn rows(&self) -> usize {
-        ROWS
-    }
-    fn cols(&self) -> usize {
-        COLS
-    }
-    fn row(&self, row: usize, out: &mut [f32]) {
-        // Three of four weights are not zero, as Sherry wants.
-        for (i, w) in out.iter_mut().enumerate() {
-            *w = [0.0, 1.0, -1.0, 1.0][(i + row) % 4];
-        }
-    }
-    fn affine(&self) -> Option<Affine> {
-        self.0.code_bits().map(|bits| Affine { bits, block: 32 })
-    }
-    fn affine_row(&self, row: usize, codes: &mut [u8], scales: &mut [f32], mins: &mut [f32]) {
-        let codes_of = 1_usize << self.0.code_bits().unwrap_or(0);
-        for (i, c) in codes.iter_mut().enumerate() {
-            *c = ((i + row) % codes_of) as u8;
-        }
-        scales.fill(1.0);
-        mins.fill(-((codes_of / 2) as f32));
-    }
 }
