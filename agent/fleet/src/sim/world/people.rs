@@ -35,8 +35,8 @@ impl World {
             self.rest_at = None;
             // A new order: from here on it must be carried out.
             (self.fault_at, self.converged) = (self.now, false);
-            let users: Vec<&str> =
-                plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
+            let stages = plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages);
+            let users: Vec<&str> = stages.flat_map(protocol::PlannedStage::devices).collect();
             let victim = users[self.rng.random_range(0..users.len())];
             let ills = [Ill::Loads, Ill::Crashes, Ill::Slow, Ill::Hot];
             if let (true, Ok(victim)) = (self.rng.random_bool(0.3), Name::new(victim)) {
