@@ -14,8 +14,8 @@ pub(super) const THROTTLE_C: f64 = 85.0;
 /// How often two devices share a stage, where there are enough.
 const SHARED: f64 = 0.25;
 
-/// Draws a plan's content; `content` names it, and what goes wrong with it.
-pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshiro256PlusPlus) -> Plan {
+/// Draws a plan's content; `content` names it, and what goes wrong with it. `partners`: devices may share a stage.
+pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], partners: bool, rng: &mut Xoshiro256PlusPlus) -> Plan {
     let services = (0..rng.random_range(1..=2u32)).map(|i| {
         let replicas = (0..rng.random_range(1..=2u32)).map(|_| {
             let mut left: Vec<&Name> = devices.iter().collect();
@@ -23,11 +23,12 @@ pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshir
             let stages = (0..count).map(|i| {
                 let device = left.remove(rng.random_range(0..left.len()));
                 // Each of the stages that follow needs a device too.
-                let spare = left.len() > count - 1 - i;
-                let partner = (spare && rng.random_bool(SHARED)).then(|| left.remove(rng.random_range(0..left.len())));
-                stage(device, partner)
+                let shared = partners && left.len() > count - 1 - i && rng.random_bool(SHARED);
+                let with = shared.then(|| left.remove(rng.random_range(0..left.len())));
+                PlannedStage { partner: with.map(partner), ..stage(device) }
             });
-            Replica { share: 0.5, stages: stages.collect(), ttft_s: 0.4, tpot_s: 0.05, total_s: 2.0 }
+            let stages = stages.collect();
+            Replica { share: 0.5, stages, ttft_s: 0.4, tpot_s: 0.05, total_s: 2.0 }
         });
         service(&format!("s{i}"), replicas.collect())
     });
@@ -55,9 +56,9 @@ pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshir
     }
 }
 
-fn stage(device: &Name, partner: Option<&Name>) -> PlannedStage {
-    let partner = partner.map(|partner| PlannedPartner {
-        device: partner.to_string(),
+fn partner(device: &Name) -> PlannedPartner {
+    PlannedPartner {
+        device: device.to_string(),
         processor: "cpu".into(),
         kv_heads: 1,
         memory_bytes: 1.0,
@@ -65,7 +66,10 @@ fn stage(device: &Name, partner: Option<&Name>) -> PlannedStage {
         dynamic_j: 0.1,
         dasi: 0.5,
         memory_saturation: 0.5,
-    });
+    }
+}
+
+fn stage(device: &Name) -> PlannedStage {
     PlannedStage {
         device: device.to_string(),
         processor: "cpu".into(),
@@ -78,7 +82,7 @@ fn stage(device: &Name, partner: Option<&Name>) -> PlannedStage {
         dynamic_j: 0.1,
         dasi: 0.5,
         memory_saturation: 0.5,
-        partner,
+        partner: None,
     }
 }
 

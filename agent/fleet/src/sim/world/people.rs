@@ -19,7 +19,7 @@ impl World {
     pub(super) fn operate(&mut self, node: usize, content: u64, left: u32) {
         let now = self.nodes[node].clock(self.now);
         let devices = self.devices();
-        let plan = plans::draw(content, FLEET, &devices, &mut self.rng);
+        let plan = plans::draw(content, FLEET, &devices, self.options.partners, &mut self.rng);
         let mut out = Vec::new();
         let applied = match &mut self.nodes[node].core {
             Core::Controller(c) => {
@@ -68,7 +68,7 @@ impl World {
         let Some(newest) = newest else { return };
         let terms =
             Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![], models: Models::new() };
-        let content = plans::draw(900, FLEET, &self.devices(), &mut self.rng);
+        let content = plans::draw(900, FLEET, &self.devices(), self.options.partners, &mut self.rng);
         let number = match self.rng.random_range(0..4) {
             0 => {
                 // An older one, genuine.
