@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_shared_stage_is_predicted_with_its_exchanges() {
-        let (model, device) = (tiny_llm("tiny", 4, 256), board());
+        let (model, device) = (tiny_llm("tiny", 4, 512), board());
         let wire = link(None).unwrap();
         let all = kv_heads(&model).unwrap();
         let of = |kv_heads: Option<u32>| {
