@@ -3,7 +3,7 @@
 use crate::models::{agent, root, smollm2_file};
 use engine::testing::Tiny;
 use fleet::enrol::{Owners, Roster, make_key};
-use node::testing::{Part, plan};
+use node::testing::{Part, plan, share};
 use profiles::WeightFormat::{W4, W8};
 use protocol::envelope::{self, Terms};
 use protocol::{Digest, Name, Plan, Signer, canonical};
@@ -139,6 +139,36 @@ fn split(model: PathBuf, blocks: u32, at: u32, bits: u8, prompt: &str, tokens: u
     let (a, b) = (pair.start("a"), pair.start("b"));
     ready(&[&a, &b]);
     assert_eq!(say(&a, prompt, tokens), expected, "after a restart");
+}
+
+/// A stage of two processes, of which the partner is killed in the middle of an answer and started again: the answer goes
+/// on from the words that were said.
+#[test]
+fn a_partner_that_is_killed_costs_no_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    // Wide enough that an answer lasts.
+    let wide = Tiny { layers: 4, context: 512, hidden: 1_024, wide: 2_048, heads: 16, head_dim: 64, ..Tiny::new("llama") };
+    wide.writer().unwrap().save(&path).unwrap();
+    let fleet = Fleet::new(path);
+    let (a, b) = (fleet.start("a"), fleet.start("b"));
+    let mut content = plan(&["a", "b"], &[("a", 0, 6, W8)], 16);
+    share(&mut content, 0, "b", 1);
+    let put = ask(&a.http, "PUT", "/fleet/plan", &fleet.seal(&content));
+    assert_eq!(put.0, 202, "{}", put.1);
+    ready(&[&a, &b]);
+    let expected = say(&a, "the hell and the hello", 200);
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| say(&a, "the hell and the hello", 200));
+        std::thread::sleep(Duration::from_millis(60));
+        // SIGKILL.
+        drop(b);
+        assert!(!answer.is_finished(), "killed in the middle, or nothing is shown");
+        let _b = fleet.start("b");
+        assert_eq!(answer.join().unwrap(), expected, "nothing lost, nothing twice");
+    });
+    let metrics = ask(&a.http, "GET", "/metrics", b"").1;
+    assert!(!metrics.contains("wattline_replays_total 0"), "{metrics}");
 }
 
 fn tiny(folder: &Path) -> PathBuf {

@@ -435,6 +435,57 @@ services:
     assert_eq!(one.stream("chat", prompt, 24), (pieces, usage), "token for token");
 }
 
+/// Two agents that compute each layer together: the report tells of their exchanges.
+#[test]
+fn a_lab_whose_agents_share_a_stage_serves_and_tells_of_their_exchanges() {
+    if !agent() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    Tiny { layers: 4, context: 512, ..Tiny::new("llama") }.writer().unwrap().save(&folder.path().join("tiny.gguf")).unwrap();
+    let pair = "\
+name: lab
+agents: [one, two]
+models: { tiny: tiny.gguf }
+services:
+  - name: chat
+    model: tiny
+    stages:
+      - { agent: one, layers: 4, weights: w16, with: { agent: two, kv_heads: 1 } }
+";
+    let file = folder.path().join("lab.yaml");
+    std::fs::write(&file, pair).unwrap();
+    let mut lab = Lab::of(&file, folder, &["--report", "3s", "--profile", "rpi5-8gb"]);
+    let first = lab.say("chat");
+    assert_eq!(lab.say("chat"), first);
+    let mut lines = lab.rest.by_ref().map_while(Result::ok);
+    let told = lines.find(|l| l.contains("exchange")).unwrap();
+    assert!(told.starts_with("chat: agents that share a stage exchange 8 sums a token, predicted "), "{told}");
+    assert_eq!(lab.interrupt(), Some(130));
+}
+
+/// SmolLM2 on two agents, at half precision: what one process says, though each sum is rounded.
+#[test]
+fn smollm2_shared_by_two_agents_says_what_one_process_says() {
+    if !agent() || !smollm2() {
+        return;
+    }
+    let ours = root().join("scenarios/lab-pair.yaml");
+    let prompt = "The capital of France is";
+    let two = Lab::of(&ours, tempfile::tempdir().unwrap(), &["--no-report"]).stream("chat", prompt, 12);
+    let folder = tempfile::tempdir().unwrap();
+    let alone = "\
+name: lab
+agents: [one]
+services:
+  - { name: chat, model: smollm2-135m, stages: [{ agent: one, layers: 30, weights: w16 }] }
+";
+    let file = folder.path().join("one.yaml");
+    std::fs::write(&file, alone).unwrap();
+    let one = Lab::of(&file, folder, &["--no-report"]);
+    assert_eq!(one.stream("chat", prompt, 12), two, "token for token");
+}
+
 /// A device that hangs is planned out, and requests go on with what is left; one that is back moves nothing for no gain.
 #[test]
 fn a_watched_fleet_does_without_a_device_that_hangs() {

@@ -79,6 +79,7 @@ fn together(halves: &[Stage; 2], steps: &[Vec<Token>], want: Want) -> Vec<Vec<f3
 fn halves(file: &File, precision: &str, wide: usize, first: usize) -> [Stage; 2] {
     let config = Config::new(file).expect("sound");
     let [hub, worker] = Shard::pair(&config, wide, first).expect("divides");
+    assert_eq!(Shard::pair_of(file, 0..config.layers, first).expect("divides"), [hub.clone(), worker.clone()]);
     let part = |ends: bool| Part { embedding: ends, layers: 0..config.layers, head: ends };
     let load =
         |shard: &Shard, ends: bool| Stage::load_shard(file, &options(precision, Some(part(ends))), shard, pool()).expect("loads");
@@ -177,6 +178,7 @@ fn halves_that_cannot_be_are_refused() {
         assert!(Shard::pair(&config, 96, first).is_err(), "{first} of 2 KV heads");
     }
     assert!(Shard::pair(&config, 32, 1).is_err(), "one block has no halves");
+    assert!(Shard::pair_of(&file, 0..0, 1).is_err() && Shard::pair_of(&file, 0..99, 1).is_err(), "layers that are not there");
     let load = |shard: Shard, precision: &str| Stage::load_shard(&file, &options(precision, None), &shard, pool());
     let [first, _] = Shard::pair(&config, 96, 1).expect("divides");
     for shard in [

@@ -392,7 +392,7 @@ impl Controller {
     fn proved(&mut self, layout: &Arc<Layout>, out: &mut Vec<Action>) -> Result<(), ApplyError> {
         let plan = layout.plan();
         let good = |n: &Name| self.agents.get(n).is_some_and(|(s, _)| s.last_good == Some(plan));
-        let used = layout.pipelines.iter().flat_map(|p| &p.stages);
+        let used = layout.pipelines.iter().flat_map(|p| &p.members);
         if self.ledger.last_good != Some(plan) && used.clone().next().is_some() && used.clone().all(good) {
             let next = Ledger { last_good: Some(plan), ..self.ledger.clone() };
             self.write(next, None, out)?;

@@ -10,6 +10,9 @@ pub struct Pipeline {
     pub service: Name,
     pub replica: u32,
     pub stages: Vec<Name>,
+    /// Whoever computes a part of it, in the order in which a step reaches them: each stage's device, then the partner
+    /// that shares the stage.
+    pub members: Vec<Name>,
     /// Share of the service's requests.
     pub share: f64,
 }
@@ -22,7 +25,7 @@ impl Pipeline {
 
     #[must_use]
     pub fn has(&self, device: &Name) -> bool {
-        self.stages.contains(device)
+        self.members.contains(device)
     }
 }
 
@@ -55,6 +58,8 @@ pub enum Unusable {
     NoStages { service: String },
     #[error("plan, service `{service}`: device `{device}` is not among the plan's devices, or asleep")]
     NoDevice { service: String, device: String },
+    #[error("plan, service `{service}`: `{device}` shares a stage with itself; a partner is another device")]
+    Alone { service: String, device: String },
     #[error("plan: {got} {what}, at most {most}")]
     TooMany { what: &'static str, got: usize, most: usize },
 }
@@ -67,7 +72,8 @@ impl Layout {
     pub fn of(signed: Arc<SignedPlan>) -> Result<Self, Unusable> {
         let plan = &signed.plan;
         let most = protocol::limits::PLAN_PARTS;
-        let stages: usize = plan.services.iter().flat_map(|s| &s.replicas).map(|r| r.stages.len()).sum();
+        let parts = plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages);
+        let stages: usize = parts.map(|s| 1 + usize::from(s.partner.is_some())).sum();
         for (what, got) in [("devices", plan.devices.len()), ("stages", stages)] {
             if got > most {
                 return Err(Unusable::TooMany { what, got, most });
@@ -89,18 +95,27 @@ impl Layout {
         for s in &plan.services {
             let service = Name::new(&s.name)?;
             for (replica, r) in (0u32..).zip(&s.replicas) {
-                let mut chain = Vec::new();
+                let known = |device: &str| {
+                    let name = Name::new(device)?;
+                    let there = awake.contains(&name).then_some(name);
+                    there.ok_or_else(|| Unusable::NoDevice { service: s.name.clone(), device: device.into() })
+                };
+                let (mut stages, mut members) = (Vec::new(), Vec::new());
                 for stage in &r.stages {
-                    let device = Name::new(&stage.device)?;
-                    if !awake.contains(&device) {
-                        return Err(Unusable::NoDevice { service: s.name.clone(), device: stage.device.clone() });
+                    let device = known(&stage.device)?;
+                    stages.push(device.clone());
+                    members.push(device);
+                    if let Some(partner) = &stage.partner {
+                        if partner.device == stage.device {
+                            return Err(Unusable::Alone { service: s.name.clone(), device: partner.device.clone() });
+                        }
+                        members.push(known(&partner.device)?);
                     }
-                    chain.push(device);
                 }
-                if chain.is_empty() {
+                if stages.is_empty() {
                     return Err(Unusable::NoStages { service: s.name.clone() });
                 }
-                pipelines.push(Pipeline { service: service.clone(), replica, stages: chain, share: r.share });
+                pipelines.push(Pipeline { service: service.clone(), replica, stages, members, share: r.share });
             }
         }
         let groups = groups(&pipelines);
@@ -160,7 +175,7 @@ impl Layout {
 fn groups(pipelines: &[Pipeline]) -> Vec<BTreeSet<Name>> {
     let mut groups: Vec<BTreeSet<Name>> = Vec::new();
     for p in pipelines {
-        let mut joined: BTreeSet<Name> = p.stages.iter().cloned().collect();
+        let mut joined: BTreeSet<Name> = p.members.iter().cloned().collect();
         groups.retain(|g| {
             let meets = !g.is_disjoint(&joined);
             if meets {
@@ -172,3 +187,6 @@ fn groups(pipelines: &[Pipeline]) -> Vec<BTreeSet<Name>> {
     }
     groups
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;

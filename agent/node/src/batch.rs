@@ -149,6 +149,13 @@ impl Batch {
         self.came.notify_all();
     }
 
+    /// Counts a step that went by itself: halves of a stage that two devices share go with their partner's, not with
+    /// other requests.
+    pub(crate) fn stepped_alone(&self) {
+        let mut state = lock(&self.state);
+        state.counts = (state.counts.0 + 1, state.counts.1 + 1);
+    }
+
     /// Steps so far, and the requests in all of them.
     pub(crate) fn counts(&self) -> (u64, u64) {
         lock(&self.state).counts

@@ -1,22 +1,28 @@
 //! A plan's stages of one device, in memory.
 
+mod files;
+mod wanted;
+
+pub(crate) use files::{Known, fetch, verify};
+pub(crate) use wanted::Need;
+
 use crate::batch::Batch;
-use crate::blobs::{PartFile, fetch as blobs};
 use crate::samples::Scaling;
 use crate::settings::Settings;
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use engine::chat::Template;
 use engine::kept::Kept;
-use engine::model::Part;
+use engine::model::Partner;
 use engine::{EngineError, File, Options, Precision, Room, Stage, StreamError, Tokenizer};
+use files::{Place, fetched, open, place};
 use fleet::Layout;
 use fleet::agent::Fault;
 use kernels::Pool;
-use protocol::{BlobRef, Digest, Name, PlanRef, PlannedService, PlannedStage};
+use protocol::{Name, PlanRef};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::sync::Arc;
+use wanted::{Wanted, need, wanted};
 
 /// Packed weights of earlier plans that an agent keeps beside those of its stages, bytes.
 const PACKED_MOST: u64 = 4 << 30;
@@ -36,10 +42,11 @@ pub(crate) struct LoadedStage {
     pub(crate) replica: u32,
     /// Place in the pipeline, from 0.
     pub(crate) index: usize,
-    /// Whose stage comes next.
+    /// Whose stage comes next; nobody's after a partner's half, which goes back to its leader.
     pub(crate) next: Option<Name>,
-    /// Whose stage comes before.
+    /// Who calls it: whose stage comes before; of a partner's half, its leader.
     pub(crate) before: Option<Name>,
+    pub(crate) role: Role,
     pub(crate) stage: Stage,
     /// Steps of its requests.
     pub(crate) batch: Batch,
@@ -55,6 +62,27 @@ pub(crate) struct LoadedStage {
     pub(crate) expected: (f64, f64),
 }
 
+/// How much of its layers a device has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// All heads.
+    Whole,
+    /// The first heads: the stage is this device's, and this partner has the others.
+    Leader(Name),
+    /// The last heads of another's stage.
+    Partner,
+}
+
+impl LoadedStage {
+    /// Who shares this device's stage.
+    pub(crate) fn partner(&self) -> Option<&Name> {
+        match &self.role {
+            Role::Leader(partner) => Some(partner),
+            Role::Whole | Role::Partner => None,
+        }
+    }
+}
+
 /// All stages of a plan here.
 pub(crate) struct Loaded {
     pub(crate) plan: PlanRef,
@@ -63,7 +91,17 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     pub(crate) fn stage(&self, service: &Name, replica: u32, index: usize) -> Option<&LoadedStage> {
-        self.stages.iter().find(|s| s.service == *service && s.replica == replica && s.index == index)
+        self.at(service, replica, index, false)
+    }
+
+    /// This device's half of a stage that is another's.
+    pub(crate) fn half(&self, service: &Name, replica: u32, index: usize) -> Option<&LoadedStage> {
+        self.at(service, replica, index, true)
+    }
+
+    fn at(&self, service: &Name, replica: u32, index: usize, half: bool) -> Option<&LoadedStage> {
+        let is = |s: &&LoadedStage| (&s.service, s.replica, s.index, s.role == Role::Partner) == (service, replica, index, half);
+        self.stages.iter().find(is)
     }
 
     /// Bytes of weights in memory.
@@ -77,162 +115,14 @@ impl Loaded {
     }
 }
 
-/// A stage that the plan asks of this device.
-struct Wanted<'p> {
-    service: &'p PlannedService,
-    replica: u32,
-    index: usize,
-}
-
-impl<'p> Wanted<'p> {
-    fn stage(&self) -> &'p PlannedStage {
-        &self.service.replicas[self.replica as usize].stages[self.index]
-    }
-}
-
 fn failed(why: impl Into<String>) -> Fault {
     Fault::Failed(why.into())
-}
-
-/// Stages of a device.
-fn wanted<'p>(layout: &'p Layout, me: &Name) -> Result<Vec<Wanted<'p>>, Fault> {
-    let mut all = Vec::new();
-    for service in &layout.signed.plan.services {
-        for (replica, r) in (0u32..).zip(&service.replicas) {
-            for (index, stage) in r.stages.iter().enumerate().filter(|(_, s)| s.device == me.as_str()) {
-                if !(stage.resident_share > 0.0 && stage.resident_share <= 1.0) {
-                    let share = stage.resident_share;
-                    return Err(failed(format!("{}: a resident share of {share}, not above 0 and up to 1", service.name)));
-                }
-                Scaling::of(&service.scaling).map_err(|why| failed(format!("{}: {why}", service.name)))?;
-                all.push(Wanted { service, replica, index });
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// The same by model.
-fn by_model<'p>(layout: &'p Layout, me: &Name) -> Result<BTreeMap<&'p str, Vec<Wanted<'p>>>, Fault> {
-    let mut models: BTreeMap<&str, Vec<Wanted<'_>>> = BTreeMap::new();
-    for w in wanted(layout, me)? {
-        models.entry(&w.service.model).or_default().push(w);
-    }
-    Ok(models)
-}
-
-/// Where a model's file is.
-enum Place {
-    /// A file that this device was told of.
-    Own(PathBuf),
-    /// One of which it keeps what it needs.
-    Fetched(BlobRef),
-}
-
-fn place(layout: &Layout, shared: &Shared, model: &str) -> Result<Place, Fault> {
-    let own = shared.settings.models.get(model);
-    match (layout.order().models.get(model), own) {
-        (Some(meant), Some(own)) if shared.blobs.is(own, meant) => Ok(Place::Own(own.clone())),
-        (Some(meant), _) => Ok(Place::Fetched(*meant)),
-        (None, Some(own)) => Ok(Place::Own(own.clone())),
-        (None, None) => Err(Fault::Unavailable(format!(
-            "no file of model {model}: name one under `models:` in the configuration, or say which it is with `planner model`"
-        ))),
-    }
-}
-
-fn parts(stages: &[Wanted<'_>], path: &Path, file: &File) -> Result<Vec<Part>, Fault> {
-    stages.iter().map(|w| part(w, path, file)).collect()
-}
-
-/// Sees that all files are there, and fetches what others have of them.
-pub(crate) fn fetch(layout: &Layout, shared: &Shared) -> Result<(), Fault> {
-    let held = shared.held();
-    let meant = held.iter().flat_map(|p| p.order.models.values()).chain(layout.order().models.values());
-    shared.blobs.forget(&meant.map(|b| b.manifest).collect());
-    for (model, stages) in by_model(layout, &shared.me)? {
-        match place(layout, shared, model)? {
-            Place::Own(path) => {
-                std::fs::metadata(&path).map_err(|e| Fault::Unavailable(format!("{}: {e}", path.display())))?;
-            }
-            Place::Fetched(meant) => {
-                blobs::bring(shared, layout, model, &meant, |file| parts(&stages, Path::new(model), file))?;
-            }
-        }
-    }
-    blobs::announce_own(shared);
-    Ok(())
-}
-
-/// Whether each file is what its digest says, and a model of the plan's number of layers.
-pub(crate) fn verify(layout: &Layout, shared: &Shared) -> Result<(), Fault> {
-    for (model, stages) in by_model(layout, &shared.me)? {
-        match place(layout, shared, model)? {
-            Place::Own(path) => {
-                if let Some(expected) = shared.settings.digests.get(model) {
-                    whole(&path, expected, &shared.checked)?;
-                }
-                parts(&stages, &path, &open(&path)?)?;
-            }
-            Place::Fetched(meant) => {
-                let part = fetched(shared, model, &meant)?;
-                blobs::check(&part, model, &parts(&stages, &part.path, &open(&part.path)?)?)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn fetched(shared: &Shared, model: &str, meant: &BlobRef) -> Result<Arc<PartFile>, Fault> {
-    shared.blobs.parts_of(meant).ok_or_else(|| Fault::Corrupt(format!("{model}: what was fetched of its file is gone")))
-}
-
-/// Files whose digest was found right, with when they were written and how long they were: a plan that uses the same
-/// file again does not read all of it again.
-pub(crate) type Known = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
-
-/// Whether a file is what its digest says.
-fn whole(path: &Path, expected: &Digest, known: &Mutex<Known>) -> Result<(), Fault> {
-    let absent = |e: std::io::Error| Fault::Unavailable(format!("{}: {e}", path.display()));
-    let meta = std::fs::metadata(path).map_err(absent)?;
-    let state = (meta.modified().ok(), meta.len());
-    if lock(known).get(path) == Some(&state) {
-        return Ok(());
-    }
-    let found = std::fs::File::open(path).and_then(|mut f| Digest::read(&mut f)).map_err(absent)?;
-    if found != *expected {
-        let name = path.display();
-        return Err(Fault::Corrupt(format!("{name} is damaged: its SHA-256 is {found}, expected {expected}; fetch it anew")));
-    }
-    lock(known).insert(path.to_owned(), state);
-    Ok(())
-}
-
-fn open(path: &Path) -> Result<File, Fault> {
-    File::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))
-}
-
-/// A plan counts an embedding block, the layers, and a head block; the engine counts layers.
-fn part(w: &Wanted<'_>, path: &Path, file: &File) -> Result<Part, Fault> {
-    let layers = engine::model::Config::new(file).map_err(|e| failed(e.to_string()))?.layers;
-    let stages = &w.service.replicas[w.replica as usize].stages;
-    let (own, last) = (&stages[w.index], stages.last().map_or(0, |s| s.end as usize));
-    if last != layers + 2 {
-        let name = path.display();
-        return Err(failed(format!("{name}: {layers} layers and two ends, the plan has {last} blocks of {}", w.service.model)));
-    }
-    let follows = w.index == 0 && own.start == 0 || w.index > 0 && stages[w.index - 1].end == own.start;
-    if !follows || own.start >= own.end {
-        return Err(failed(format!("{}: blocks {} to {} do not follow each other", w.service.name, own.start, own.end)));
-    }
-    let (start, end) = (own.start as usize, own.end as usize);
-    Ok(Part { embedding: start == 0, layers: start.max(1) - 1..end.min(last - 1) - 1, head: end == last })
 }
 
 /// Loads all stages of a device.
 pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
     let all = wanted(layout, &shared.me)?;
-    let asked: f64 = all.iter().map(|w| w.stage().memory_bytes).sum();
+    let asked: f64 = all.iter().map(Wanted::memory_bytes).sum();
     if shared.free_bytes().is_some_and(|free| asked > free as f64) {
         return Err(Fault::NoRoom);
     }
@@ -247,14 +137,17 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
         let engine = |e: EngineError| failed(format!("{}: {e}", path.display()));
         let own = w.stage();
         let weights = own.weights.unwrap_or(w.service.precision.weights);
-        let options = Options { part: Some(part(w, &path, &file)?), precision: Precision::of(weights), kernel: None };
-        let stage = match own.resident_share {
-            share if share < 1.0 => streamed(&shared.settings, (&path, &file), &options, share, &shared.pool)?,
-            _ => Stage::load(&file, &options, Arc::clone(&shared.pool)).map_err(engine)?,
+        let Need { part, shard, .. } = need(w, &path, &file)?;
+        let options = Options { part: Some(part), precision: Precision::of(weights), kernel: None };
+        let stage = match (&shard, own.resident_share) {
+            (Some(shard), _) => Stage::load_shard(&file, &options, shard, Arc::clone(&shared.pool)).map_err(engine)?,
+            (None, share) if share < 1.0 => streamed(&shared.settings, (&path, &file), &options, share, &shared.pool)?,
+            (None, _) => Stage::load(&file, &options, Arc::clone(&shared.pool)).map_err(engine)?,
         };
-        let text = match (w.index, texts.get(&path)) {
-            (0, Some(text)) => Some(Arc::clone(text)),
-            (0, None) => {
+        let is_entry = w.index == 0 && !w.half;
+        let text = match (is_entry, texts.get(&path)) {
+            (true, Some(text)) => Some(Arc::clone(text)),
+            (true, None) => {
                 let tokenizer = Tokenizer::new(&file).map_err(engine)?;
                 let template = Template::new(&file, &tokenizer).map_err(engine)?;
                 let text = Arc::new(Text { tokenizer, template });
@@ -271,8 +164,9 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
             model: w.service.model.clone(),
             replica: w.replica,
             index: w.index,
-            next: name(w.index + 1),
-            before: w.index.checked_sub(1).and_then(name),
+            next: if w.half { None } else { name(w.index + 1) },
+            before: if w.half { name(w.index) } else { w.index.checked_sub(1).and_then(name) },
+            role: w.role()?,
             stage,
             batch: Batch::default(),
             kv_bits: w.service.precision.kv_bits,
@@ -313,7 +207,24 @@ pub(crate) fn warm(loaded: &Loaded) -> Result<(), Fault> {
         let input = if s.stage.part().embedding { Input::Tokens(&[0]) } else { Input::Hidden(&zeros) };
         let mut work = engine::Workspace::new();
         let chunk = Chunk { sequence: &mut sequence, input, want: Want::Last };
-        s.stage.forward(&mut [chunk], &mut work).map_err(|e| failed(e.to_string()))?;
+        let done = match s.role {
+            Role::Whole => s.stage.forward(&mut [chunk], &mut work),
+            Role::Leader(_) | Role::Partner => s.stage.forward_shared(&mut [chunk], &mut work, &mut Nobody),
+        };
+        done.map_err(|e| failed(e.to_string()))?;
     }
     Ok(())
+}
+
+/// In place of the other half, where only this half's memory is to be touched.
+struct Nobody;
+
+impl Partner for Nobody {
+    fn begin(&mut self, _: &mut [f32]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn sum(&mut self, _: &mut [f32]) -> Result<(), EngineError> {
+        Ok(())
+    }
 }

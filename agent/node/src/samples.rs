@@ -94,7 +94,7 @@ pub(crate) fn choose(
     if ask.sampling.temperature <= 0.0 {
         (ask.sampling.temperature, ask.sampling.top_p) = (TEMPERATURE, TOP_P);
     }
-    let alone = place.entry().is_some_and(|e| e.next.is_none());
+    let alone = place.entry().is_some_and(|e| e.next.is_none() && e.partner().is_none());
     if alone { here(place, &ask, scaling, goes_on) } else { through(shared, place, &ask, scaling, goes_on) }
 }
 

@@ -2,7 +2,9 @@
 
 use profiles::{Precision, WeightFormat};
 use protocol::testing::{device, sources, totals};
-use protocol::{Certificate, Digest, Plan, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation};
+use protocol::{
+    Certificate, Digest, Plan, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation,
+};
 
 /// No machine of a test throttles, °C.
 const COOL_C: f64 = 1_000.0;
@@ -54,6 +56,23 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         totals: totals(),
         certificate: certificate(),
         sources: sources(),
+    }
+}
+
+/// Has another device share a stage of the first pipeline of `chat`: of every layer it gets the last so many KV heads.
+pub fn share(plan: &mut Plan, stage: usize, partner: &str, kv_heads: u32) {
+    let stages = plan.services.first_mut().and_then(|s| s.replicas.first_mut()).map(|r| &mut r.stages);
+    if let Some(stage) = stages.and_then(|s| s.get_mut(stage)) {
+        stage.partner = Some(PlannedPartner {
+            device: partner.into(),
+            processor: "cpu".into(),
+            kv_heads,
+            memory_bytes: 1e6,
+            busy_s: 1.0,
+            dynamic_j: 1.0,
+            dasi: 0.5,
+            memory_saturation: 0.5,
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 //! not the owner's file.
 
 use crate::client::{Answer, ask, get, post};
-use crate::world::{Part, World, plan, serves, until};
+use crate::world::{Part, World, plan, serves, share, until};
 use engine::testing::Tiny;
 use node::Origin;
 use profiles::WeightFormat::{W4, W8};
@@ -23,8 +23,12 @@ const CHUNK: u64 = 256 << 10;
 const SPLIT: [Part; 2] = [("a", 0, 3, W8), ("b", 3, 10, W4)];
 
 fn large(folder: &Path) -> (PathBuf, Manifest) {
+    saved(folder, &LARGE)
+}
+
+fn saved(folder: &Path, model: &Tiny) -> (PathBuf, Manifest) {
     let path = folder.join("large.gguf");
-    LARGE.writer().unwrap().save(&path).unwrap();
+    model.writer().unwrap().save(&path).unwrap();
     let bytes = std::fs::metadata(&path).unwrap().len();
     let manifest = Manifest::of(&mut std::fs::File::open(&path).unwrap(), bytes).unwrap();
     (path, manifest)
@@ -99,6 +103,29 @@ fn a_device_fetches_what_its_stages_need_and_no_more() {
     until("b is back", || serves(b, 2));
     assert_eq!(bytes(b, "fetched"), 0);
     assert_eq!(text(b), text(a));
+}
+
+/// Of a stage that two devices share, a partner fetches its rows of the matrices whose rows are divided, all of the others,
+/// and neither table.
+#[test]
+fn a_partner_fetches_its_part_of_the_layers() {
+    let (mut world, _) = world();
+    let (path, manifest) = saved(world.folder.path(), &Tiny { layers: 2, hidden: 512, wide: 4_096, ..LARGE });
+    world.meant.insert("tiny".into(), manifest.blob().unwrap());
+    let a = world.start("a");
+    let b = world.start("b");
+    let mut content = plan(&["a", "b"], &[("a", 0, 4, W8)], 16);
+    share(&mut content, 0, "b", 1);
+    world.apply(&content, a);
+    let said = text(a);
+    // Half of gate, up, queries, keys and values; all of down and output: about two thirds of the layers.
+    let got = bytes(b, "fetched");
+    assert!(got > manifest.bytes / 2 && got < manifest.bytes * 4 / 5, "{got} of {}", manifest.bytes);
+    world.models.insert("b".into(), BTreeMap::from([("tiny".into(), path)]));
+    drop(world.nodes.remove("b"));
+    world.start("b");
+    until("b is back with the whole file", || serves(world.nodes["b"].http(), 1) && get(a, "/readyz").status == 200);
+    assert_eq!(text(a), said, "what is not fetched is not used");
 }
 
 #[test]

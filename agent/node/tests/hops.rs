@@ -1,7 +1,7 @@
 //! Who may open a stream to a stage, by bytes on a socket.
 
 use crate::client::get;
-use crate::world::{World, name, plan};
+use crate::world::{World, name, plan, share};
 use fleet::enrol::{make_key, read_key};
 use profiles::WeightFormat::W8;
 use protocol::message::{self, Head};
@@ -15,6 +15,10 @@ const OPEN: u8 = 2;
 const READY: u8 = 3;
 const STATES: u8 = 4;
 const REFUSED: u8 = 6;
+const PARTIAL: u8 = 7;
+
+/// What is changed in an opening.
+type Change = dyn Fn(&mut Value);
 
 struct Stream {
     stream: TcpStream,
@@ -142,4 +146,57 @@ fn only_the_stage_before_opens_a_stream() {
     other.write(STATES, 16, [0, 1, 32], &[0; 64]);
     let (kind, why) = other.hear();
     assert!(kind == REFUSED && why.contains("32 numbers"), "{why}");
+}
+
+/// The half of a stage that a partner has: for the device whose stage it is, and for nobody else.
+#[test]
+fn only_the_leader_opens_the_other_half_of_its_stage() {
+    let mut world = World::of(&["a", "b", "c"]);
+    world.tls = Some(false);
+    let a = world.start("a");
+    world.start("b");
+    world.start("c");
+    // a begins, b has the second stage, c shares it.
+    let mut content = plan(&["a", "b", "c"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16);
+    share(&mut content, 1, "c", 1);
+    world.apply(&content, a);
+    let c = status(a, "c");
+    let (hop, plan) = (c["hop"].as_str().unwrap(), c["active"]["id"].as_str().unwrap());
+    let key = |agent: &str| read_key(&world.path(&format!("{agent}.key"))).unwrap();
+    let seal = |opening: &Value, sender: &str, signer: &Signer| {
+        let to = Key::new(&name("test"), Topic::Rpc, &name("c")).below(&name("hop"));
+        let head = Head { key: to.to_string(), sender: name(sender), boot: 1, sequence: 1, sent_ms: 0 };
+        message::seal(&head, opening.to_string().as_bytes(), signer).unwrap()
+    };
+    let asked = |sender: &str, change: &Change| {
+        let mut s = Stream::open(hop);
+        let mut opening = s.opening(plan);
+        opening["partner"] = json!(true);
+        change(&mut opening);
+        let (kind, why) = s.answer(&seal(&opening, sender, &key(sender)));
+        (kind, why, s)
+    };
+    let (kind, why, mut leader) = asked("b", &|_| ());
+    assert_eq!((kind, why.as_str()), (READY, ""));
+    // The stage before, whose states go to b; the partner itself; and b as if c had a stage of its own.
+    let others: [(&str, &Change); 6] = [
+        ("a", &|_| ()),
+        ("c", &|_| ()),
+        ("b", &|o| o["partner"] = json!(false)),
+        ("a", &|o| o["partner"] = json!(false)),
+        ("b", &|o| o["stage"] = json!(0)),
+        ("b", &|o| o["replica"] = json!(1)),
+    ];
+    for (sender, change) in others {
+        let (kind, why, _) = asked(sender, change);
+        assert!(kind == REFUSED && why.contains(&format!("does not put {sender} be")), "{kind}: {why}");
+    }
+
+    // The leader's states, and the partner's part of the first sum; then a part of another width.
+    leader.write(STATES, 16, [0, 1, 64], &[0x00, 0x3c].repeat(64));
+    let (kind, part) = leader.read();
+    assert!(kind == PARTIAL && part.len() == 128, "{kind} of {} bytes", part.len());
+    leader.write(PARTIAL, 16, [1, 1, 32], &[0; 64]);
+    let (kind, why) = leader.hear();
+    assert!(kind == REFUSED && why.contains("expected"), "{kind}: {why}");
 }

@@ -8,6 +8,7 @@ mod docs;
 mod holding;
 mod hops;
 mod otlp;
+mod pairs;
 mod pipelines;
 mod refusals;
 mod samples;

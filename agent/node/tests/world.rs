@@ -4,7 +4,7 @@ use crate::client::{ask, get};
 use engine::testing::Tiny;
 use fleet::controller::follow;
 use fleet::enrol::{Owners, Roster, make_key};
-pub(crate) use node::testing::{Part, plan};
+pub(crate) use node::testing::{Part, plan, share};
 use node::{Limits, Node, Origin, Settings};
 use protocol::bus::local::Hub;
 use protocol::envelope::{self, Terms};

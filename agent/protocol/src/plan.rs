@@ -171,6 +171,13 @@ pub struct PlannedStage {
     pub partner: Option<PlannedPartner>,
 }
 
+impl PlannedStage {
+    /// Who computes it: its own device, then its partner.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.device.as_str()).chain(self.partner.iter().map(|p| p.device.as_str()))
+    }
+}
+
 /// The second device of a stage that two share: it has the last KV heads of every layer, each with the query heads
 /// that share it, and as large a part of the MLP's width; the stage's own device has the rest, and its numbers are
 /// those of its own part. Partial sums of the two meet twice a layer.

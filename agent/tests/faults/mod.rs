@@ -15,7 +15,7 @@ mod users;
 
 use crate::fleet::ask;
 use engine::testing::Tiny;
-use node::testing::{Part, plan};
+use node::testing::{Part, plan, share};
 use place::Home;
 use profiles::WeightFormat::W8;
 use protocol::Plan;
@@ -41,7 +41,7 @@ fn model(folder: &Path) -> PathBuf {
     path
 }
 
-/// One service over three pipelines, of which one is left whoever is lost: a to b, a to c, b alone.
+/// One service over four pipelines, of which one is left whoever is lost: a to b, a to c, b alone, c and a together.
 fn content() -> Plan {
     let pipelines: [&[Part]; 3] = [&[("a", 0, 3, W8), ("b", 3, 6, W8)], &[("a", 0, 3, W8), ("c", 3, 6, W8)], &[("b", 0, 6, W8)]];
     let mut whole = plan(&NAMES, pipelines[0], 16);
@@ -49,8 +49,11 @@ fn content() -> Plan {
         let other = plan(&NAMES, parts, 16);
         whole.services[0].replicas.extend(other.services.into_iter().flat_map(|s| s.replicas));
     }
+    let mut pair = plan(&NAMES, &[("c", 0, 6, W8)], 16);
+    share(&mut pair, 0, "a", 1);
+    whole.services[0].replicas.extend(pair.services.into_iter().flat_map(|s| s.replicas));
     for replica in &mut whole.services[0].replicas {
-        replica.share = 1.0 / 3.0;
+        replica.share = 0.25;
     }
     for device in &mut whole.devices {
         device.expected.throttle_c = THROTTLE_C;
@@ -100,13 +103,14 @@ fn one_fault_after_another_costs_nobody_an_answer() {
     home.whole(1);
 
     let addresses: Vec<String> = home.places.iter().map(|p| p.http.clone()).collect();
-    // Of a pipeline that begins at a, and of b by itself, which does not round in between.
+    // Of a pipeline that begins at a, of b by itself, which does not round in between, and of c with a, who round twice
+    // a layer.
     let right = |at: &String| {
         let said = stream(at);
         assert_eq!(said.ended, Ended::Answered);
         said.text
     };
-    let expected: Vec<String> = addresses[..2].iter().map(right).collect();
+    let expected: Vec<String> = addresses.iter().map(right).collect();
     let (tally, over) = (Mutex::new(Tally::default()), AtomicBool::new(false));
     let crowd = Arc::new(Crowd { addresses, expected, troubles: Troubles::default(), tally, over });
     let users = crowd.begin(USERS);

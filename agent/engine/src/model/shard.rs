@@ -7,7 +7,9 @@ use kernels::{Affine, Source};
 
 use super::config::Config;
 use super::frame::CLASSES;
+use super::weights::Weights;
 use crate::error::EngineError;
+use crate::gguf::File;
 
 /// Widths are cut at multiples of these: activations are quantised, and codes scaled, by blocks of 32.
 const BLOCK: usize = 32;
@@ -58,6 +60,20 @@ impl Shard {
         let pair = [(0..first, 0..cut), (first..all, cut..wide)].map(|(kv_heads, wide)| Self { kv_heads, wide });
         pair.iter().try_for_each(|shard| shard.check(config, wide))?;
         Ok(pair)
+    }
+
+    /// [`pair`](Self::pair) of some layers of a file, whose MLPs must be equally wide.
+    ///
+    /// # Errors
+    /// As [`pair`](Self::pair); a layer without an MLP, or two of another width.
+    pub fn pair_of(file: &File, layers: Range<usize>, first: usize) -> Result<[Self; 2], EngineError> {
+        let (config, weights) = (Config::new(file)?, Weights::File(file));
+        let wide = layers.clone().map(|i| weights.rows_of(&format!("blk.{i}.ffn_up.weight"))).collect::<Result<Vec<_>, _>>()?;
+        match wide.first() {
+            Some(one) if wide.iter().all(|w| w == one) => Self::pair(&config, *one, first),
+            Some(_) => Err(EngineError::Unsupported(format!("MLPs of layers {layers:?} differ in width"))),
+            None => Err(EngineError::Input("no layer that two devices could share".into())),
+        }
     }
 
     /// That it is a part of such a model, cut at blocks.

@@ -46,7 +46,7 @@ impl Agent {
         let share = |s: &protocol::Name| {
             if *s == self.me { self.governor.share() } else { self.fresh(s, now).map_or(1.0, |s| s.share) }
         };
-        pipeline.stages.iter().map(share).fold(1.0, f64::min)
+        pipeline.members.iter().map(share).fold(1.0, f64::min)
     }
 
     /// Requests that have had their time are given up.

@@ -6,16 +6,16 @@ use crate::rules::{Now, flawed};
 use protocol::{Name, PlanId, PlanRef};
 
 impl Agent {
-    /// Whether every stage of a pipeline has the plan in memory, by what was last heard.
+    /// Whether everyone in a pipeline has the plan in memory, by what was last heard.
     pub(super) fn complete(&self, pipeline: &Pipeline, plan: PlanId, now: Now) -> bool {
-        let has = |stage: &Name| {
-            if *stage == self.me {
+        let has = |member: &Name| {
+            if *member == self.me {
                 self.serves(plan)
             } else {
-                flawed!(self.rules, SwitchAlone) || self.fresh(stage, now).is_some_and(|s| s.ready.contains(&plan))
+                flawed!(self.rules, SwitchAlone) || self.fresh(member, now).is_some_and(|s| s.ready.contains(&plan))
             }
         };
-        pipeline.stages.iter().all(has)
+        pipeline.members.iter().all(has)
     }
 
     /// The pending plan that waits for this device's lock. It is prepared, and kept from the others, so that no entry
@@ -43,7 +43,7 @@ impl Agent {
         let entered: Vec<&Pipeline> = layout.entered_at(&self.me).collect();
         if !entered.is_empty() {
             let complete = |p: &Pipeline| self.complete(p, pending.id, now);
-            let lost = |p: &Pipeline| p.stages.iter().any(|s| *s != self.me && self.silent(s, now));
+            let lost = |p: &Pipeline| p.members.iter().any(|s| *s != self.me && self.silent(s, now));
             let some = entered.iter().any(|p| complete(p));
             return (some && entered.iter().all(|p| complete(p) || lost(p))).then_some(pending);
         }

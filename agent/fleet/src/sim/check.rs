@@ -212,8 +212,8 @@ impl Checker {
             let pipeline = layout.pipelines.iter().find(|p| p.service == o.service && p.replica == o.replica);
             let Some(pipeline) = pipeline else { return Err(format!("opens {o:?}, which {plan} does not have")) };
             let unready = |s: &&protocol::Name| names.get(*s).is_none_or(|i| !self.was_ready.contains(&(*i, plan.id)));
-            if let Some(stage) = pipeline.stages.iter().find(unready) {
-                return Err(format!("opens a pipeline of {plan} whose stage {stage} never had it"));
+            if let Some(member) = pipeline.members.iter().find(unready) {
+                return Err(format!("opens a pipeline of {plan} of which {member} never had it"));
             }
         }
         Ok(())

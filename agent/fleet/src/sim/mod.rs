@@ -32,6 +32,8 @@ pub struct Options {
     pub crash_everywhere: bool,
     /// Owners' programs take the locks of their agents for a while, so that plans wait.
     pub locks: bool,
+    /// Two devices share some of the stages.
+    pub partners: bool,
     /// Simulated time with faults.
     pub storm_ms: u64,
     /// Simulated time within which the fleet must come to rest.
@@ -50,6 +52,7 @@ impl Default for Options {
             flaw: None,
             crash_everywhere: false,
             locks: false,
+            partners: false,
             storm_ms,
             calm_ms,
             converge_ms,

@@ -79,7 +79,7 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
     pub(super) plan: PlanId,
-    pub(super) stages: Arc<[usize]>,
+    pub(super) members: Arc<[usize]>,
     pub(super) at: usize,
 }
 

@@ -3,24 +3,32 @@
 use profiles::{Precision, WeightFormat};
 use protocol::testing::{device, sources, totals};
 use protocol::{
-    Certificate, Digest, Name, Plan, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation,
+    Certificate, Digest, Name, Plan, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA,
+    ServiceExpectation,
 };
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Temperature at which a simulated device throttles.
 pub(super) const THROTTLE_C: f64 = 85.0;
+/// How often two devices share a stage, where there are enough.
+const SHARED: f64 = 0.25;
 
-/// Draws a plan's content; `content` names it, and what goes wrong with it.
-pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshiro256PlusPlus) -> Plan {
+/// Draws a plan's content; `content` names it, and what goes wrong with it. `partners`: devices may share a stage.
+pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], partners: bool, rng: &mut Xoshiro256PlusPlus) -> Plan {
     let services = (0..rng.random_range(1..=2u32)).map(|i| {
         let replicas = (0..rng.random_range(1..=2u32)).map(|_| {
             let mut left: Vec<&Name> = devices.iter().collect();
-            let stages = (0..rng.random_range(1..=devices.len().min(3))).map(|_| {
+            let count = rng.random_range(1..=devices.len().min(3));
+            let stages = (0..count).map(|i| {
                 let device = left.remove(rng.random_range(0..left.len()));
-                stage(device)
+                // Each of the stages that follow needs a device too.
+                let shared = partners && left.len() > count - 1 - i && rng.random_bool(SHARED);
+                let with = shared.then(|| left.remove(rng.random_range(0..left.len())));
+                PlannedStage { partner: with.map(partner), ..stage(device) }
             });
-            Replica { share: 0.5, stages: stages.collect(), ttft_s: 0.4, tpot_s: 0.05, total_s: 2.0 }
+            let stages = stages.collect();
+            Replica { share: 0.5, stages, ttft_s: 0.4, tpot_s: 0.05, total_s: 2.0 }
         });
         service(&format!("s{i}"), replicas.collect())
     });
@@ -45,6 +53,19 @@ pub(super) fn draw(content: u64, fleet: &str, devices: &[Name], rng: &mut Xoshir
             status: "optimal".into(),
         },
         sources: sources(),
+    }
+}
+
+fn partner(device: &Name) -> PlannedPartner {
+    PlannedPartner {
+        device: device.to_string(),
+        processor: "cpu".into(),
+        kv_heads: 1,
+        memory_bytes: 1.0,
+        busy_s: 0.1,
+        dynamic_j: 0.1,
+        dasi: 0.5,
+        memory_saturation: 0.5,
     }
 }
 

@@ -3,9 +3,9 @@
 use super::origin::Origin;
 use super::part::PartFile;
 use crate::http::call;
+use crate::loaded::Need;
 use crate::shared::{Shared, lock};
 use engine::File;
-use engine::model::Part;
 use fleet::Layout;
 use fleet::agent::Fault;
 use profiles::gguf::{GgufError, Header, Why};
@@ -46,14 +46,14 @@ impl fmt::Display for Source {
     }
 }
 
-/// Brings what some stages need of a model's file, and says where it lies. `parts`: what they hold, once the file's
+/// Brings what some stages need of a model's file, and says where it lies. `needs`: what they hold, once the file's
 /// header is there.
 pub(crate) fn bring(
     shared: &Shared,
     layout: &Layout,
     model: &str,
     meant: &BlobRef,
-    parts: impl FnOnce(&File) -> Result<Vec<Part>, Fault>,
+    needs: impl FnOnce(&File) -> Result<Vec<Need>, Fault>,
 ) -> Result<PathBuf, Fault> {
     let mut job = Job { shared, plan: layout.plan().id, model, sources: sources(shared, layout, meant), why: None };
     let manifest = match shared.blobs.kept(meant) {
@@ -65,16 +65,14 @@ pub(crate) fn bring(
     let _turn = lock(&part.turn);
     job.header(&part)?;
     let file = File::open(&part.path).map_err(|e| Fault::Failed(format!("{model}: {e}")))?;
-    let needed = parts(&file)?.iter().flat_map(|p| p.reads(file.header())).collect::<Vec<_>>();
-    job.chunks(&part, &chunks(&part.manifest, needed))?;
+    job.chunks(&part, &chunks(&part.manifest, &needs(&file)?))?;
     announce(shared, meant);
     Ok(part.path.clone())
 }
 
 /// Whether all that some stages need of a file is here and as it should be.
-pub(crate) fn check(part: &PartFile, model: &str, parts: &[Part]) -> Result<(), Fault> {
-    let file = File::open(&part.path).map_err(|e| Fault::Corrupt(format!("{model}: {e}")))?;
-    let needed = chunks(&part.manifest, parts.iter().flat_map(|p| p.reads(file.header())));
+pub(crate) fn check(part: &PartFile, needs: &[Need]) -> Result<(), Fault> {
+    let needed = chunks(&part.manifest, needs);
     let missing = part.missing(&needed).map_err(|e| Fault::Unavailable(format!("{}: {e}", part.path.display())))?;
     match missing.first() {
         None => Ok(()),
@@ -88,8 +86,8 @@ pub(crate) fn check(part: &PartFile, model: &str, parts: &[Part]) -> Result<(), 
     }
 }
 
-fn chunks(manifest: &Manifest, ranges: impl IntoIterator<Item = Range<u64>>) -> BTreeSet<usize> {
-    ranges.into_iter().flat_map(|r| manifest.covering(r)).collect()
+fn chunks(manifest: &Manifest, needs: &[Need]) -> BTreeSet<usize> {
+    needs.iter().flat_map(|n| &n.reads).flat_map(|r| manifest.covering(r.clone())).collect()
 }
 
 /// Says on the bus that bytes of a file are here, for those who look for it.

@@ -1,7 +1,7 @@
 //! The calling side.
 
 use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
-use super::{Draw, OPEN_MS, OPENING, Opening, key, states};
+use super::{Draw, Exchange, OPEN_MS, OPENING, Opening, key, states};
 use crate::shared::Shared;
 use crate::tls::{Stream, Use};
 use crate::wires::Wire;
@@ -27,7 +27,7 @@ pub(crate) struct Hop {
     cols: usize,
     bits: u8,
     within_ms: u32,
-    _wire: Wire,
+    wire: Wire,
 }
 
 /// A way to an address; what it does not do in time is an error.
@@ -61,6 +61,8 @@ pub(crate) struct Called<'a> {
     pub(crate) service: &'a Name,
     pub(crate) replica: u32,
     pub(crate) stage: usize,
+    /// The partner that shares this stage is called, not the next stage.
+    pub(crate) partner: bool,
     /// Numbers in a hidden state.
     pub(crate) cols: usize,
     /// Bits of each.
@@ -90,7 +92,7 @@ impl Hop {
             cols,
             bits,
             within_ms: open_ms,
-            _wire: wire,
+            wire,
         };
         let (challenge, number) = hop.incoming.next(&mut hop.stream, open_ms)?;
         if challenge.kind != Kind::Challenge {
@@ -104,6 +106,7 @@ impl Hop {
             service: called.service.clone(),
             replica: called.replica,
             stage: called.stage,
+            partner: called.partner,
             draw: draw.clone(),
         };
         let body = serde_json::to_vec(&opening).map_err(|e| HopError::Form(e.to_string()))?;
@@ -116,6 +119,12 @@ impl Hop {
         let set = hop.stream.tcp().set_read_timeout(within).and_then(|()| hop.stream.tcp().set_write_timeout(within));
         set.map_err(HopError::Broken)?;
         Ok(hop)
+    }
+
+    /// The open stream as the one between two halves of a stage, of which this is the leader's end.
+    pub(crate) fn exchange(self) -> Exchange<Stream> {
+        let ends = Exchange::new(self.stream, (self.outgoing, self.incoming), self.session, true);
+        ends.of(self.cols, self.within_ms, Some(self.wire)).after(self.sent, self.received)
     }
 
     /// Sends rows of hidden states.

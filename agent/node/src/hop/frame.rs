@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0  4  "WLH1"
-//!  4  1  kind           5  1  bits of a number: 16, 8, 4 (as few as needed), or 0 where there are none
+//!  4  1  kind           5  1  bits of a number: 32, 16, 8, 4 (as few as needed), or 0 where there are none
 //!  6  1  1: a token is wanted after the last row               7  1  0
 //!  8  8  session       16  4  sequence, from 0, in each direction
 //! 20  4  rows          24  4  numbers in a row
@@ -11,6 +11,7 @@
 
 mod buffers;
 
+use super::states;
 pub(crate) use buffers::{Incoming, Outgoing};
 use std::io;
 
@@ -38,10 +39,22 @@ pub(crate) enum Kind {
     Token = 5,
     /// Why not, in words; the stream ends.
     Refused = 6,
+    /// One half's part of a sum, in rows as the states that it is of.
+    Partial = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused];
+    const ALL: [Self; 7] = [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused, Self::Partial];
+
+    /// Whether so many bits are sent of a number of it.
+    fn is_sent_at(self, bits: u8) -> bool {
+        match self {
+            // From a leader to its partner also as a sum is.
+            Self::States => states::WIDTHS.contains(&bits) || states::SUMS.contains(&bits),
+            Self::Partial => states::SUMS.contains(&bits),
+            _ => false,
+        }
+    }
 }
 
 /// A header.
@@ -112,14 +125,14 @@ impl Head {
         };
         let length = word(32);
         let (low, high) = match (kind, head.bits) {
-            (Kind::States, bits)
-                if super::states::WIDTHS.contains(&bits)
-                    && (1..=ROWS).contains(&head.rows)
-                    && (1..=COLS).contains(&head.cols) =>
+            (Kind::States | Kind::Partial, bits)
+                if kind.is_sent_at(bits) && (1..=ROWS).contains(&head.rows) && (1..=COLS).contains(&head.cols) =>
             {
-                super::states::bytes(bits, head.rows, head.cols)
+                states::bytes(bits, head.rows, head.cols)
             }
-            (Kind::States, bits) => return form(format!("{} rows of {} numbers of {bits} bits", head.rows, head.cols)),
+            (Kind::States | Kind::Partial, bits) => {
+                return form(format!("{} rows of {} numbers of {bits} bits", head.rows, head.cols));
+            }
             (Kind::Challenge, 0) => (32, 32),
             (Kind::Token, 0) => (8, 8),
             (Kind::Ready, 0) => (0, 0),

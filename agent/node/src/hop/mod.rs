@@ -1,4 +1,5 @@
-//! From one stage to the next: a stream for each request, opened by whom the plan puts before.
+//! From one stage to the next, and between the two devices of a stage that is shared: a stream for each request, opened
+//! by whom the plan puts before.
 //!
 //! The side that is called says a random number; the caller signs it together with what it wants. So an opening
 //! is an enrolled device's, and cannot be said again. The bus only tells the address.
@@ -7,13 +8,16 @@ mod adaptive;
 mod client;
 #[cfg(test)]
 mod cost;
+mod exchange;
 pub(crate) mod frame;
+mod half;
 #[cfg(test)]
 mod quality;
 mod server;
 mod states;
 
 pub(crate) use client::{Called, Hop, answers};
+pub(crate) use exchange::Exchange;
 pub(crate) use frame::HopError;
 pub(crate) use server::listen;
 
@@ -38,11 +42,14 @@ pub(crate) struct Opening {
     replica: u32,
     /// Place of the called stage.
     stage: usize,
+    /// The caller has the stage, and calls the partner that shares it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partner: bool,
     draw: Draw,
 }
 
 /// How the last stage draws tokens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Draw {
     pub(crate) sampling: engine::Sampling,

@@ -1,10 +1,10 @@
 //! The called side: one thread for each open stream.
 
 use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
-use super::{OPEN_MS, OPENING, Opening, key, states};
+use super::{OPEN_MS, OPENING, Opening, half, key, states};
 use crate::http::relay;
 use crate::link::{Link, StepError};
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, LoadedStage};
 use crate::shared::Shared;
 use crate::tls::{Stream, Use};
 use engine::model::Input;
@@ -69,7 +69,7 @@ fn cut(why: &str) -> String {
     why.chars().take(1_000).collect()
 }
 
-fn limit(stream: &TcpStream, ms: u32) -> Result<(), HopError> {
+pub(super) fn limit(stream: &TcpStream, ms: u32) -> Result<(), HopError> {
     let within = Some(Duration::from_millis(ms.max(1).into()));
     stream.set_read_timeout(within).and_then(|()| stream.set_write_timeout(within)).map_err(HopError::Broken)
 }
@@ -85,11 +85,14 @@ fn talk(shared: &Arc<Shared>, stream: &mut Stream, session: u64) -> Result<(), S
     }
     let within_ms = head.deadline_ms.min(shared.limits.hop_ms);
     let (opening, loaded) = admitted(shared, sealed, &challenge)?;
-    // A caller that is gone holds no thread and no cache.
-    let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.as_ref());
-    let _wire = before.map(|name| shared.wires.hold(name, stream.tcp())).transpose().map_err(|e| e.to_string())?;
-    let stage = loaded.stage(&opening.service, opening.replica, opening.stage);
+    let stage = opening.called(&loaded);
     let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
+    // A caller that is gone holds no thread and no cache.
+    let caller = stage.before.as_ref().map(|name| shared.wires.hold(name, stream.tcp()));
+    let _wire = caller.transpose().map_err(|e| e.to_string())?;
+    if opening.partner {
+        return half::serve(shared, (stream, outgoing, incoming), session, (&loaded, stage), within_ms);
+    }
     let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;
     outgoing.send(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
     // A caller computes between two frames, and may wait for its turn.
@@ -143,9 +146,20 @@ fn admitted(shared: &Shared, sealed: &[u8], challenge: &[u8; 32]) -> Result<(Ope
         return Err(format!("plan {:?} is not ready here", opening.plan));
     }
     let loaded = shared.loaded(opening.plan).ok_or("the plan is not in memory")?;
-    let before = loaded.stage(&opening.service, opening.replica, opening.stage).and_then(|s| s.before.clone());
+    let before = opening.called(&loaded).and_then(|s| s.before.clone());
     if before.as_ref() != Some(&head.sender) {
-        return Err(format!("the plan does not put {} before this stage", head.sender));
+        let what = if opening.partner { "beside the half of a stage that is here" } else { "before this stage" };
+        return Err(format!("the plan does not put {} {what}", head.sender));
     }
     Ok((opening, loaded))
+}
+
+impl Opening {
+    /// The stage, or the half of one, that is asked for.
+    fn called<'l>(&self, loaded: &'l Loaded) -> Option<&'l LoadedStage> {
+        if self.partner {
+            return loaded.half(&self.service, self.replica, self.stage);
+        }
+        loaded.stage(&self.service, self.replica, self.stage)
+    }
 }

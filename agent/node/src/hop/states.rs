@@ -1,5 +1,6 @@
 //! Hidden states as they cross a link: half precision, 8 bits with one scale for each token, or as few bits as a token needs
-//! ([`adaptive`], 4 bits in a plan).
+//! ([`adaptive`], 4 bits in a plan). Partial sums of two halves of a stage cross in half precision, or as they are (32 bits)
+//! where one is too large for that.
 //!
 //! `int8`: scale = max |x| / 127 of the row, as f32, then `round(x / scale)` (symmetric, per token: the scheme
 //! that LLM.int8(), arXiv 2208.07339, calls vector-wise for activations).
@@ -9,6 +10,10 @@ use kernels::{all_finite, from_halves, to_halves};
 
 /// Bits that a plan may say.
 pub(crate) const WIDTHS: [u8; 3] = [16, 8, ADAPTIVE];
+/// Bits of what crosses between the halves of a stage; the second where a number is beyond the first's range.
+pub(crate) const SUMS: [u8; 2] = [16, 32];
+/// Largest number of half precision.
+const MOST_HALF: f32 = 65_504.0;
 /// As few as a token needs.
 pub(crate) const ADAPTIVE: u8 = 4;
 
@@ -18,6 +23,7 @@ pub(crate) fn bytes(bits: u8, rows: u32, cols: u32) -> (u32, u32) {
     let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let exact = |n| (n, n);
     match bits {
+        32 => exact(rows * cols * 4),
         16 => exact(rows * cols * 2),
         8 => exact(rows * (cols + 4)),
         _ => (rows * size(adaptive::LEAST), rows * size(adaptive::most(cols as usize))),
@@ -33,6 +39,10 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8, out: &mut Vec<u8>) -> 
     }
     if !all_finite(states) {
         return None;
+    }
+    if bits == 32 {
+        out.extend(states.iter().flat_map(|x| x.to_le_bytes()));
+        return Some(());
     }
     for row in states.chunks_exact(cols) {
         if bits == ADAPTIVE {
@@ -50,6 +60,19 @@ pub(crate) fn pack(states: &[f32], cols: usize, bits: u8, out: &mut Vec<u8>) -> 
     Some(())
 }
 
+/// Bits that partial sums are sent at: halves, unless one is beyond their range.
+pub(crate) fn sum_bits(numbers: &[f32]) -> u8 {
+    let most = numbers.iter().fold(0f32, |most, x| most.max(x.abs()));
+    if most > MOST_HALF { SUMS[1] } else { SUMS[0] }
+}
+
+/// As [`pack`], at one of [`SUMS`], and leaves in `numbers` what the other side reads.
+pub(crate) fn pack_rounding(numbers: &mut [f32], cols: usize, bits: u8, out: &mut Vec<u8>) -> Option<()> {
+    let start = out.len();
+    pack(numbers, cols, bits, out)?;
+    (bits != SUMS[0] || from_halves(&out[start..], numbers)).then_some(())
+}
+
 /// The numbers again, in place of what is in `out`. `None`: a scale or a half is no finite number, or the length
 /// is another.
 pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8, out: &mut Vec<f32>) -> Option<()> {
@@ -61,7 +84,11 @@ pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8, out: &m
         }
         return (rest.is_empty() && all_finite(out)).then_some(());
     }
-    let width = if bits == 16 { cols * 2 } else { cols + 4 };
+    let width = match bits {
+        32 => cols * 4,
+        16 => cols * 2,
+        _ => cols + 4,
+    };
     if cols == 0 || payload.len() != rows * width {
         return None;
     }
@@ -69,6 +96,11 @@ pub(crate) fn unpack(payload: &[u8], rows: usize, cols: usize, bits: u8, out: &m
     out.resize(rows * cols, 0.0);
     if bits == 16 {
         return from_halves(payload, out).then_some(());
+    }
+    if bits == 32 {
+        let numbers = payload.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        out.iter_mut().zip(numbers).for_each(|(x, n)| *x = n);
+        return all_finite(out).then_some(());
     }
     for (row, out) in payload.chunks_exact(width).zip(out.chunks_exact_mut(cols)) {
         let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);

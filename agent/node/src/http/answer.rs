@@ -245,7 +245,7 @@ fn refused(shared: &crate::shared::Shared, error: StepError) -> Refused {
             Refused::unavailable(format!("weights on disk could not be read: {e}"))
         }
         StepError::Engine(e) => Refused::engine(e.to_string()),
-        StepError::Hop { .. } => {
+        StepError::Hop { .. } | StepError::Partner { .. } => {
             shared.metrics.note(error.to_string());
             Refused::unavailable(format!("a stage of the pipeline is lost: {error}"))
         }

@@ -68,7 +68,15 @@ fn parts(plan: &Plan) -> BTreeMap<String, Vec<Part>> {
     let mut found: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for service in &plan.services {
         for stage in service.replicas.iter().flat_map(|r| &r.stages) {
-            found.entry(stage.device.clone()).or_default().push((words(service, stage), stage.memory_bytes));
+            let mut has = |device: &String, what, bytes| found.entry(device.clone()).or_default().push((what, bytes));
+            let whole = words(service, stage);
+            let Some(partner) = &stage.partner else {
+                has(&stage.device, whole, stage.memory_bytes);
+                continue;
+            };
+            let (first, second, heads) = (&stage.device, &partner.device, partner.kv_heads);
+            has(first, format!("{whole}, without the last {heads} KV heads, which {second} has"), stage.memory_bytes);
+            has(second, format!("{whole}, the last {heads} KV heads, with {first}"), partner.memory_bytes);
         }
     }
     found

@@ -58,7 +58,7 @@ pub(crate) fn served(
             return Err(unreached(&error));
         }
         let users: BTreeSet<_> =
-            session.layout().map(|l| l.pipelines.iter().flat_map(|p| p.stages.clone()).collect()).unwrap_or_default();
+            session.layout().map(|l| l.pipelines.iter().flat_map(|p| p.members.clone()).collect()).unwrap_or_default();
         // The one whose fault it was says why; the others say that they follow.
         let follows = |s: &protocol::Status| s.note.as_ref().is_none_or(|n| n.starts_with("given up by"));
         let gave_up = session.statuses().filter(|s| s.condemned.contains(&issued.id)).min_by_key(|s| follows(s));

@@ -6,6 +6,7 @@ use profiles::WeightFormat;
 use profiles::units::{BytesPerSecond, Ratio, Seconds};
 use protocol::Name;
 use serde::Deserialize;
+use serde_yaml::Spanned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,32 @@ pub(crate) struct Stage {
     /// How many, after those of the stages before.
     pub(crate) layers: u32,
     pub(crate) weights: WeightFormat,
+    /// Who computes a part of each of these layers; none: the agent alone.
+    #[serde(default, deserialize_with = "with")]
+    pub(crate) with: Option<With>,
+}
+
+/// The partner of a stage's agent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct With {
+    pub(crate) agent: Name,
+    /// Of each layer the last so many KV heads, with their query heads, and as large a part of the MLP's width.
+    pub(crate) kv_heads: u32,
+    /// Where it stands.
+    pub(crate) line: u64,
+}
+
+/// [`With`] as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Partner {
+    agent: Name,
+    kv_heads: u32,
+}
+
+fn with<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<With>, D::Error> {
+    let written = Option::<Spanned<Partner>>::deserialize(from)?;
+    Ok(written.map(|w| With { line: w.referenced.line(), agent: w.value.agent, kv_heads: w.value.kv_heads }))
 }
 
 /// A network's link, as `netlab` makes it.
@@ -114,6 +141,29 @@ pub(crate) fn read(path: &Path) -> Result<Lab, Failure> {
         if let Some(stage) = service.stages.iter().find(|s| !lab.agents.contains(&s.agent)) {
             return wrong(format!("service `{}`: `{}` is not among `agents:`", service.name, stage.agent));
         }
+        for stage in &service.stages {
+            if let Some(with) = &stage.with
+                && let Some(why) = unfit(&lab, stage, with)
+            {
+                let help = "`with: { agent: NAME, kv_heads: N }`, as in scenarios/lab-pair.yaml";
+                let (line, service) = (with.line, &service.name);
+                return Err(Failure::input(format!("error: {shown}:{line}: service `{service}`: {why}\n  help: {help}")));
+            }
+        }
     }
     Ok(lab)
+}
+
+/// Why an agent cannot share a stage; `None`: it can, as far as the lab tells.
+fn unfit(lab: &Lab, stage: &Stage, with: &With) -> Option<String> {
+    let (agent, partner) = (&stage.agent, &with.agent);
+    if partner == agent {
+        return Some(format!("`{agent}` shares a stage with itself; name another agent"));
+    }
+    if !lab.agents.contains(partner) {
+        let others: Vec<String> = lab.agents.iter().filter(|a| *a != agent).map(ToString::to_string).collect();
+        return Some(format!("partner `{partner}` is not among `agents:`; there are {}", others.join(", ")));
+    }
+    (with.kv_heads == 0)
+        .then(|| format!("`{partner}` with 0 KV heads has nothing to do: 1 or more, and fewer than the model has"))
 }

@@ -1,12 +1,12 @@
 //! A lab as a plan. Nothing is predicted: times are so long that no machine misses them, and marked as assumed.
 
-use super::file::{Lab, Service, Stage};
+use super::file::{Lab, Service, Stage, With};
 use super::predict;
 use crate::cli::exit::Failure;
 use profiles::{Catalogue, Quality};
 use protocol::{
-    Certificate, DeviceExpectation, Digest, Plan, PlannedDevice, PlannedMode, PlannedScaling, PlannedService, PlannedStage,
-    Replica, SCHEMA, ServiceExpectation, Sources, Totals, canonical,
+    Certificate, DeviceExpectation, Digest, Plan, PlannedDevice, PlannedMode, PlannedPartner, PlannedScaling, PlannedService,
+    PlannedStage, Replica, SCHEMA, ServiceExpectation, Sources, Totals, canonical,
 };
 
 /// Planned seconds for a token: a lab shares one machine.
@@ -58,6 +58,23 @@ fn service(service: &Service) -> Result<PlannedService, Failure> {
             format!("error: service `{}`: {layers} layers in its stages, {} has {}", service.name, service.model, known - 2);
         return Err(Failure::input(message));
     }
+    for with in service.stages.iter().filter_map(|s| s.with.as_ref()) {
+        // What no catalogue knows, the agents find in the file.
+        if let Some(all) = Catalogue::builtin().model(&service.model).and_then(predict::kv_heads)
+            && with.kv_heads >= all
+        {
+            let message = format!(
+                "error: line {}: service `{}`: {} KV heads for `{}`, {} has {all}; 1 to {} can be given away",
+                with.line,
+                service.name,
+                with.kv_heads,
+                with.agent,
+                service.model,
+                all.saturating_sub(1)
+            );
+            return Err(Failure::input(message));
+        }
+    }
     let stages: Vec<_> = predict::blocks(service)
         .into_iter()
         .zip(&service.stages)
@@ -90,7 +107,20 @@ fn planned(stage: &Stage, start: u32, end: u32) -> PlannedStage {
         dynamic_j: 0.0,
         dasi: 0.0,
         memory_saturation: 0.0,
-        partner: None,
+        partner: stage.with.as_ref().map(partner),
+    }
+}
+
+fn partner(with: &With) -> PlannedPartner {
+    PlannedPartner {
+        device: with.agent.to_string(),
+        processor: "cpu".into(),
+        kv_heads: with.kv_heads,
+        memory_bytes: 0.0,
+        busy_s: 0.0,
+        dynamic_j: 0.0,
+        dasi: 0.0,
+        memory_saturation: 0.0,
     }
 }
 

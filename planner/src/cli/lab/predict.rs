@@ -6,7 +6,7 @@ use crate::physics::pass::Rates;
 use crate::physics::request::Request;
 use crate::physics::thermal::Body;
 use profiles::units::{Celsius, Seconds};
-use profiles::{Catalogue, DeviceProfile, LinkProfile, ModelProfile, PowerMode, Precision, Processor, Quality};
+use profiles::{Catalogue, DeviceProfile, LinkProfile, Mixer, ModelProfile, PowerMode, Precision, Processor, Quality};
 
 /// An ordinary room.
 const AMBIENT: Celsius = Celsius(25.0);
@@ -47,6 +47,17 @@ pub(crate) fn blocks(service: &Service) -> Vec<std::ops::Range<u32>> {
     .collect()
 }
 
+/// KV heads of a model's layers; `None`: it has none, or layers that differ.
+pub(crate) fn kv_heads(model: &ModelProfile) -> Option<u32> {
+    let of = |block: &profiles::Block| match block.mixer {
+        Mixer::Attention { kv_heads, .. } => Some(kv_heads),
+        _ => None,
+    };
+    let mut all = model.chain().filter_map(of);
+    let first = all.next()?;
+    all.all(|n| n == first).then_some(first)
+}
+
 /// What lies between two agents of a lab: the loopback, and the link that the lab was given.
 pub(crate) fn link(given: Option<&Link>) -> Option<LinkProfile> {
     let mut link = Catalogue::builtin().link("loopback")?.clone();
@@ -79,7 +90,12 @@ pub(crate) fn of(
     let set_bytes: f64 = cuts.iter().map(|(range, stage)| bytes(range, stage)).sum();
     let stage = |(range, s): &(std::ops::Range<u32>, &Stage)| {
         let rates = Rates::of(device, mode, processor, s.weights, 1.0)?.reading(processor, set_bytes);
-        Some(chain::Stage { blocks: range.clone(), precision: precision(service, s), rates })
+        let shared = s.with.as_ref().map(|with| kv_heads(model).map(|all| 1.0 - f64::from(with.kv_heads) / f64::from(all)));
+        let shared = match shared {
+            Some(share) => Some(share.filter(|s| *s > 0.0)?),
+            None => None,
+        };
+        Some(chain::Stage { blocks: range.clone(), precision: precision(service, s), rates, shared })
     };
     let stages: Vec<chain::Stage> = cuts.iter().map(stage).collect::<Option<_>>()?;
     let request = Request::new(model.kind, prompt, answer, 1);
@@ -109,6 +125,7 @@ fn qualities(service: &Service, mode: &PowerMode, processor: &Processor) -> (Qua
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::lab::file::With;
     use crate::testing::{board, tiny_llm};
     use profiles::WeightFormat::{self, W4, W8};
     use protocol::Name;
@@ -118,6 +135,7 @@ mod tests {
             agent: Name::new("a").unwrap(),
             layers: *layers,
             weights: *weights,
+            with: None,
         };
         Service {
             name: Name::new("s").unwrap(),
@@ -132,6 +150,23 @@ mod tests {
         assert_eq!(blocks(&service(&[(15, W8), (15, W4)])), [0..16, 16..32]);
         assert_eq!(blocks(&service(&[(2, W8), (3, W8), (1, W4)])), [0..3, 3..6, 6..8]);
         assert_eq!(blocks(&service(&[(24, W4)])), vec![0..26; 1]);
+    }
+
+    #[test]
+    fn a_shared_stage_is_predicted_with_its_exchanges() {
+        let (model, device) = (tiny_llm("tiny", 4, 512), board());
+        let wire = link(None).unwrap();
+        let all = kv_heads(&model).unwrap();
+        let of = |kv_heads: Option<u32>| {
+            let mut service = service(&[(4, W8)]);
+            service.stages[0].with = kv_heads.map(|kv_heads| With { agent: Name::new("b").unwrap(), kv_heads, line: 1 });
+            super::of(&service, &wire, &model, &device, 32, 16)
+        };
+        let (alone, shared) = (of(None).unwrap().takes, of(Some(1)).unwrap().takes);
+        assert_eq!((alone.exchanges, shared.exchanges), (0.0, 8.0));
+        assert!(shared.exchange_s > 0.0, "{shared:?}");
+        assert!(shared.tpot_s - shared.exchange_s < alone.tpot_s, "{shared:?} {alone:?}");
+        assert!(of(Some(all)).is_none(), "nothing is left for the stage's agent");
     }
 
     #[test]

@@ -67,6 +67,17 @@ pub(crate) fn table(rows: &[Row], seconds: f64, power_w: Option<f64>, profile: &
             let _ = writeln!(out, "{}: {n} requests were not answered, the last because: {why}", row.service);
         }
     }
+    for row in rows {
+        if let Some(takes) = row.predicted.map(|p| p.takes).filter(|t| t.exchanges > 0.0) {
+            let (count, share) = (takes.exchanges, 100.0 * takes.exchange_s / takes.tpot_s);
+            let _ = writeln!(
+                out,
+                "{}: agents that share a stage exchange {count} sums a token, predicted {} s of TPOT ({share:.0} %)",
+                row.service,
+                significant(takes.exchange_s)
+            );
+        }
+    }
     let worst = |of: fn(&Predicted) -> Quality| rows.iter().filter_map(|r| r.predicted.as_ref()).map(of).max();
     if let (Some(times), Some(energy)) = (worst(|p| p.times), worst(|p| p.energy)) {
         let _ = writeln!(out, "\ntimes: seen is measured; predictions rest on {} numbers or better", word(times));
@@ -157,7 +168,7 @@ mod tests {
     }
 
     fn row(samples: Vec<Sample>) -> Row {
-        let takes = Chained { ttft_s: 0.1, tpot_s: 0.01, total_s: 0.2, dynamic_j: 1.0 };
+        let takes = Chained { ttft_s: 0.1, tpot_s: 0.01, total_s: 0.2, dynamic_j: 1.0, ..Chained::default() };
         let predicted = Some(Predicted { takes, standing_w: 5.0, times: Quality::Fitted, energy: Quality::Assumed });
         Row { service: Name::new("chat").expect("a name"), predicted, samples, failed: (0, None) }
     }
@@ -171,6 +182,19 @@ mod tests {
         let energy = text.lines().find(|l| l.contains("J, modelled")).expect("a line");
         assert!(energy.contains(" 2.00 ") && energy.contains(" 2.25 ") && energy.ends_with("+12 %"), "{energy}");
         assert!(text.contains("no power sensor") && text.contains("rest on assumed numbers"), "{text}");
+    }
+
+    #[test]
+    fn exchanges_of_a_shared_stage_are_told() {
+        let mut shared = row(vec![sample(0.1)]);
+        assert!(!table(&[row(vec![sample(0.1)])], 60.0, None, "this.yaml").contains("exchange"));
+        let predicted = shared.predicted.as_mut().expect("predicted");
+        (predicted.takes.exchanges, predicted.takes.exchange_s) = (60.0, 0.002);
+        let text = table(&[shared], 60.0, None, "this.yaml");
+        assert!(
+            text.contains("chat: agents that share a stage exchange 60 sums a token, predicted 0.00200 s of TPOT (20 %)"),
+            "{text}"
+        );
     }
 
     #[test]

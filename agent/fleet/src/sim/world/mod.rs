@@ -706,9 +706,9 @@ impl World {
         let layout = agent.plan(plan.id);
         let pipeline = layout.and_then(|l| l.pipelines.iter().find(|p| p.service == o.service && p.replica == o.replica));
         let Some(pipeline) = pipeline else { return };
-        let stages: Arc<[usize]> = pipeline.stages.iter().filter_map(|s| self.names.get(s).copied()).collect();
+        let members: Arc<[usize]> = pipeline.members.iter().filter_map(|s| self.names.get(s).copied()).collect();
         self.counts.requests += 1;
-        self.hop(node, Hop { plan: plan.id, stages, at: 0 });
+        self.hop(node, Hop { plan: plan.id, members, at: 0 });
     }
 
     /// A stage computes, if it has the plan, and passes on.
@@ -725,7 +725,7 @@ impl World {
             return self.judge(node, Err(what));
         }
         hop.at += 1;
-        if let Some(&next) = hop.stages.get(hop.at) {
+        if let Some(&next) = hop.members.get(hop.at) {
             if next == node { self.hop(node, hop) } else { self.send(node, next, Msg::Hop(hop)) }
         }
     }

@@ -19,7 +19,7 @@ impl World {
     pub(super) fn operate(&mut self, node: usize, content: u64, left: u32) {
         let now = self.nodes[node].clock(self.now);
         let devices = self.devices();
-        let plan = plans::draw(content, FLEET, &devices, &mut self.rng);
+        let plan = plans::draw(content, FLEET, &devices, self.options.partners, &mut self.rng);
         let mut out = Vec::new();
         let applied = match &mut self.nodes[node].core {
             Core::Controller(c) => {
@@ -35,8 +35,8 @@ impl World {
             self.rest_at = None;
             // A new order: from here on it must be carried out.
             (self.fault_at, self.converged) = (self.now, false);
-            let users: Vec<&str> =
-                plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
+            let stages = plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages);
+            let users: Vec<&str> = stages.flat_map(protocol::PlannedStage::devices).collect();
             let victim = users[self.rng.random_range(0..users.len())];
             let ills = [Ill::Loads, Ill::Crashes, Ill::Slow, Ill::Hot];
             if let (true, Ok(victim)) = (self.rng.random_bool(0.3), Name::new(victim)) {
@@ -68,7 +68,7 @@ impl World {
         let Some(newest) = newest else { return };
         let terms =
             Terms { issued_ms: newest.order().issued_ms, expires_ms: u64::MAX >> 12, settles: vec![], models: Models::new() };
-        let content = plans::draw(900, FLEET, &self.devices(), &mut self.rng);
+        let content = plans::draw(900, FLEET, &self.devices(), self.options.partners, &mut self.rng);
         let number = match self.rng.random_range(0..4) {
             0 => {
                 // An older one, genuine.

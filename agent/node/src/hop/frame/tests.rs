@@ -60,12 +60,31 @@ fn states(bits: u8, rows: u32, cols: u32) -> (Head, Vec<u8>) {
     (head, vec![9; super::super::states::bytes(bits, rows, cols).0 as usize])
 }
 
+fn partial(bits: u8, rows: u32, cols: u32) -> (Head, Vec<u8>) {
+    let (head, payload) = states(bits, rows, cols);
+    (Head { kind: Kind::Partial, wanted: false, ..head }, payload)
+}
+
+/// Sums are not sent as narrow as states may be.
+#[test]
+fn a_partial_sum_has_16_or_32_bits() {
+    for bits in [0, 4, 8, 64] {
+        let mut wire = Vec::new();
+        let (head, payload) = partial(16, 1, 8);
+        write(&mut wire, &Head { bits, ..head }, &payload).expect("written");
+        assert!(matches!(read(&mut &wire[..], 1), Err(HopError::Form(_))), "{bits} bits");
+    }
+}
+
 #[test]
 fn frames_are_read_back() {
     let all = [
         states(16, 1, 576),
         states(8, 256, 2048),
         states(4, 3, 576),
+        states(32, 2, 576),
+        partial(16, 1, 576),
+        partial(32, 256, 8),
         (Head::of(Kind::Challenge, 1, 0, 0), vec![1; 32]),
         (Head::of(Kind::Open, 1, 0, 9), b"signed".to_vec()),
         (Head::of(Kind::Ready, u64::MAX, u32::MAX, u32::MAX), Vec::new()),
@@ -88,13 +107,14 @@ fn a_refusal_is_an_error_with_its_reason() {
 
 #[test]
 fn lengths_are_checked_before_memory_is_taken() {
-    let (head, payload) = states(16, 2, 8);
-    let mut wire = Vec::new();
-    write(&mut wire, &head, &payload).expect("written");
-    for (at, value) in [(20usize, u32::MAX), (20, 0), (24, u32::MAX), (24, 0), (32, u32::MAX), (32, 0)] {
-        let mut bad = wire.clone();
-        bad[at..at + 4].copy_from_slice(&value.to_le_bytes());
-        assert!(matches!(read(&mut &bad[..], 1), Err(HopError::Form(_))), "{value} at {at}");
+    for (head, payload) in [states(16, 2, 8), partial(16, 2, 8), partial(32, 2, 8)] {
+        let mut wire = Vec::new();
+        write(&mut wire, &head, &payload).expect("written");
+        for (at, value) in [(20usize, u32::MAX), (20, 0), (24, u32::MAX), (24, 0), (32, u32::MAX), (32, 0)] {
+            let mut bad = wire.clone();
+            bad[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            assert!(matches!(read(&mut &bad[..], 1), Err(HopError::Form(_))), "{value} at {at}");
+        }
     }
 }
 
@@ -102,10 +122,11 @@ proptest! {
     #[test]
     fn any_bytes_are_a_frame_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0usize..HEADER, b in any::<u8>()) {
         let _ = read(&mut &bytes[..], 1);
-        let (head, payload) = states(8, 1, 4);
-        let mut wire = Vec::new();
-        write(&mut wire, &head, &payload).expect("written");
-        wire[at] = b;
-        let _ = read(&mut &wire[..], 1);
+        for (head, payload) in [states(8, 1, 4), partial(16, 1, 4), partial(32, 1, 4)] {
+            let mut wire = Vec::new();
+            write(&mut wire, &head, &payload).expect("written");
+            wire[at] = b;
+            let _ = read(&mut &wire[..], 1);
+        }
     }
 }

@@ -34,6 +34,25 @@ fn extremes_stay_finite() {
     }
 }
 
+/// Partial sums: what is left here is what the other side reads, exactly where a half is too narrow.
+#[test]
+fn sums_are_left_as_they_are_read() {
+    for (mut numbers, bits) in [(vec![0.1f32, -3.25, 1e-9, 65_504.0], 16), (vec![0.1, 65_505.0, -1e30, 0.0], 32)] {
+        let before = numbers.clone();
+        assert_eq!(sum_bits(&numbers), bits);
+        let mut payload = Vec::new();
+        pack_rounding(&mut numbers, 4, bits, &mut payload).expect("finite");
+        assert_eq!(payload.len() as u32, bytes(bits, 1, 4).0);
+        assert_eq!(unpacked(&payload, 1, 4, bits).as_ref(), Some(&numbers));
+        assert_eq!(bits == 32, numbers == before, "single precision is not rounded");
+    }
+    for bits in SUMS {
+        assert_eq!(pack_rounding(&mut [f32::NAN, 0.0], 2, bits, &mut Vec::new()), None);
+    }
+    assert_eq!(unpacked(&f32::INFINITY.to_le_bytes(), 1, 1, 32), None);
+    assert_eq!(unpacked(&[0; 7], 1, 2, 32), None, "no whole row");
+}
+
 proptest! {
     /// Half precision: 11 significant bits. 8 bits: half a step of the row's largest.
     #[test]

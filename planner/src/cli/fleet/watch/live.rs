@@ -116,15 +116,20 @@ fn plan(plan: &Plan) -> LivePlan {
     let mut stages = Vec::new();
     for service in &plan.services {
         for (replica, r) in (0..).zip(&service.replicas) {
-            stages.extend(r.stages.iter().map(|s| LiveStage {
+            // A partner has a part of the same blocks.
+            let parts = r.stages.iter().flat_map(|s| {
+                let partner = s.partner.iter().map(move |p| (s, &p.device, p.memory_bytes));
+                std::iter::once((s, &s.device, s.memory_bytes)).chain(partner)
+            });
+            stages.extend(parts.map(|(s, device, memory_bytes)| LiveStage {
                 service: service.name.clone(),
                 replica,
-                device: s.device.clone(),
+                device: device.clone(),
                 model: service.model.clone(),
                 start: s.start,
                 end: s.end,
                 weights: s.weights.unwrap_or(service.precision.weights).to_string(),
-                memory_bytes: s.memory_bytes,
+                memory_bytes,
             }));
         }
     }
@@ -259,9 +264,9 @@ impl Look<'_> {
 
     fn service(&self, plan: &Plan, service: &PlannedService, number: u32, replica: &Replica) -> LiveService {
         let mut devices: Vec<&str> = Vec::new();
-        for stage in &replica.stages {
-            if devices.last() != Some(&stage.device.as_str()) {
-                devices.push(&stage.device);
+        for device in replica.stages.iter().flat_map(protocol::PlannedStage::devices) {
+            if devices.last() != Some(&device) {
+                devices.push(device);
             }
         }
         let kept = self.memory.answered.iter().find(|((name, n), _)| name.as_str() == service.name && *n == number);

@@ -91,7 +91,7 @@ impl std::fmt::Display for Why {
 
 /// Devices that a plan gives something to do.
 fn used(plan: &Plan) -> BTreeSet<&str> {
-    plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect()
+    plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).flat_map(protocol::PlannedStage::devices).collect()
 }
 
 /// The scenario without some devices; all errors as one text.
