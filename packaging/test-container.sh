@@ -28,7 +28,7 @@ inside() { buildah "${store[@]}" run "$container" -- "$@"; }
 # What the DaemonSet relies on: its user is no root, and owns state and cache.
 test "$(inside id -un)" = wattline
 inside sh -c 'touch /var/lib/wattline/x /var/cache/wattline/x && rm /var/lib/wattline/x /var/cache/wattline/x'
-if inside sh -c 'touch /usr/bin/x 2> /dev/null'; then echo "the program's folder can be written"; exit 1; fi
+if inside sh -c 'touch /usr/bin/x' > /dev/null 2>&1; then echo "the program's folder can be written"; exit 1; fi
 inside /usr/bin/agent --version
 inside /usr/bin/agent doctor
 buildah "${store[@]}" copy -q "$container" "$root/training/models/wattline-tiny-full.gguf" /tmp/tiny.gguf > /dev/null
