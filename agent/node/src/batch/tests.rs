@@ -37,27 +37,39 @@ fn answer(batch: &Batch, stage: &Stage, seed: Token, tokens: usize) -> (Vec<Toke
 fn many_at_once_say_what_each_says_alone() {
     let stage = stage();
     let alone: Vec<_> = (0..12).map(|seed| answer(&Batch::default(), &stage, seed, 20).0).collect();
+    // On a busy core each may run its steps while nobody else is awake; not a hundred times.
+    let went_together = (0..100).any(|_| {
+        let (steps, rows) = all_at_once(&stage, &alone);
+        assert_eq!(rows, 12 * 20);
+        steps < rows
+    });
+    assert!(went_together, "a step for each row, a hundred times");
+}
+
+/// Twelve requests in one batch, each as it is alone; how many steps, of how many rows.
+fn all_at_once(stage: &Stage, alone: &[Vec<Token>]) -> (u64, u64) {
     let batch = Batch::default();
-    let barrier = Barrier::new(12);
+    let barrier = Barrier::new(alone.len());
     std::thread::scope(|s| {
-        let threads: Vec<_> = (0..12)
-            .map(|seed| {
-                let (batch, stage, barrier) = (&batch, &stage, &barrier);
-                s.spawn(move || {
+        let threads: Vec<_> = (0..)
+            .zip(alone)
+            .map(|(seed, alone)| {
+                let (batch, barrier) = (&batch, &barrier);
+                let thread = s.spawn(move || {
                     barrier.wait();
                     answer(batch, stage, seed, 20).0
-                })
+                });
+                (thread, alone)
             })
             .collect();
-        for (thread, alone) in threads.into_iter().zip(&alone) {
+        for (thread, alone) in threads {
             assert_eq!(thread.join().expect("ends"), *alone);
         }
     });
-    let (steps, rows) = batch.counts();
-    assert_eq!(rows, 12 * 20);
-    assert!(steps < rows, "{steps} steps for {rows}: nothing went together");
     let state = lock(&batch.state);
     assert!(!state.led && state.queue.is_empty());
+    drop(state);
+    batch.counts()
 }
 
 /// A request that outgrows the context is told so; those that go with it are not.
