@@ -17,6 +17,7 @@ pub mod expect;
 pub mod explain;
 pub mod lint;
 pub mod literature;
+pub mod pairs;
 pub mod physics;
 pub mod present;
 pub mod replan;

@@ -6,6 +6,7 @@ pub mod transformer;
 pub mod whisper;
 
 mod counts;
+mod divide;
 #[cfg(test)]
 mod tests;
 

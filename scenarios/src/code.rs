@@ -132,6 +132,8 @@ codes! {
     AmbiguousOverride = 78,
     /// An expectation that is no such sentence.
     BadExpectation = 79,
+    /// Two devices that cannot compute layers together.
+    NoPair = 80,
     /// A site without devices.
     UnusedSite = 101,
     /// A deadline without a percentile.

@@ -53,6 +53,8 @@ pub struct Scenario {
     pub sites: Vec<Site>,
     /// Links between sites, or between single devices (PCIe, Thunderbolt), which win over sites' links.
     pub links: Vec<Link>,
+    /// Devices that may share stages, disjoint and at most [`MAX_PAIRS`].
+    pub pairs: Vec<Pair>,
     pub services: Vec<Service>,
     pub limits: Limits,
     pub objective: Objective,
@@ -120,6 +122,17 @@ pub struct LinkRates {
 pub struct Link {
     pub between: (End, End),
     pub rates: LinkRates,
+    pub at: At,
+}
+
+/// Most pairs of a scenario: every set of them is planned for.
+pub const MAX_PAIRS: usize = 3;
+
+/// Two devices of one site, with a link that no others use, that may compute layers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The first has a shared stage's token table and output matrix.
+    pub devices: (usize, usize),
     pub at: At,
 }
 

@@ -20,7 +20,10 @@ pub(crate) fn report(scenario: &Scenario, path: &Path, solution: &Solution, form
     let file = path.display().to_string();
     let value = |c| serde_json::json!({ "schema": "wattline.infeasible/1", "scenario": file, "conflict": c });
     match (found, format.into()) {
-        (Some(c), Stream::Human) => paint::tell(&c.render(&file)),
+        (Some(c), Stream::Human) => {
+            let alone = if scenario.pairs.is_empty() { "" } else { "no pair shares layers in what was tried here\n" };
+            paint::tell(&format!("{}{alone}", c.render(&file)));
+        }
         (Some(c), Stream::Jsonl) => events::print("infeasible", serde_json::json!({ "result": value(c) })),
         (Some(c), Stream::Json) => {
             let value = value(c);

@@ -5,11 +5,12 @@ use super::exit::Failure;
 use super::watch::{Terminal, interrupted};
 use super::{files, watch};
 use crate::compose::compose;
+use crate::explain;
+use crate::pairs::{self, Found};
 use crate::physics::Model;
 use crate::replan::{self, Replan, Terms};
-use crate::search::{self, Effort, Solution, Status};
+use crate::search::{Effort, Solution, Status};
 use crate::table::Assignment;
-use crate::{explain, survive};
 use profiles::Catalogue;
 use protocol::{Certificate, Plan};
 use scenarios::{Goal, Scenario};
@@ -65,32 +66,32 @@ impl Solved {
 /// Builds, searches, composes.
 pub(crate) fn solve(scenario: &Scenario, effort: &Effort, parent: Option<(&Plan, Terms)>, show: watch::Show) -> Solved {
     watch::catch_interrupt();
-    let model = survive::build(scenario);
     let terminal = Terminal::new(show, unit(scenario.objective.goal));
-    let running = parent.map(|(plan, _)| explain::running_of(scenario, &model, plan));
-    let running = running.filter(|r| r.services.iter().any(Option::is_some));
-    let starts: Vec<Assignment> =
-        running.iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect();
-    let (mut solution, ratio) = if scenario.objective.goal == Goal::AnswersPerJoule {
-        let found = search::ratio::solve(&model.table, effort, &terminal);
-        (found.solution, Some((found.value, found.bound)))
-    } else {
-        (search::improve(&model.table, &starts, effort, &terminal), None)
+    let running = |model: &Model| {
+        let running = parent.map(|(plan, _)| explain::running_of(scenario, model, plan));
+        running.filter(|r| r.services.iter().any(Option::is_some))
     };
+    let starts = |model: &Model| -> Vec<Assignment> {
+        running(model).iter().flat_map(|r| [Some(r.clone()), replan::repair(&model.table, r)]).flatten().collect()
+    };
+    let mut all = pairs::each(scenario, effort, &terminal, &starts);
     terminal.done();
-    let moved = parent.zip(running).and_then(|((_, terms), running)| {
-        let (wanted, _) = solution.best.as_ref()?;
-        // A ratio is no sum of the services': there the plan found is taken as it is, its moves priced.
-        Some(match ratio {
-            None => replan::replan(scenario, &model, &running, wanted, &terms),
-            Some(_) => replan::every(scenario, &model, &running, wanted),
-        })
-    });
+    let outcome = pairs::best(&all);
+    let (at, moved) = match parent {
+        Some((plan, terms)) => replan::among(scenario, &all, outcome.best, plan, &terms),
+        None => (outcome.best, None),
+    };
+    let stopped = all.iter().any(|f| f.solution.stopped);
+    let Found { model, mut solution, ratio, .. } = all.swap_remove(at);
+    solution.stopped = stopped;
+    (solution.bound, solution.status) = (if ratio.is_none() { outcome.bound } else { solution.bound }, outcome.status);
+    let ratio = ratio.map(|(value, _)| (value, outcome.bound));
     if let Some(r) = moved.as_ref().filter(|_| ratio.is_none()) {
         settle(&mut solution, r);
     }
     let plan = solution.best.as_ref().map(|(assignment, evaluation)| {
-        let (value, bound) = ratio.unwrap_or((evaluation.objective, solution.bound));
+        let value = pairs::exactly(scenario, &model, assignment, evaluation);
+        let (value, bound) = ratio.unwrap_or((value, solution.bound));
         let certificate = certificate(scenario, &solution, value, bound);
         let mut plan = compose(scenario, &model, assignment, certificate, effort.seed);
         if let Some((parent, _)) = parent {

@@ -3,6 +3,7 @@
 use protocol::{DeviceExpectation, PlannedDevice, PlannedMode, PoolUse, ProcessorUse};
 
 use super::Context;
+use crate::pairs;
 use crate::physics::thermal::Body;
 use crate::physics::{power, pressure};
 
@@ -12,8 +13,7 @@ pub(super) fn all(c: &Context<'_>) -> Vec<PlannedDevice> {
 
 fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
     let wanted = &c.scenario.devices[d];
-    let label = c.evaluation.modes[d].map(|m| c.model.modes[m as usize]);
-    let mode = label.and_then(|l| {
+    let mode = c.set(d).and_then(|l| {
         Some(PlannedMode {
             id: wanted.profile.modes.get(l.mode)?.id.clone(),
             clock: l.clock,
@@ -34,6 +34,9 @@ fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
 
 /// Whether the device's load would pass what its mode sustains if the clock were not lowered.
 fn forced(c: &Context<'_>, d: usize) -> bool {
+    if let (Some((load, i)), Some(set)) = (c.half(d), c.set(d)) {
+        return load.full_clock_w[i] > pairs::sustained_w(&c.scenario.devices[d], set.mode) * (1.0 + 1e-9);
+    }
     let table = &c.model.table;
     let Some(lowered) = c.evaluation.modes[d] else { return false };
     let label = c.model.modes[lowered as usize];
@@ -67,7 +70,7 @@ fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {
         None => (profile.sleep.power.value.get(), 0.0, 0.0, wanted.ambient.get(), 1.0),
         Some(idle_w) => {
             let body = Body::of(&profile.thermal, wanted.ambient);
-            let dynamic_w = c.evaluation.dynamic_w[d];
+            let dynamic_w = c.half(d).map_or(c.evaluation.dynamic_w[d], |(load, i)| load.dynamic_w[i]);
             // Without a steady state firmware holds the die at its throttle temperature; a plan that
             // gets there has broken its limits, which its targets say.
             let t = body.steady_c(idle_w, dynamic_w).unwrap_or_else(|| body.limit_c().max(throttle_c));
@@ -84,7 +87,7 @@ fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {
         phi,
         pools: pools(c, d),
         processors: processors(c, d),
-        wakes_hz: c.evaluation.modes[d].filter(|&m| c.model.modes[m as usize].naps).map(|_| wakes_hz(c, d)),
+        wakes_hz: c.set(d).filter(|set| set.naps).map(|_| wakes_hz(c, d)),
     }
 }
 
@@ -102,35 +105,42 @@ fn wakes_hz(c: &Context<'_>, d: usize) -> f64 {
 
 /// Standing power in the device's mode, leakage excluded: idle, or asleep where it sleeps between requests; `None` asleep.
 pub(super) fn idle_w(c: &Context<'_>, d: usize) -> Option<f64> {
-    let label = c.model.modes[c.evaluation.modes[d]? as usize];
+    let set = c.set(d)?;
     let profile = &c.scenario.devices[d].profile;
-    Some(if label.naps { profile.sleep.power.value.get() } else { profile.modes.get(label.mode)?.idle.value.get() })
+    Some(if set.naps { profile.sleep.power.value.get() } else { profile.modes.get(set.mode)?.idle.value.get() })
 }
 
 fn pools(c: &Context<'_>, d: usize) -> Vec<PoolUse> {
-    let profile = &c.scenario.devices[d].profile;
+    let device = &c.scenario.devices[d];
     let table = &c.model.table;
+    let used = |name: &str, resident_bytes: f64, limit_bytes: Option<f64>| {
+        let usable_bytes = device.profile.memories.get(name).map_or(0.0, |m| m.size.value.get() * m.usable.value.get());
+        let limit_bytes = limit_bytes.unwrap_or_else(|| pressure::capacity_bytes(usable_bytes, device.memory_margin.value.get()));
+        PoolUse { pool: name.into(), resident_bytes, usable_bytes, limit_bytes, cpq: pressure::cpq(resident_bytes, usable_bytes) }
+    };
+    if let Some((load, i)) = c.half(d) {
+        let bytes = |name: &String| load.bytes[i].get(name).copied().unwrap_or(0.0);
+        return device.profile.memories.keys().map(|name| used(name, bytes(name), None)).collect();
+    }
     let mine = table.pools.iter().enumerate().filter(|(_, p)| p.device as usize == d);
-    mine.map(|(i, pool)| {
-        let usable_bytes = profile.memories.get(&pool.name).map_or(0.0, |m| m.size.value.get() * m.usable.value.get());
-        let resident_bytes = c.evaluation.pool_bytes[i];
-        PoolUse {
-            pool: pool.name.clone(),
-            resident_bytes,
-            usable_bytes,
-            limit_bytes: pool.capacity_bytes,
-            cpq: pressure::cpq(resident_bytes, usable_bytes),
-        }
-    })
-    .collect()
+    mine.map(|(i, pool)| used(&pool.name, c.evaluation.pool_bytes[i], Some(pool.capacity_bytes))).collect()
 }
 
 fn processors(c: &Context<'_>, d: usize) -> Vec<ProcessorUse> {
     let table = &c.model.table;
+    let pair = c.model.joined_at(d);
+    let lead = c.model.stands_for(d);
     let booked = |p: usize| -> f64 {
+        // The second of a pair is booked with the processor of the first that it works with.
+        let own = pair.filter(|j| j.partner == d).map(|j| j.processors.iter().find(|(_, q)| *q == p).map(|(own, _)| *own));
+        let p = match own {
+            Some(None) => return 0.0,
+            Some(Some(own)) => own,
+            None => p,
+        };
         let places = table.places.iter().zip(&c.evaluation.booked);
         // A device uses places of one mode only; those of its other modes are not booked.
-        places.filter(|(place, _)| (place.device as usize, place.processor as usize) == (d, p)).map(|(_, b)| b).sum()
+        places.filter(|(place, _)| (place.device as usize, place.processor as usize) == (lead, p)).map(|(_, b)| b).sum()
     };
     let profile = &c.scenario.devices[d].profile;
     let of = |(p, processor): (usize, &profiles::Processor)| ProcessorUse { processor: processor.id.clone(), booked: booked(p) };

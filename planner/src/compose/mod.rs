@@ -15,6 +15,7 @@ mod totals;
 use protocol::{Certificate, Plan, SCHEMA, canonical};
 use scenarios::Scenario;
 
+use crate::pairs::{self, Halves};
 use crate::physics::Model;
 use crate::survive;
 use crate::table::{Assignment, Evaluation, evaluate};
@@ -25,6 +26,41 @@ pub(crate) struct Context<'a> {
     pub(crate) model: &'a Model,
     pub(crate) assignment: &'a Assignment,
     pub(crate) evaluation: Evaluation,
+    /// What the devices of each pair bear, in the order of [`Model::joined`].
+    pub(crate) halves: Vec<Halves>,
+}
+
+/// What a device is set to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Set {
+    /// Index among its profile's modes.
+    pub(crate) mode: usize,
+    pub(crate) clock: f64,
+    pub(crate) level: f64,
+    pub(crate) naps: bool,
+}
+
+impl Context<'_> {
+    /// What a device of the scenario is set to; `None`: it sleeps.
+    pub(crate) fn set(&self, d: usize) -> Option<Set> {
+        let label = self.model.modes[self.evaluation.modes[self.model.stands_for(d)]? as usize];
+        let own = Set { mode: label.mode, clock: label.clock, level: label.level, naps: label.naps };
+        match label.partner.filter(|_| self.model.stands_for(d) != d) {
+            Some(partner) => Some(Set { mode: partner.mode, clock: partner.clock, ..own }),
+            None => Some(own),
+        }
+    }
+
+    /// A device as a half of a pair: what the pair bears, and which half it is.
+    pub(crate) fn half(&self, d: usize) -> Option<(&Halves, usize)> {
+        let at = self.model.joined.iter().position(|j| j.lead == d || j.partner == d)?;
+        Some((self.halves.get(at)?, usize::from(self.model.joined[at].partner == d)))
+    }
+
+    /// Mean power of all messages, those between the halves of shared stages included.
+    pub(crate) fn network_w(&self) -> f64 {
+        self.halves.iter().fold(self.evaluation.network_w, |sum, h| sum + h.sent_w)
+    }
 }
 
 /// Makes the plan of an assignment that belongs to the model's table. An assignment that breaks limits
@@ -33,7 +69,8 @@ pub(crate) struct Context<'a> {
 pub fn compose(scenario: &Scenario, model: &Model, assignment: &Assignment, certificate: Certificate, seed: u64) -> Plan {
     let model = &*survive::whole(model);
     let evaluation = evaluate(&model.table, assignment);
-    let c = Context { scenario, model, assignment, evaluation };
+    let halves = pairs::halves(scenario, model, assignment);
+    let c = Context { scenario, model, assignment, evaluation, halves };
     let devices = device::all(&c);
     let services = service::all(&c, &devices);
     let totals = totals::of(&c, &devices, &services);

@@ -1,11 +1,14 @@
 //! Services of a plan: option, stages, latencies, energy, targets.
 
 use profiles::ModelProfile;
-use protocol::{PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation, Target};
+use protocol::{
+    PlannedDevice, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation, Target,
+};
 use scenarios::{Method, Service};
 
 use super::target::{percentile, target};
 use super::{Context, device, stage};
+use crate::pairs;
 use crate::physics::Label;
 use crate::table::{Chain, Choice, Deployment};
 
@@ -40,12 +43,19 @@ fn service(c: &Context<'_>, s: usize, devices: &[PlannedDevice]) -> Option<Plann
     let (mut replicas, mut energy_j, mut service_s) = (Vec::new(), 0.0, 0.0);
     for (i, chain) in chosen.deployment.chains.iter().enumerate() {
         let cost = c.evaluation.chains[s][i];
-        let stages = stages(c, &chosen, chain);
+        let stages = stages(c, s, &chosen, chain);
         let busy_s: f64 = stages.iter().map(|st| st.busy_s).sum();
         let (network_s, network_j) = network(c, &chosen, chain);
-        let spent: f64 =
-            stages.iter().zip(&chain.stages).map(|(st, at)| st.dynamic_j + standing_w(c, at.place, devices) * st.busy_s).sum();
-        energy_j += share * (spent + network_j);
+        let spent: f64 = stages
+            .iter()
+            .zip(&chain.stages)
+            .map(|(st, at)| {
+                let other_j = st.partner.as_ref().map_or(0.0, |p| p.dynamic_j);
+                st.dynamic_j + other_j + standing_w(c, at.place, devices) * st.busy_s
+            })
+            .sum();
+        let sent_j: f64 = chain.stages.iter().filter_map(|st| shared(c, s, &chosen, st)).map(|shared| shared.sent_j).sum();
+        energy_j += share * (spent + network_j + sent_j);
         service_s += share * (busy_s + network_s);
         replicas.push(Replica { share, stages, ttft_s: cost.ttft_s, tpot_s: cost.tpot_s, total_s: cost.total_s });
     }
@@ -71,15 +81,59 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-/// Power that a device draws beside dynamic power, which a stage answers for while it runs.
+/// Power that a stage's devices draw beside dynamic power, which the stage answers for while it runs.
 fn standing_w(c: &Context<'_>, place: u32, devices: &[PlannedDevice]) -> f64 {
     let d = c.model.table.places[place as usize].device as usize;
-    device::idle_w(c, d).unwrap_or(0.0) + devices[d].expected.leakage_w
+    let of = |d: usize| device::idle_w(c, d).unwrap_or(0.0) + devices[d].expected.leakage_w;
+    match c.model.joined_at(d) {
+        Some(pair) => of(pair.lead) + of(pair.partner),
+        None => of(d),
+    }
 }
 
-fn stages(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedStage> {
+/// The shared stage that a stage of the chosen option is.
+fn shared<'a>(c: &Context<'a>, s: usize, chosen: &Chosen<'_>, st: &crate::table::Stage) -> Option<pairs::Shared<'a>> {
+    pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st)
+}
+
+/// A stage on two devices.
+fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared: &pairs::Shared<'_>) -> PlannedStage {
+    let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
+    let device = |d: usize| &c.scenario.devices[d];
+    let processor = |d: usize, i: usize| device(d).profile.processors[shared.processors[i]].id.clone();
+    let [own, other] = &shared.stage.halves;
+    let (lead, partner) = (shared.joined.lead, shared.joined.partner);
+    PlannedStage {
+        device: device(lead).name.clone(),
+        processor: processor(lead, 0),
+        start: st.start,
+        end: st.end,
+        weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
+        resident_share: chosen.label.resident_share,
+        memory_bytes: own.memory_bytes,
+        busy_s: shared.stage.busy_s,
+        dynamic_j: own.dynamic_j,
+        dasi: own.dasi,
+        memory_saturation: own.memory_saturation,
+        partner: Some(PlannedPartner {
+            device: device(partner).name.clone(),
+            processor: processor(partner, 1),
+            kv_heads: shared.heads[1],
+            memory_bytes: other.memory_bytes,
+            busy_s: shared.stage.busy_s,
+            dynamic_j: other.dynamic_j,
+            dasi: other.dasi,
+            memory_saturation: other.memory_saturation,
+        }),
+    }
+}
+
+fn stages(c: &Context<'_>, s: usize, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedStage> {
     let request = stage::request(chosen.service, chosen.label, chosen.model);
     let of = |st: &crate::table::Stage| {
+        if let Some(shared) = shared(c, s, chosen, st) {
+            return on_two(c, chosen, st, &shared);
+        }
         let place = &c.model.table.places[st.place as usize];
         let device = &c.scenario.devices[place.device as usize];
         let mode = c.model.modes[place.mode as usize];

@@ -10,7 +10,8 @@ use scenarios::{Arrivals, LinkRates, Method};
 use std::collections::BTreeMap;
 
 use super::service::{Chosen, chosen};
-use super::{Context, stage};
+use super::{Context, Set, stage};
+use crate::pairs;
 use crate::table::Stage;
 
 /// Numbers by name: quality, and watts that hang on them.
@@ -39,7 +40,10 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
             model(&chosen, &mut ledger);
             for chain in &chosen.deployment.chains {
                 for st in &chain.stages {
-                    processor(c, &chosen, st, devices, &mut ledger);
+                    match pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st) {
+                        Some(shared) => on_two(c, &chosen, st, &shared, devices, &mut ledger),
+                        None => processor(c, &chosen, st, devices, &mut ledger),
+                    }
                 }
             }
             links(c, &chosen, &mut ledger);
@@ -66,7 +70,7 @@ fn device(c: &Context<'_>, d: usize, planned: &PlannedDevice, ledger: &mut Ledge
     let p = &c.scenario.devices[d].profile;
     let e = &planned.expected;
     let name = |what: &str| format!("{}: {what}", p.id);
-    let Some(mode) = c.evaluation.modes[d].map(|m| c.model.modes[m as usize]) else {
+    let Some(mode) = c.set(d) else {
         ledger.add(name("sleep power"), &p.sleep.power, e.power_w);
         return;
     };
@@ -100,7 +104,6 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     let place = &c.model.table.places[st.place as usize];
     let d = place.device as usize;
     let p = &c.scenario.devices[d].profile;
-    let Some(processor) = p.processors.get(place.processor as usize) else { return };
     let mode = c.model.modes[place.mode as usize];
     let request = stage::request(chosen.service, chosen.label, chosen.model);
     let precision = chosen.label.precision_at(place.format);
@@ -113,11 +116,53 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
         place.processor as usize,
         st.start..st.end,
     );
+    let set = Set { mode: mode.mode, clock: mode.clock, level: mode.level, naps: mode.naps };
+    rates(c, chosen, (d, place.processor as usize), set, (precision.weights, &cost), devices, ledger);
+}
+
+/// The same of both processors of a shared stage.
+fn on_two(
+    c: &Context<'_>,
+    chosen: &Chosen<'_>,
+    st: &Stage,
+    shared: &pairs::Shared<'_>,
+    devices: &[PlannedDevice],
+    ledger: &mut Ledger,
+) {
+    let weights = chosen.label.precision_at(c.model.table.places[st.place as usize].format).weights;
+    for (i, d) in [shared.joined.lead, shared.joined.partner].into_iter().enumerate() {
+        let own = &shared.stage.halves[i];
+        let cost = stage::StageCost {
+            busy_s: shared.stage.busy_s,
+            dynamic_j: own.dynamic_j,
+            dasi: own.dasi,
+            memory_saturation: own.memory_saturation,
+            op_j: own.op_j,
+        };
+        let Some(set) = c.set(d) else { continue };
+        rates(c, chosen, (d, shared.processors[i]), set, (weights, &cost), devices, ledger);
+    }
+    for link in crossed(c, shared.joined.lead, shared.joined.partner) {
+        ledger.put(format!("link {}", link.kind), link.quality, c.network_w());
+    }
+}
+
+/// Numbers of a device's processor that a stage of so much cost hangs on.
+fn rates(
+    c: &Context<'_>,
+    chosen: &Chosen<'_>,
+    (d, processor): (usize, usize),
+    mode: Set,
+    (format, cost): (profiles::WeightFormat, &stage::StageCost),
+    devices: &[PlannedDevice],
+    ledger: &mut Ledger,
+) {
+    let p = &c.scenario.devices[d].profile;
+    let Some(processor) = p.processors.get(processor) else { return };
     let rate = chosen.service.rate.value.get() / chosen.deployment.chains.len().max(1) as f64;
     // Power of the device while the stage runs, over all time: what a wrong time would move.
     let running_w = rate * cost.busy_s * devices[d].expected.power_w;
     let name = |what: &str| format!("{}: {} {what}", p.id, processor.id);
-    let format = precision.weights;
     ledger.add(name("energy per byte"), &processor.joules_per_byte, rate * (cost.dynamic_j - cost.op_j));
     if let Some(share) = &processor.clocked_share {
         let clock =
@@ -196,7 +241,7 @@ fn links(c: &Context<'_>, chosen: &Chosen<'_>, ledger: &mut Ledger) {
         }
         for pair in path.windows(2).filter(|w| w[0] != w[1]) {
             for rates in crossed(c, pair[0], pair[1]) {
-                ledger.put(format!("link {}", rates.kind), rates.quality, c.evaluation.network_w);
+                ledger.put(format!("link {}", rates.kind), rates.quality, c.network_w());
             }
         }
     }
@@ -232,6 +277,9 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
     }
     all.push("a device takes the same time for the same work in every run".into());
     all.push("the runtime of a stage takes 64 MiB beside weights, cache and activations".into());
+    if c.halves.iter().any(|h| h.dynamic_w.iter().any(|w| *w > 0.0)) {
+        all.push("both directions of the link of a pair run at once, and nothing is computed meanwhile".into());
+    }
     if c.evaluation.modes.iter().flatten().any(|&m| c.model.modes[m as usize].naps) {
         all.push("a request reaches a device that sleeps, and each one wakes it".into());
     }

@@ -8,7 +8,7 @@ use super::target::target;
 
 pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[PlannedService]) -> Totals {
     let e = &c.evaluation;
-    let power_w = devices.iter().map(|d| d.expected.power_w).sum::<f64>() + e.network_w;
+    let power_w = devices.iter().map(|d| d.expected.power_w).sum::<f64>() + c.network_w();
     let rate: f64 = services.iter().map(|s| s.rate_hz).sum();
     let weighted = |of: fn(&PlannedService) -> f64| services.iter().map(|s| s.rate_hz * of(s)).sum::<f64>();
     let (energy_w, seconds) = (weighted(|s| s.expected.energy_j), weighted(|s| s.expected.service_s));
@@ -29,7 +29,7 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
         ipw_fleet: per(power_w),
         answers_per_kj: (measured > 0.0 && power_w > 0.0).then(|| 1000.0 * right / power_w),
         latency_score: e.latency,
-        underutilisation: e.underuse,
+        underutilisation: underuse(c, devices),
         throttled_devices: devices.iter().filter(|d| d.mode.as_ref().is_some_and(|m| m.throttled)).count() as u32,
         cost_per_day: cost,
         currency: cost.and(c.scenario.currency().map(String::from)),
@@ -38,13 +38,25 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
     }
 }
 
+/// Sum over awake devices of the share of time not booked, over all devices. A pair is one device in the table, and two here.
+fn underuse(c: &Context<'_>, devices: &[PlannedDevice]) -> f64 {
+    if c.model.joined.is_empty() {
+        return c.evaluation.underuse;
+    }
+    let idle = |d: &PlannedDevice| {
+        let processors = &d.expected.processors;
+        1.0 - processors.iter().map(|p| p.booked).sum::<f64>() / processors.len().max(1) as f64
+    };
+    devices.iter().filter(|d| d.awake).map(idle).sum::<f64>() / devices.len().max(1) as f64
+}
+
 /// What stands on a bill of the table, from the devices' own power; `None` where there is no such bill.
 fn bill(c: &Context<'_>, devices: &[PlannedDevice], name: &str) -> Option<f64> {
     let b = c.model.table.bills.iter().find(|b| b.name == name)?;
     let of = |(d, planned): (usize, &PlannedDevice)| {
         b.per_w[d] * planned.expected.power_w + if planned.awake { b.awake[d] } else { 0.0 }
     };
-    Some(devices.iter().enumerate().map(of).sum::<f64>() + b.network_per_w * c.evaluation.network_w)
+    Some(devices.iter().enumerate().map(of).sum::<f64>() + b.network_per_w * c.network_w())
 }
 
 /// The fleet's limits, then each awake device's, then links'.

@@ -254,7 +254,11 @@ fn stages(s: &PlannedService) -> Vec<String> {
     let mut out = Vec::new();
     for (i, r) in s.replicas.iter().enumerate() {
         for st in &r.stages {
-            let at = format!("{}/{} blocks {}..{}", st.device, st.processor, st.start, st.end);
+            let with = st
+                .partner
+                .as_ref()
+                .map_or_else(String::new, |p| format!(" with {}/{} ({} KV heads there)", p.device, p.processor, p.kv_heads));
+            let at = format!("{}/{}{with} blocks {}..{}", st.device, st.processor, st.start, st.end);
             out.push(if many { format!("replica {}: {at}", i + 1) } else { at });
         }
     }

@@ -104,7 +104,9 @@ fn with<T>(found: Option<&T>, name: &str, check: impl FnOnce(&T) -> (bool, Strin
 }
 
 fn devices(service: &PlannedService) -> BTreeSet<&str> {
-    service.replicas.iter().flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect()
+    let stages = || service.replicas.iter().flat_map(|r| &r.stages);
+    let partners = stages().filter_map(|s| s.partner.as_ref()).map(|p| p.device.as_str());
+    stages().map(|s| s.device.as_str()).chain(partners).collect()
 }
 
 /// Why a device is not asleep.

@@ -130,7 +130,11 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
         let option = &table.services[s].options[d.option as usize];
         let label = case.model.labels.get(option.label as usize).filter(|_| place.format > 0);
         let weights = label.map_or_else(String::new, |l| format!(" at {}", l.precision_at(place.format).weights));
-        (format!("{}/{processor} in mode {mode}{weights}", device.name), st.start, st.end)
+        let at = match case.model.joined.iter().find(|j| j.lead == place.device as usize) {
+            Some(j) => on_two(case, j, option.label, st),
+            None => format!("{}/{processor}", device.name),
+        };
+        (format!("{at} in mode {mode}{weights}"), st.start, st.end)
     };
     let chain = |c: &Chain| {
         let stages: Vec<_> = c.stages.iter().map(stage).collect();
@@ -141,6 +145,23 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
     };
     let places: Vec<String> = d.chains.iter().map(chain).collect();
     format!("{} on {}", option_words(case, s, d.option), places.join(" and "))
+}
+
+/// `pi-1/cpu + pi-2/cpu (5 and 3 of 8 heads)`.
+fn on_two(case: &Case<'_>, pair: &crate::physics::Joined, label: u32, st: &Stage) -> String {
+    let place = &case.table().places[st.place as usize];
+    let processor = |d: usize, p: usize| {
+        let device = &case.scenario.devices[d];
+        format!("{}/{}", device.name, device.profile.processors.get(p).map_or("", |p| p.id.as_str()))
+    };
+    let other = pair.processors.iter().find(|(p, _)| *p == place.processor as usize).map_or(0, |(_, q)| *q);
+    let names = format!("{} + {}", processor(pair.lead, place.processor as usize), processor(pair.partner, other));
+    let all =
+        case.model.labels.get(label as usize).and_then(|l| case.scenario.services[l.service].models[l.model].value.divisible());
+    match (case.model.first_heads(label, st.place), all) {
+        (Some(first), Some(all)) => format!("{names} ({first} and {} of {all} heads)", all.saturating_sub(first)),
+        _ => names,
+    }
 }
 
 /// The cheaper way first; among equals (load levels of one mode cost the same) the one nearest to its limits.

@@ -15,7 +15,7 @@ pub fn assignment_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Option<
     let whole = scenario.devices.iter().all(known) && read.services.iter().all(Option::is_some);
     // A mode that is not offered counts even where nothing runs in it.
     let modes = scenario.devices.iter().enumerate().all(|(d, device)| {
-        plan.devices.iter().find(|p| p.name == device.name).is_none_or(|p| mode(scenario, model, d, p).is_some())
+        plan.devices.iter().find(|p| p.name == device.name).is_none_or(|p| mode(scenario, model, d, p, plan).is_some())
     });
     (whole && modes).then_some(read)
 }
@@ -25,7 +25,7 @@ pub fn assignment_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Option<
 #[must_use]
 pub fn running_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Assignment {
     let set = |(d, device): (usize, &scenarios::Device)| {
-        mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?).flatten()
+        mode(scenario, model, d, plan.devices.iter().find(|p| p.name == device.name)?, plan).flatten()
     };
     let modes: Vec<Option<u32>> = scenario.devices.iter().enumerate().map(set).collect();
     let services = scenario.services.iter().enumerate().map(|(s, wanted)| {
@@ -36,12 +36,30 @@ pub fn running_of(scenario: &Scenario, model: &Model, plan: &Plan) -> Assignment
 }
 
 /// The table's mode of a planned device: outer `None` where there is none such, inner where it sleeps.
-fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice) -> Option<Option<u32>> {
+///
+/// A pair's mode stands at its first device; the second has none of its own.
+fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice, plan: &Plan) -> Option<Option<u32>> {
+    if model.stands_for(d) != d {
+        return Some(None);
+    }
     let Some(set) = &planned.mode else { return Some(None) };
     let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    let other = model.joined_at(d).map(|j| &scenario.devices[j.partner]);
+    let others = other.and_then(|o| plan.devices.iter().find(|p| p.name == o.name)?.mode.as_ref());
+    let with = |label: &crate::physics::ModeLabel| match (label.partner, other, others) {
+        (None, None, _) => true,
+        (Some(partner), Some(o), Some(set)) => {
+            o.profile.modes.get(partner.mode).is_some_and(|p| p.id == set.id)
+                && near(partner.clock, set.clock)
+                && near(label.level, set.booked_cap)
+                && !set.naps
+        }
+        _ => false,
+    };
     let fits = |m: &u32| {
         let label = &model.modes[*m as usize];
-        scenario.devices[d].profile.modes.get(label.mode).is_some_and(|p| p.id == set.id)
+        with(label)
+            && scenario.devices[d].profile.modes.get(label.mode).is_some_and(|p| p.id == set.id)
             && near(label.clock, set.clock)
             && near(label.level, set.booked_cap)
             && label.naps == set.naps
@@ -93,12 +111,29 @@ fn chains(
         let d = scenario.devices.iter().position(|x| x.name == st.device)?;
         let processor = scenario.devices[d].profile.processors.iter().position(|p| p.id == st.processor)?;
         let mut places = model.table.modes[modes[d]? as usize].places.clone();
+        let pair = model.joined_at(d);
+        let shares = match (pair, &st.partner) {
+            (None, None) => true,
+            (Some(j), Some(p)) => j.lead == d && scenario.devices[j.partner].name == p.device,
+            _ => false,
+        };
+        if !shares {
+            return None;
+        }
         let format = label.format_of(st.weights.unwrap_or(planned.precision.weights))?;
         let here = |p: &u32| {
             let place = &model.table.places[*p as usize];
             (place.processor as usize, place.format) == (processor, format) && option.at[*p as usize].is_some()
         };
         let place = places.find(here)?;
+        if let Some(partner) = &st.partner {
+            let all = scenario.services[label.service].models[label.model].value.divisible()?;
+            let other = pair?.processors.iter().find(|(p, _)| *p == processor).map(|(_, q)| *q)?;
+            let named = scenario.devices[pair?.partner].profile.processors[other].id == partner.processor;
+            if !named || model.first_heads(option.label, place)? + partner.kv_heads != all {
+                return None;
+            }
+        }
         Some(Stage { place, start: st.start, end: st.end })
     };
     let chain = |r: &protocol::Replica| Some(Chain { stages: r.stages.iter().map(stage).collect::<Option<_>>()? });

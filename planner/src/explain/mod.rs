@@ -166,18 +166,31 @@ fn service(case: &Case<'_>, s: usize, all: &[Alternative]) -> Option<ServiceWhy>
 }
 
 fn device(case: &Case<'_>, d: usize, all: &[Vec<Alternative>]) -> DeviceWhy {
-    let (table, row) = (case.table(), &case.table().devices[d]);
+    let table = case.table();
+    let pair = case.model.joined_at(d);
+    let wanted = &case.scenario.devices[d];
+    let (name, d) = (wanted.name.clone(), case.model.stands_for(d));
     let mut reasons = Vec::new();
     for (s, deployment) in case.assignment.services.iter().enumerate() {
         let Some(deployment) = deployment else { continue };
         for stage in deployment.chains.iter().flat_map(|c| &c.stages) {
             if table.places[stage.place as usize].device as usize == d {
-                reasons.push(format!("runs blocks {}..{} of {}", stage.start, stage.end, table.services[s].name));
+                let other = pair.map(|j| {
+                    let [a, b] = [j.lead, j.partner].map(|d| &case.scenario.devices[d].name);
+                    format!(" together with {}", if *a == name { b } else { a })
+                });
+                reasons.push(format!(
+                    "runs blocks {}..{} of {}{}",
+                    stage.start,
+                    stage.end,
+                    table.services[s].name,
+                    other.unwrap_or_default()
+                ));
             }
         }
     }
     let awake = case.evaluation.modes[d].is_some();
-    if !row.may_sleep {
+    if !wanted.may_sleep {
         reasons.push("its owner wants it awake".into());
     }
     for (g, guest) in table.devices.iter().enumerate() {
@@ -195,7 +208,7 @@ fn device(case: &Case<'_>, d: usize, all: &[Vec<Alternative>]) -> DeviceWhy {
         });
     }
     DeviceWhy {
-        name: row.name.clone(),
+        name,
         awake,
         reasons,
         cheapest_use: cheapest.map(|(s, a)| RunnerUp {

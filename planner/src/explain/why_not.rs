@@ -107,6 +107,8 @@ fn findings(case: &Case<'_>, s: usize, d: usize, name: &str, weights: Option<Wei
     if wanted.forbidden.iter().any(|f| f.value == d) {
         return vec![Finding::Forbidden];
     }
+    // Where two devices share, the table has them as one.
+    let d = case.model.stands_for(d);
     let mut out = Vec::new();
     let asked = |what: &str| {
         let words: Vec<&str> = what.split([' ', ',']).collect();

@@ -43,11 +43,11 @@ impl Request {
         }
     }
 
-    fn first_pass(&self) -> Pass {
+    pub(super) fn first_pass(&self) -> Pass {
         Pass { new: self.prompt, before: 0.0, sequences: 1.0 }
     }
 
-    fn decode_pass(&self) -> Pass {
+    pub(super) fn decode_pass(&self) -> Pass {
         Pass { new: 1.0, before: self.context, sequences: self.samples }
     }
 
@@ -91,16 +91,27 @@ pub(super) struct StageCost {
     pub(super) memory: f64,
 }
 
+/// One pass, or a sum of such: seconds, of them arithmetic's and memory's own, joules.
 #[derive(Clone, Copy, Debug, Default)]
-struct Spent {
-    time: f64,
-    arithmetic: f64,
-    memory: f64,
-    energy: f64,
+pub(super) struct Spent {
+    pub(super) time: f64,
+    pub(super) arithmetic: f64,
+    pub(super) memory: f64,
+    pub(super) energy: f64,
 }
 
 impl Spent {
-    fn add(&mut self, o: Spent) {
+    /// So many times as much.
+    pub(super) fn by(self, count: f64) -> Self {
+        Self {
+            time: self.time * count,
+            arithmetic: self.arithmetic * count,
+            memory: self.memory * count,
+            energy: self.energy * count,
+        }
+    }
+
+    pub(super) fn add(&mut self, o: Spent) {
         self.time += o.time;
         self.arithmetic += o.arithmetic;
         self.memory += o.memory;
@@ -129,12 +140,7 @@ pub(super) fn stage(
         let cost = |pass: Pass| -> Option<Spent> {
             let cache = spot.processor.cache.as_ref().map_or(0.0, |c| c.value.get());
             let s = run(&account::block(&group.block, precision, pass, cache), precision, spot, 1.0 - resident_share)?;
-            Some(Spent {
-                time: s.time * count,
-                arithmetic: s.arithmetic * count,
-                memory: s.memory * count,
-                energy: s.energy * count,
-            })
+            Some(s.by(count))
         };
         if group.block.phase != Phase::Decode {
             first.add(cost(request.first_pass())?);
@@ -175,7 +181,7 @@ fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles:
 
 /// One block in one pass, under the mode's cap at every instant: the arithmetic clock falls until the
 /// power fits, then the memory waits.
-fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Option<Spent> {
+pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Option<Spent> {
     let Spot { device, mode, processor, clock } = spot;
     let kernel = processor.kernels.get(&precision.weights)?;
     let (compute, memory) = mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));

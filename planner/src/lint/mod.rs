@@ -23,6 +23,7 @@ mod note;
 mod numbers;
 mod quality;
 mod route;
+mod shared;
 mod structure;
 mod survive;
 mod targets;

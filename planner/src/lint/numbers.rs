@@ -5,9 +5,10 @@ use scenarios::{Scenario, Service};
 
 use super::account;
 use super::cost::{self, Request, Spot, StageCost};
-use super::note::Notes;
+use super::note::{Notes, near};
 use super::route::{self, Budget, Route};
-use super::structure::{Placed, Resolved, Served, stage_name};
+use super::shared;
+use super::structure::{Mate, Placed, Resolved, Served, stage_name};
 use crate::physics::pressure::RUNTIME_BYTES;
 use crate::physics::waiting;
 
@@ -88,12 +89,25 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
         let subject = format!("{} replica {}", p.name, i + 1);
         let mut times = Times::default();
         let mut costs = Vec::new();
+        let mut exchanged_j = 0.0;
         for (j, placed) in stages.iter().enumerate() {
             let subject = stage_name(p, i, j);
             let share = placed.stage.resident_share;
             notes.check(share.to_bits() == one_share.to_bits(), "resident-share", &subject, || {
                 "stages of a service stream alike".into()
             });
+            if let Some(mate) = placed.mate {
+                let both = together(scenario, r, s, &request, (placed, mate), (rate, sequences), load, notes, &subject)?;
+                let level = r.devices[placed.device].booked_cap;
+                let wait = waiting::slowdown(w.arrivals, level, w.deadline.percentile.get());
+                times.ttft_s += wait * both.own.first_s;
+                times.tpot_s += wait * both.own.each_s;
+                times.total_s += wait * both.own.busy_s;
+                times.alone_s += both.own.busy_s;
+                exchanged_j += both.sent_j;
+                costs.push(StageCost { dynamic_j: both.own.dynamic_j + both.other_j, ..both.own });
+                continue;
+            }
             let clock = r.devices[placed.device].clock;
             let cost = stage(r, s, &request, placed, clock);
             let full = if clock < 1.0 { stage(r, s, &request, placed, 1.0) } else { cost };
@@ -128,7 +142,7 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
         out.alone_s.push(times.alone_s);
         out.total_s.push(times.total_s);
         out.dynamic_j.push(costs.iter().map(|c| c.dynamic_j).sum());
-        out.network_j.push(network_j?);
+        out.network_j.push(network_j? + exchanged_j);
         out.stages.push(costs);
     }
     Some(out)
@@ -153,6 +167,76 @@ fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_
         cost.busy_s += sleep.wake_time.value.get();
     }
     Some(cost)
+}
+
+/// A shared stage as the service's sums need it.
+struct Together {
+    own: StageCost,
+    /// Dynamic energy of the second device's part, and energy of the exchanges: joules of a request.
+    other_j: f64,
+    sent_j: f64,
+}
+
+/// Books a shared stage on both of its devices and compares what the plan says of it; `None` where it cannot run.
+#[allow(clippy::too_many_arguments, reason = "a shared stage hangs on all of these")]
+fn together(
+    scenario: &Scenario,
+    r: &Resolved<'_>,
+    s: &Served<'_>,
+    request: &Request,
+    (placed, mate): (&Placed<'_>, Mate),
+    (rate, sequences): (f64, f64),
+    load: &mut Load,
+    notes: &mut Notes,
+    subject: &str,
+) -> Option<Together> {
+    let places = [(placed.device, placed.processor), (mate.device, mate.processor)];
+    let [one, other] = places.map(|(d, _)| &r.devices[d]);
+    notes.check(!one.naps && !other.naps, "naps", subject, || "a shared stage runs on devices that stay awake".into());
+    notes.check(near(one.booked_cap, other.booked_cap, 1e-9), "booked-cap", subject, || {
+        "both of its devices assume one booked cap".into()
+    });
+    let link = route::between(scenario, placed.device, mate.device);
+    notes.check(link.is_some(), "unreachable", subject, || "no link joins its two devices".into());
+    let link = link?;
+    let spot = |(d, p): (usize, usize), clock: Option<f64>| {
+        let site = &r.devices[d];
+        let profile = &site.wanted.profile;
+        Some(Spot { device: profile, mode: site.mode?, processor: &profile.processors[p], clock: clock.unwrap_or(site.clock) })
+    };
+    let spots = |clock: Option<f64>| Some([spot(places[0], clock)?, spot(places[1], clock)?]);
+    let cost = shared::stage(s.model, placed, mate, request, spots(None)?, &link);
+    notes.check(cost.is_some(), "cannot-run", subject, || "one of its devices cannot run its part".into());
+    let cost = cost?;
+    let full = shared::stage(s.model, placed, mate, request, spots(Some(1.0))?, &link);
+    let bytes = shared::memory(s.model, placed, mate, request, sequences);
+    let full_j = full.map_or([f64::INFINITY; 2], |f| [f.own.dynamic_j, f.other.dynamic_j]);
+    for (i, ((d, p), own)) in places.into_iter().zip([&cost.own, &cost.other]).enumerate() {
+        load.dynamic_w[d] += rate * own.dynamic_j;
+        load.full_clock_w[d] += rate * full_j[i];
+        load.booked[d][p] += rate * own.busy_s;
+        load.wakes_hz[d] += rate;
+        let profile = &r.devices[d].wanted.profile;
+        let pool = profile.memories.keys().position(|k| *k == profile.processors[p].memory)?;
+        load.resident[d][pool] += bytes[i];
+    }
+    compare_stage(subject, placed, &cost.own, bytes[0], notes);
+    let partner = placed.stage.partner.as_ref()?;
+    let subject = format!("{subject} partner");
+    notes.same("busy", &subject, "busy time of a request", partner.busy_s, cost.other.busy_s);
+    notes.same("dynamic-energy", &subject, "dynamic energy of a request", partner.dynamic_j, cost.other.dynamic_j);
+    notes.same("memory", &subject, "memory", partner.memory_bytes, bytes[1]);
+    notes.same("dasi", &subject, "arithmetic saturation", partner.dasi, cost.other.arithmetic);
+    notes.same("memory-saturation", &subject, "memory saturation", partner.memory_saturation, cost.other.memory);
+    let sent_j = cost.sent_bytes * link.j_per_byte;
+    load.network_w += rate * sent_j;
+    for &budget in &link.budgets {
+        match load.links.iter_mut().find(|(b, _)| *b == budget) {
+            Some((_, booked)) => *booked += rate * cost.sent_bytes,
+            None => load.links.push((budget, rate * cost.sent_bytes)),
+        }
+    }
+    Some(Together { own: cost.own, other_j: cost.other.dynamic_j, sent_j })
 }
 
 fn compare_stage(subject: &str, placed: &Placed<'_>, cost: &StageCost, bytes: f64, notes: &mut Notes) {

@@ -1,7 +1,7 @@
 //! Names, order, shares, cuts: whether a plan says something that could be carried out.
 
 use profiles::{DeviceProfile, ModelProfile, PowerMode, Precision};
-use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage, SCHEMA, canonical};
+use protocol::{Plan, PlannedDevice, PlannedPartner, PlannedService, PlannedStage, SCHEMA, canonical};
 use scenarios::{Device, Scenario, Service};
 
 use super::note::{Notes, near};
@@ -42,6 +42,29 @@ pub(super) struct Placed<'a> {
     pub(super) processor: usize,
     /// Its own weights, else the service's.
     pub(super) precision: Precision,
+    /// Who computes it together with `device`.
+    pub(super) mate: Option<Mate>,
+}
+
+impl Placed<'_> {
+    /// Its devices.
+    pub(super) fn devices(&self) -> impl Iterator<Item = usize> + use<> {
+        std::iter::once(self.device).chain(self.mate.map(|m| m.device))
+    }
+
+    /// Its processors, each with its device.
+    fn processors(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        std::iter::once((self.device, self.processor)).chain(self.mate.map(|m| (m.device, m.processor)))
+    }
+}
+
+/// The second device of a shared stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mate {
+    pub(super) device: usize,
+    pub(super) processor: usize,
+    /// That it has of every layer.
+    pub(super) kv_heads: u32,
 }
 
 /// A plan whose names all resolve.
@@ -172,11 +195,27 @@ fn replicas<'a>(scenario: &Scenario, p: &'a PlannedService, notes: &mut Notes) -
                 format!("`{}` has no processor `{}`", stage.device, stage.processor)
             });
             let precision = Precision { weights: stage.weights.unwrap_or(p.precision.weights), ..p.precision };
-            chain.push(Placed { stage, device: device?, processor: processor?, precision });
+            let mate = match &stage.partner {
+                Some(partner) => Some(mate(scenario, partner, &subject, notes)?),
+                None => None,
+            };
+            chain.push(Placed { stage, device: device?, processor: processor?, precision, mate });
         }
         all.push(chain);
     }
     Some(all)
+}
+
+/// Resolves the second device of a shared stage.
+fn mate(scenario: &Scenario, partner: &PlannedPartner, subject: &str, notes: &mut Notes) -> Option<Mate> {
+    let device = scenario.devices.iter().position(|d| d.name == partner.device);
+    notes.check(device.is_some(), "stage-device", subject, || format!("there is no device `{}`", partner.device));
+    let processors = &scenario.devices[device?].profile.processors;
+    let processor = processors.iter().position(|q| q.id == partner.processor);
+    notes.check(processor.is_some(), "stage-processor", subject, || {
+        format!("`{}` has no processor `{}`", partner.device, partner.processor)
+    });
+    Some(Mate { device: device?, processor: processor?, kv_heads: partner.kv_heads })
 }
 
 pub(super) fn stage_name(p: &PlannedService, replica: usize, stage: usize) -> String {
@@ -226,17 +265,18 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
         notes.check(chain.len() <= w.max_stages.max(1) as usize, "max-stages", &subject, || {
             format!("{} stages, at most {} are allowed", chain.len(), w.max_stages)
         });
-        let twice =
-            (1..chain.len()).any(|i| chain[..i].iter().any(|o| (o.device, o.processor) == (chain[i].device, chain[i].processor)));
+        let all: Vec<(usize, usize)> = chain.iter().flat_map(Placed::processors).collect();
+        let twice = (1..all.len()).any(|i| all[..i].contains(&all[i]));
         notes.check(!twice, "processor-twice", &subject, || "two of its stages are on one processor".into());
-        let mut devices: Vec<usize> = chain.iter().map(|c| c.device).collect();
+        let mut devices: Vec<usize> = chain.iter().flat_map(Placed::devices).collect();
         for pin in &w.pins {
             notes.check(devices.contains(&pin.value), "pin", &subject, || format!("no stage is on {}", device(pin.value)));
         }
         for f in &w.forbidden {
             notes.check(!devices.contains(&f.value), "forbidden", &subject, || format!("a stage is on {}", device(f.value)));
         }
-        let private = w.private_to.is_empty() || w.private_to.iter().any(|d| devices.first() == Some(&d.value));
+        let seen = |d: usize| w.private_to.iter().any(|p| p.value == d);
+        let private = w.private_to.is_empty() || chain.first().is_some_and(|c| c.devices().all(seen));
         notes.check(private, "private", &subject, || "its first block sees prompts off the private devices".into());
         devices.sort_unstable();
         devices.dedup();
@@ -250,6 +290,7 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
             let subject = stage_name(p, r, i);
             let owner = &scenario.devices[c.device];
             kernel(&owner.profile, c, &subject, notes);
+            super::shared::check(scenario, s, c, &subject, notes);
             let other = c.precision.weights != p.precision.weights;
             notes.check(c.stage.weights.is_none() || other, "stage-weights", &subject, || {
                 "its weights are said again, though they are the service's".into()
@@ -279,7 +320,7 @@ fn kernel(profile: &DeviceProfile, c: &Placed<'_>, subject: &str, notes: &mut No
 
 /// Services that must be apart share no device.
 fn apart(scenario: &Scenario, all: &[Served<'_>], notes: &mut Notes) {
-    let devices = |s: &Served<'_>| -> Vec<usize> { s.replicas.iter().flatten().map(|c| c.device).collect() };
+    let devices = |s: &Served<'_>| -> Vec<usize> { s.replicas.iter().flatten().flat_map(Placed::devices).collect() };
     for s in all {
         for a in &s.wanted.apart_from {
             let Some(other) = all.iter().find(|o| o.planned.name == scenario.services[a.value].name) else { continue };
@@ -294,7 +335,7 @@ fn apart(scenario: &Scenario, all: &[Served<'_>], notes: &mut Notes) {
 
 /// Who must be awake, who may sleep, who is awake for nothing.
 fn awake(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) {
-    let used = |d: usize| r.services.iter().flat_map(|s| &s.replicas).flatten().any(|c| c.device == d);
+    let used = |d: usize| r.services.iter().flat_map(|s| &s.replicas).flatten().any(|c| c.devices().any(|x| x == d));
     for (d, site) in r.devices.iter().enumerate() {
         let name = site.planned.name.as_str();
         let hosts = r.devices.iter().any(|g| g.wanted.host == Some(d) && g.planned.awake);

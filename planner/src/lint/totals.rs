@@ -83,7 +83,7 @@ fn energy_j(r: &Resolved<'_>, load: &Load, s: usize) -> f64 {
         let standing: f64 = r.services[s].replicas[i]
             .iter()
             .zip(&numbers.stages[i])
-            .map(|(placed, cost)| cost.busy_s * standing_w(r, load, placed.device))
+            .map(|(placed, cost)| cost.busy_s * placed.devices().map(|d| standing_w(r, load, d)).sum::<f64>())
             .sum();
         numbers.dynamic_j[i] + numbers.network_j[i] + standing
     };

@@ -1,12 +1,15 @@
 //! The table from a scenario.
 
-use scenarios::{Goal, Scenario, Service};
+use std::collections::BTreeMap;
+
+use scenarios::{Goal, Pair, Scenario, Service};
 
 use super::bills;
 use super::choices::{self, Parts};
 use super::fleet::{self, Fleet};
-use super::model::{Model, Offers};
+use super::model::{Joined, Model, Offers};
 use super::network::{self, Network};
+use super::shared;
 use super::ways;
 use crate::table::{self, Choice, Hop, Table, Weights};
 
@@ -16,13 +19,32 @@ const TIE: f64 = 1e-4;
 /// States a scenario as a cost table. Never panics; what cannot be offered is in the result with its reason.
 #[must_use]
 pub fn build(scenario: &Scenario) -> Model {
-    stated(scenario, false)
+    stated(scenario, false, &[])
+}
+
+/// The table in which pairs of devices are one device each, with options that others dominate too. What the objective
+/// weighs, and what latency is scored against, are those of `base`, the table without: the objectives of both compare.
+#[must_use]
+pub fn build_joined(scenario: &Scenario, pairs: &[Pair], base: &Model) -> Model {
+    let joined = pairs.iter().map(|p| {
+        let (lead, partner) = p.devices;
+        let processors = shared::matched(&scenario.devices[lead].profile, &scenario.devices[partner].profile);
+        Joined { lead, partner, processors }
+    });
+    let mut model = stated(scenario, true, &joined.collect::<Vec<_>>());
+    model.table.weights = base.table.weights;
+    for (service, other) in model.table.services.iter_mut().zip(&base.table.services) {
+        service.total_ref_s = other.total_ref_s;
+    }
+    model.dropped.clone_from(&base.dropped);
+    model.unusable.clone_from(&base.unusable);
+    model
 }
 
 /// [`build`] with options that others dominate too: for a plan that was made for a larger fleet.
 #[must_use]
 pub fn build_all(scenario: &Scenario) -> Model {
-    stated(scenario, true)
+    stated(scenario, true, &[])
 }
 
 /// What there is to choose from, without what it costs on each device: a small part of [`build`]'s work.
@@ -31,7 +53,7 @@ pub fn offers(scenario: &Scenario) -> Offers {
     let mut dropped = Vec::new();
     let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
     let flat: Vec<_> = ways.iter().flatten().cloned().collect();
-    let fleet = fleet::of(scenario, &flat, choices::formats(scenario));
+    let fleet = fleet::of(scenario, &flat, choices::formats(scenario), &[]);
     let nowhere = Network { segments: Vec::new(), hops: Vec::new() };
     let parts = Parts { scenario, fleet: &fleet, network: &nowhere, dominated: false };
     let mut first = 0;
@@ -44,32 +66,39 @@ pub fn offers(scenario: &Scenario) -> Offers {
     Offers { options, dropped }
 }
 
-fn stated(scenario: &Scenario, dominated: bool) -> Model {
+fn stated(scenario: &Scenario, dominated: bool, joined: &[Joined]) -> Model {
     let mut dropped = Vec::new();
     let ways: Vec<_> = (0..scenario.services.len()).map(|s| ways::of_service(scenario, s, &mut dropped)).collect();
     let flat: Vec<_> = ways.iter().flatten().cloned().collect();
-    let fleet = fleet::of(scenario, &flat, choices::formats(scenario));
+    let fleet = fleet::of(scenario, &flat, choices::formats(scenario), joined);
     let network = network::of(scenario);
     let mut labels = Vec::new();
+    let mut heads = BTreeMap::new();
     let mut services = Vec::new();
     let rate: f64 = scenario.services.iter().map(|s| s.rate.value.get()).sum();
     let mut first = 0;
     for (s, service) in scenario.services.iter().enumerate() {
         let parts = Parts { scenario, fleet: &fleet, network: &network, dominated };
-        let options = choices::of_service(&parts, s, &ways[s], first, &mut labels, &mut dropped);
+        let options = choices::of_service(&parts, s, &ways[s], first, &mut labels, &mut heads, &mut dropped);
         first += ways[s].len();
-        services.push(row(scenario, service, options, rate));
+        services.push(joined_row(row(scenario, service, options, rate), joined));
     }
     dropped.sort_by_key(|d| d.service);
     let limits = &scenario.limits;
     let error = fleet.kinds.iter().flat_map(|k| &k.modes).map(|m| m.error).fold(0.0, f64::max);
     let weights = weights(scenario, &fleet);
+    let error = joined.iter().map(|j| uneven(&fleet, j)).fold(error, f64::max);
     let Fleet { mut devices, modes, labels: mode_labels, places, pools, unusable, .. } = fleet;
-    for (device, class) in devices.iter_mut().zip(classes(scenario, &network.hops)) {
+    for (device, class) in devices.iter_mut().zip(classes(scenario, &network.hops, joined)) {
         device.class = class;
     }
+    let mut bills = bills::of(scenario, error);
+    for j in joined {
+        // Being awake is said of the first alone, and both are.
+        bills.iter_mut().for_each(|b| b.awake[j.lead] += std::mem::take(&mut b.awake[j.partner]));
+    }
     let table = Table {
-        bills: bills::of(scenario, error),
+        bills,
         devices,
         modes,
         places,
@@ -85,7 +114,34 @@ fn stated(scenario: &Scenario, dominated: bool) -> Model {
         weights,
     };
     let reserve = vec![1.0; table.services.len()];
-    Model { table, labels, modes: mode_labels, dropped, unusable, reserve }
+    Model { table, labels, modes: mode_labels, dropped, unusable, reserve, joined: joined.to_vec(), heads }
+}
+
+/// A service's row where pairs are one device: a pin on either is met by both; the first block sees prompts on both.
+fn joined_row(mut row: table::Service, joined: &[Joined]) -> table::Service {
+    for j in joined {
+        let (lead, partner) = (j.lead as u32, j.partner as u32);
+        let pins = row.pins.iter_mut().flatten().filter(|d| **d == partner);
+        pins.for_each(|d| *d = lead);
+        if row.first.contains(&lead) != row.first.contains(&partner) {
+            row.first.retain(|&d| d != lead && d != partner);
+            // An empty list would let any device have it.
+            row.first.push(partner);
+        }
+    }
+    row
+}
+
+/// Largest relative error of a joined device's lines: those of both, and the load on the steeper of the two curves.
+fn uneven(fleet: &Fleet, joined: &Joined) -> f64 {
+    let modes = fleet.devices[joined.lead].modes.clone().map(|m| &fleet.modes[m as usize]);
+    let of = |m: &table::Mode| {
+        let slopes = || m.curve.iter().map(|l| l.slope);
+        let spread = slopes().fold(0.0, f64::max) - slopes().fold(f64::INFINITY, f64::min);
+        let base_w = m.power_w(0.0);
+        if base_w > 0.0 { (spread * 0.5 * m.dynamic_cap_w / base_w).max(0.0) } else { 0.0 }
+    };
+    modes.map(of).fold(0.0, f64::max)
 }
 
 /// One service's row.
@@ -153,7 +209,8 @@ fn weights(scenario: &Scenario, fleet: &Fleet) -> Weights {
 }
 
 /// Numbers that are equal for devices that can be exchanged without changing anything.
-fn classes(scenario: &Scenario, hops: &[Hop]) -> Vec<u32> {
+fn classes(scenario: &Scenario, hops: &[Hop], joined: &[Joined]) -> Vec<u32> {
+    let paired = |d: usize| joined.iter().any(|j| j.lead == d || j.partner == d);
     let n = scenario.devices.len();
     let hosts: Vec<bool> = (0..n).map(|d| scenario.devices.iter().any(|o| o.host == Some(d))).collect();
     let named = |d: usize| {
@@ -181,7 +238,7 @@ fn classes(scenario: &Scenario, hops: &[Hop]) -> Vec<u32> {
     let mut leaders: Vec<usize> = Vec::new();
     (0..n)
         .map(|d| {
-            let class = leaders.iter().position(|&l| alike(l, d)).unwrap_or_else(|| {
+            let class = leaders.iter().position(|&l| !paired(l) && !paired(d) && alike(l, d)).unwrap_or_else(|| {
                 leaders.push(d);
                 leaders.len() - 1
             });

@@ -1,15 +1,18 @@
 //! Options of a service as table rows: costs at every place, cuts, messages from and to the origin.
 
+use std::collections::BTreeMap;
+
 use scenarios::{Scenario, Service};
 
 use super::fleet::{Fleet, Unit};
+use super::joined;
 use super::model::{Dropped, Label, Reason};
 use super::nap::Nap;
 use super::network::Network;
 use super::request::TOKEN_BYTES;
 use super::ways::{self, Way};
 use super::{pressure, waiting, work};
-use crate::table::{BlockCosts, Choice, Cost, Cut, Transfer};
+use crate::table::{BlockCosts, Choice, Cost, Cut, PlaceId, Transfer};
 use profiles::ModelKind;
 
 /// Everything that choices are made from.
@@ -28,6 +31,7 @@ pub(super) fn of_service(
     ways: &[Way<'_>],
     first: usize,
     labels: &mut Vec<Label>,
+    heads: &mut BTreeMap<(u32, PlaceId), u32>,
     dropped: &mut Vec<Dropped>,
 ) -> Vec<Choice> {
     let service = &parts.scenario.services[index];
@@ -36,7 +40,7 @@ pub(super) fn of_service(
         let way = &ways[offer.ways[0]];
         let concurrency = concurrency(service, way, offer.replicas, offer.alone_s);
         let mixed: Vec<(&Way<'_>, usize)> = offer.ways.iter().map(|&w| (&ways[w], first + w)).collect();
-        choices.push(choice(parts, service, &mixed, &offer, concurrency, labels.len() as u32));
+        choices.push(choice(parts, service, &mixed, &offer, concurrency, labels.len() as u32, heads));
         labels.push(label(&mixed, &offer, concurrency));
     }
     choices
@@ -85,7 +89,12 @@ pub(super) fn offered(parts: &Parts<'_>, index: usize, ways: &[Way<'_>], first: 
             Err(reason) => dropped.push(Dropped { service: index, what: way.what.clone(), reason }),
         }
     }
-    let survivors = if parts.dominated { kept } else { prune(parts, service, ways, first, &kept, index, dropped) };
+    // What another way beats on whole devices it need not beat where two share.
+    let survivors = if parts.dominated || !parts.fleet.joined.is_empty() {
+        kept
+    } else {
+        prune(parts, service, ways, first, &kept, index, dropped)
+    };
     let devices = ways::allowed(parts.scenario, service).count() as u32;
     let (least, most) = (service.replicas.0.max(1), service.replicas.1.max(service.replicas.0).max(1));
     let mut offered = Vec::new();
@@ -249,13 +258,24 @@ fn choice(
     offer: &Offer,
     concurrency: u32,
     label: u32,
+    heads: &mut BTreeMap<(u32, PlaceId), u32>,
 ) -> Choice {
     let way = mixed[0].0;
     let bytes: Vec<Vec<f64>> = mixed.iter().map(|(way, _)| group_bytes(way, concurrency)).collect();
     let fleet = parts.fleet;
-    let at = fleet.places.iter().map(|place| {
-        if service.forbidden.iter().any(|f| f.value == place.device as usize) {
+    let at = fleet.places.iter().enumerate().map(|(number, place)| {
+        let forbidden = |d: usize| service.forbidden.iter().any(|f| f.value == d);
+        if forbidden(place.device as usize) {
             return None;
+        }
+        if let Some(pair) = fleet.joined.iter().find(|j| j.lead == place.device as usize) {
+            if forbidden(pair.partner) || offer.rest == Rest::Naps {
+                return None;
+            }
+            let (way, _) = *mixed.get(place.format as usize)?;
+            let (costs, first) = joined::block_costs(parts, service, way, concurrency, place, pair)?;
+            heads.insert((label, number as u32), first);
+            return Some(costs);
         }
         let (mode, kind) = (place.mode as usize, fleet.kind_of[place.device as usize]);
         let kind_mode = &fleet.kinds[kind].modes[fleet.kind_mode[mode]];
@@ -287,7 +307,7 @@ fn choice(
 }
 
 /// One cost of a request from its time in prefill and in decode.
-fn cost(way: &Way<'_>, prefill_s: f64, decode_s: f64, wait: f64, dynamic_j: f64, bytes: f64) -> Cost {
+pub(super) fn cost(way: &Way<'_>, prefill_s: f64, decode_s: f64, wait: f64, dynamic_j: f64, bytes: f64) -> Cost {
     let r = &way.request;
     let (first, each) = (r.items * prefill_s, if r.passes > 0.0 { decode_s } else { 0.0 });
     let busy_s = first + r.passes * each;

@@ -4,7 +4,8 @@
 
 use scenarios::{Arrivals, Device, Scenario};
 
-use super::model::{ModeLabel, Unusable};
+use super::joined;
+use super::model::{Joined, ModeLabel, Unusable};
 use super::nap::Nap;
 use super::pass::{self, Rates, Spent};
 use super::thermal::Body;
@@ -71,6 +72,8 @@ pub(super) struct Fleet {
     pub unusable: Vec<Unusable>,
     /// Index into [`Kind::modes`] by mode of the table.
     pub kind_mode: Vec<usize>,
+    /// Pairs that are one device.
+    pub joined: Vec<Joined>,
 }
 
 /// What one way costs on a processor at given rates; `None` where it cannot run. The flag: the cap lowered a clock.
@@ -109,7 +112,7 @@ fn alike(a: &Device, b: &Device) -> bool {
 }
 
 /// Works out all rows; `formats` is how many weight formats the stages of one option may differ in.
-pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32) -> Fleet {
+pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32, joined: &[Joined]) -> Fleet {
     let mut fleet = Fleet {
         kinds: Vec::new(),
         kind_of: Vec::new(),
@@ -120,6 +123,7 @@ pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32) -> Fleet {
         pools: Vec::new(),
         unusable: Vec::new(),
         kind_mode: Vec::new(),
+        joined: joined.to_vec(),
     };
     let levels = levels(scenario);
     let mut first_of_kind: Vec<(usize, bool)> = Vec::new();
@@ -132,7 +136,16 @@ pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32) -> Fleet {
             fleet.kinds.len() - 1
         });
         fleet.kind_of.push(kind);
-        rows(&mut fleet, d, device, kind, &levels, formats);
+    }
+    for (d, device) in scenario.devices.iter().enumerate() {
+        match joined.iter().find(|j| j.lead == d || j.partner == d) {
+            None => {
+                let kind = fleet.kind_of[d];
+                rows(&mut fleet, d, device, kind, &levels, formats);
+            }
+            Some(pair) if pair.lead == d => joined::rows(&mut fleet, scenario, pair, &levels, formats),
+            Some(_) => joined::absent(&mut fleet, &device.name),
+        }
     }
     fleet
 }
@@ -290,7 +303,14 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
                 curve: mode.curve.clone(),
                 places: first_place..fleet.places.len() as u32,
             });
-            fleet.labels.push(ModeLabel { device: d, mode: mode.mode, clock: mode.clock, level, naps: mode.nap.is_some() });
+            fleet.labels.push(ModeLabel {
+                device: d,
+                mode: mode.mode,
+                clock: mode.clock,
+                level,
+                naps: mode.nap.is_some(),
+                partner: None,
+            });
             fleet.kind_mode.push(k);
         }
     }

@@ -2,9 +2,10 @@
 
 use profiles::{Precision, WeightFormat};
 use scenarios::Method;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::table::Table;
+use crate::table::{PlaceId, Table};
 
 /// What a scenario has to choose from.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,40 @@ pub struct Model {
     pub unusable: Vec<Unusable>,
     /// By service: the table books its time so many times over, as room for what a lost replica served; 1: it does not.
     pub reserve: Vec<f64>,
+    /// Pairs of devices that are one in this table.
+    pub joined: Vec<Joined>,
+    /// By label and joined place: KV heads of the first device.
+    pub heads: BTreeMap<(u32, PlaceId), u32>,
+}
+
+impl Model {
+    /// The joined device that a device is part of.
+    #[must_use]
+    pub fn joined_at(&self, device: usize) -> Option<&Joined> {
+        self.joined.iter().find(|j| j.lead == device || j.partner == device)
+    }
+
+    /// Number in the table of the device that stands for a device of the scenario: itself, or its pair's first.
+    #[must_use]
+    pub fn stands_for(&self, device: usize) -> usize {
+        self.joined_at(device).map_or(device, |j| j.lead)
+    }
+
+    /// KV heads of the first device where an option runs on a joined place.
+    #[must_use]
+    pub fn first_heads(&self, label: u32, place: PlaceId) -> Option<u32> {
+        self.heads.get(&(label, place)).copied()
+    }
+}
+
+/// Two devices that share all their stages: one device of the table, which stands where the first does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Indices of the scenario's devices; the first has the token table and the output matrix.
+    pub lead: usize,
+    pub partner: usize,
+    /// Processors that work together, by index: the first's and the second's.
+    pub processors: Vec<(usize, usize)>,
 }
 
 /// What an option stands for.
@@ -91,6 +126,16 @@ pub struct ModeLabel {
     pub level: f64,
     /// The device sleeps between requests.
     pub naps: bool,
+    /// Of a joined device: what the second of the two is set to.
+    pub partner: Option<PartnerMode>,
+}
+
+/// What the second of two joined devices is set to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PartnerMode {
+    /// Index among its profile's modes.
+    pub mode: usize,
+    pub clock: f64,
 }
 
 /// An option that was not offered.

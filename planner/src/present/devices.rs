@@ -10,14 +10,15 @@ pub(super) fn all(m: &Material<'_>) -> Vec<reports::Device> {
 pub(super) fn does(m: &Material<'_>, device: &str) -> Vec<String> {
     let mut does = Vec::new();
     for s in &m.plan.services {
-        for stage in s.replicas.iter().flat_map(|r| &r.stages).filter(|st| st.device == device) {
-            does.push(format!(
-                "{} {}-{} ({})",
-                s.name,
-                stage.start,
-                stage.end,
-                super::services::weights(stage.weights.unwrap_or(s.precision.weights))
-            ));
+        for stage in s.replicas.iter().flat_map(|r| &r.stages) {
+            let with = match &stage.partner {
+                Some(p) if stage.device == device => format!(", with {}", p.device),
+                Some(p) if p.device == device => format!(", with {}", stage.device),
+                _ if stage.device == device => String::new(),
+                _ => continue,
+            };
+            let weights = super::services::weights(stage.weights.unwrap_or(s.precision.weights));
+            does.push(format!("{} {}-{} ({weights}{with})", s.name, stage.start, stage.end));
         }
     }
     does

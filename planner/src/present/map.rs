@@ -78,12 +78,23 @@ fn traffic(m: &Material<'_>) -> Vec<Traffic> {
     let Some((assignment, _)) = &m.solution.best else { return Vec::new() };
     let table = &m.model.table;
     let mut all = Vec::new();
-    for (service, deployment) in table.services.iter().zip(&assignment.services) {
+    for (s, (service, deployment)) in table.services.iter().zip(&assignment.services).enumerate() {
         let Some(deployment) = deployment else { continue };
         let option = &service.options[deployment.option as usize];
         let rate = service.rate_hz / f64::from(option.replicas);
         for chain in &deployment.chains {
-            let device = |i: usize| &table.devices[table.places[chain.stages[i].place as usize].device as usize].name;
+            let device = |i: usize| &m.scenario.devices[table.places[chain.stages[i].place as usize].device as usize].name;
+            for st in &chain.stages {
+                if let Some(shared) = crate::pairs::shared(m.scenario, m.model, s, deployment.option, st) {
+                    let name = |d: usize| m.scenario.devices[d].name.clone();
+                    all.push(Traffic {
+                        service: service.name.clone(),
+                        from: name(shared.joined.lead),
+                        to: name(shared.joined.partner),
+                        bytes_per_s: rate * shared.stage.sent_bytes,
+                    });
+                }
+            }
             for i in 1..chain.stages.len() {
                 let cut = option.cuts[chain.stages[i].start as usize];
                 let bytes_per_s = rate * (cut.prefill_bytes + option.passes * cut.decode_bytes);

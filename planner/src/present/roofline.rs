@@ -19,7 +19,10 @@ fn stages<'a>(
     device: &'a str,
     processor: &'a str,
 ) -> Vec<(&'a Service, &'a PlannedService, &'a PlannedStage)> {
-    let here = |st: &&PlannedStage| st.device == device && st.processor == processor;
+    let here = |st: &&PlannedStage| {
+        st.device == device && st.processor == processor
+            || st.partner.as_ref().is_some_and(|p| p.device == device && p.processor == processor)
+    };
     let pairs = m.scenario.services.iter().zip(&m.plan.services);
     pairs.flat_map(|(w, s)| s.replicas.iter().flat_map(|r| &r.stages).filter(here).map(move |st| (w, s, st))).collect()
 }
@@ -55,19 +58,35 @@ fn one(m: &Material<'_>, index: usize, device: &PlannedDevice, processor: &str) 
                 quality: quality(kernel.peak.quality.max(kernel.efficiency.quality)),
             });
         }
-        points.extend(operating(wanted, service, stage, &rates));
+        points.extend(operating(wanted, service, stage, &rates, &device.name));
     }
     Some(Roofline { device: device.name.clone(), processor: processor.into(), ceilings, points })
 }
 
 /// A stage's prefill pass and its decode pass.
-fn operating(wanted: &Service, service: &PlannedService, stage: &PlannedStage, rates: &Rates) -> Vec<OperatingPoint> {
+fn operating(
+    wanted: &Service,
+    service: &PlannedService,
+    stage: &PlannedStage,
+    rates: &Rates,
+    device: &str,
+) -> Vec<OperatingPoint> {
     let Some(model) = wanted.models.iter().map(|m| &m.value).find(|m| m.id == service.model) else { return Vec::new() };
     let answer = service.scaling.token_budget.unwrap_or(wanted.answer_tokens);
     let request = Request::new(model.kind, wanted.prompt_tokens, answer, service.scaling.samples);
     let blocks: Vec<&profiles::Block> =
         model.blocks.iter().flat_map(|g| std::iter::repeat_n(&g.block, g.count as usize)).collect();
     let blocks = &blocks[(stage.start as usize).min(blocks.len())..(stage.end as usize).min(blocks.len())];
+    // Of a shared stage what this device has of each block.
+    let own = |block: &&profiles::Block| -> Option<profiles::Block> {
+        let Some(partner) = &stage.partner else { return Some((*block).clone()) };
+        match (block.divisible(), stage.device == device) {
+            (Some(all), true) => block.part(all.saturating_sub(partner.kv_heads)),
+            (Some(_), false) => block.part(partner.kv_heads),
+            (None, first) => first.then(|| (*block).clone()),
+        }
+    };
+    let blocks: Vec<profiles::Block> = blocks.iter().filter_map(own).collect();
     let point = |phase: &str, pass: Pass, runs: fn(&profiles::Block) -> bool| {
         let (mut ops, mut bytes, mut seconds) = (0.0, 0.0, 0.0);
         for block in blocks.iter().filter(|b| runs(b)) {

@@ -42,11 +42,9 @@ pub(crate) fn placement(s: &PlannedService) -> String {
             .iter()
             .map(|st| {
                 let own = st.weights.map_or_else(String::new, |w| format!(" {}", weights(w)));
-                if r.stages.len() == 1 {
-                    format!("{}/{}", st.device, st.processor)
-                } else {
-                    format!("{}/{} {}-{}{own}", st.device, st.processor, st.start, st.end)
-                }
+                let at = format!("{}/{}", st.device, st.processor);
+                let at = st.partner.as_ref().map_or(at.clone(), |p| format!("{at} with {}/{}", p.device, p.processor));
+                if r.stages.len() == 1 { at } else { format!("{at} {}-{}{own}", st.start, st.end) }
             })
             .collect();
         stages.join(" > ")
@@ -70,7 +68,7 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
         scaling: scaling(&s.scaling),
         rate_hz: s.rate_hz,
         replicas: s.replicas.len() as u32,
-        stages: stages(s),
+        stages: stages(s, wanted.models.iter().find(|m| m.value.id == s.model).and_then(|m| m.value.divisible())),
         accuracy: s.expected.accuracy,
         benchmark: s.expected.benchmark.clone(),
         accuracy_quality: None,
@@ -85,23 +83,43 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
     }
 }
 
-fn stages(s: &PlannedService) -> Vec<reports::Stage> {
+/// Rows of a service's stages; `all`: KV heads of its model's layers.
+fn stages(s: &PlannedService, all: Option<u32>) -> Vec<reports::Stage> {
     let of = |(i, r): (usize, &protocol::Replica)| -> Vec<reports::Stage> {
-        let stage = |st: &protocol::PlannedStage| reports::Stage {
-            replica: i as u32,
-            share: r.share,
-            device: st.device.clone(),
-            processor: st.processor.clone(),
-            start: st.start,
-            end: st.end,
-            memory_bytes: st.memory_bytes,
-            resident_share: st.resident_share,
-            busy_s: st.busy_s,
-            dynamic_j: st.dynamic_j,
-            dasi: st.dasi,
-            memory_saturation: st.memory_saturation,
+        let stage = |st: &protocol::PlannedStage| {
+            let own = reports::Stage {
+                replica: i as u32,
+                share: r.share,
+                device: st.device.clone(),
+                processor: st.processor.clone(),
+                start: st.start,
+                end: st.end,
+                memory_bytes: st.memory_bytes,
+                resident_share: st.resident_share,
+                busy_s: st.busy_s,
+                dynamic_j: st.dynamic_j,
+                dasi: st.dasi,
+                memory_saturation: st.memory_saturation,
+            };
+            let Some(p) = &st.partner else { return vec![own] };
+            // A shared stage is a row for each device, which says its part.
+            let part = |processor: &str, heads: Option<u32>| match (heads, all) {
+                (Some(heads), Some(all)) => format!("{processor} ({heads} of {all} heads)"),
+                _ => processor.to_owned(),
+            };
+            let other = reports::Stage {
+                device: p.device.clone(),
+                processor: part(&p.processor, Some(p.kv_heads)),
+                memory_bytes: p.memory_bytes,
+                busy_s: p.busy_s,
+                dynamic_j: p.dynamic_j,
+                dasi: p.dasi,
+                memory_saturation: p.memory_saturation,
+                ..own.clone()
+            };
+            vec![reports::Stage { processor: part(&st.processor, all.map(|a| a.saturating_sub(p.kv_heads))), ..own }, other]
         };
-        r.stages.iter().map(stage).collect()
+        r.stages.iter().flat_map(stage).collect()
     };
     s.replicas.iter().enumerate().flat_map(of).collect()
 }

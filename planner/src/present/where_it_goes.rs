@@ -48,7 +48,11 @@ pub(super) fn energy(m: &Material<'_>) -> Vec<EnergyPart> {
 fn dynamic(plan: &Plan, service: &str, device: &str) -> f64 {
     let of = |s: &protocol::PlannedService| -> f64 {
         let stages = |r: &protocol::Replica| {
-            r.stages.iter().filter(|st| st.device == device).map(|st| st.dynamic_j).sum::<f64>() * r.share
+            let own = |st: &protocol::PlannedStage| {
+                let other = st.partner.as_ref().filter(|p| p.device == device).map(|p| p.dynamic_j);
+                other.unwrap_or(if st.device == device { st.dynamic_j } else { 0.0 })
+            };
+            r.stages.iter().map(own).sum::<f64>() * r.share
         };
         s.rate_hz * s.replicas.iter().map(stages).sum::<f64>()
     };

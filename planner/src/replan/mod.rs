@@ -8,15 +8,19 @@
 //! the running plan mended by greedy rules ([`repair`]): after a device is lost that is often all that need
 //! move. A gain below the hysteresis changes nothing, so that plans do not flutter.
 
+mod among;
+mod held;
 mod repair;
 #[cfg(test)]
 mod tests;
 
+pub use among::among;
 pub use repair::repair;
 
+use held::held;
 use scenarios::Scenario;
 
-use crate::physics::{Model, work};
+use crate::physics::Model;
 use crate::table::{Assignment, Deployment, Evaluation, Table, evaluate};
 
 /// What a change must pay for.
@@ -92,7 +96,7 @@ pub fn replan(scenario: &Scenario, model: &Model, running: &Assignment, wanted: 
     }
     let (_, assignment, evaluation) = mixes.mix(&best.goes);
     let moves = mixes.prices.iter().zip(&best.goes).filter(|(_, go)| **go).map(|(m, _)| m.clone()).collect();
-    let woken = woken(scenario, &mixes.awake, &evaluation);
+    let woken = woken(scenario, &mixes.awake, &awake_under(scenario, model, &evaluation));
     Replan { assignment, evaluation, moves, woken, running: stay }
 }
 
@@ -101,7 +105,7 @@ pub fn replan(scenario: &Scenario, model: &Model, running: &Assignment, wanted: 
 pub fn every(scenario: &Scenario, model: &Model, running: &Assignment, wanted: &Assignment) -> Replan {
     let mixes = Mixes::new(scenario, model, running, wanted, &Terms::default());
     let (_, assignment, evaluation) = mixes.mix(&vec![true; mixes.prices.len()]);
-    let woken = woken(scenario, &mixes.awake, &evaluation);
+    let woken = woken(scenario, &mixes.awake, &awake_under(scenario, model, &evaluation));
     Replan { assignment, evaluation, moves: mixes.prices, woken, running: cost(&evaluate(&model.table, running)) }
 }
 
@@ -110,9 +114,14 @@ fn cost(e: &Evaluation) -> f64 {
     if e.feasible() { e.objective } else { f64::INFINITY }
 }
 
-/// What is awake in an evaluation and was not before.
-fn woken(scenario: &Scenario, before: &[bool], after: &Evaluation) -> Vec<Woken> {
-    let new = |&d: &usize| after.modes[d].is_some() && !before[d];
+/// By device of the scenario: awake in an evaluation.
+fn awake_under(scenario: &Scenario, model: &Model, e: &Evaluation) -> Vec<bool> {
+    (0..scenario.devices.len()).map(|d| e.modes[model.stands_for(d)].is_some()).collect()
+}
+
+/// What is awake and was not before.
+fn woken(scenario: &Scenario, before: &[bool], after: &[bool]) -> Vec<Woken> {
+    let new = |&d: &usize| after[d] && !before[d];
     let wake = |device: usize| {
         let sleep = &scenario.devices[device].profile.sleep;
         Woken { device, seconds: sleep.wake_time.value.get(), joules: sleep.wake_energy.value.get() }
@@ -122,6 +131,8 @@ fn woken(scenario: &Scenario, before: &[bool], after: &Evaluation) -> Vec<Woken>
 
 /// Mixes of two assignments, service by service.
 struct Mixes<'a> {
+    scenario: &'a Scenario,
+    model: &'a Model,
     table: &'a Table,
     running: &'a Assignment,
     wanted: &'a Assignment,
@@ -152,18 +163,20 @@ impl Mix {
 }
 
 impl<'a> Mixes<'a> {
-    fn new(scenario: &Scenario, model: &'a Model, running: &'a Assignment, wanted: &'a Assignment, terms: &Terms) -> Self {
+    fn new(scenario: &'a Scenario, model: &'a Model, running: &'a Assignment, wanted: &'a Assignment, terms: &Terms) -> Self {
         let differ = (0..wanted.services.len()).filter(|&s| running.services.get(s) != wanted.services.get(s));
-        let prices = differ.map(|s| price(scenario, model, running, wanted, s)).collect();
+        let prices = differ.map(|s| price(scenario, (model, running), (model, wanted), s)).collect();
         let table = &model.table;
         let horizon_s = terms.horizon_s.max(1.0);
         let billed: f64 = table.bills.iter().map(|b| b.weight * b.network_per_w).sum();
         Mixes {
+            scenario,
+            model,
             table,
             running,
             wanted,
             prices,
-            awake: awake(table, running),
+            awake: awake(scenario, model, running),
             wake_j: scenario.devices.iter().map(|d| d.profile.sleep.wake_energy.value.get()).collect(),
             per_joule: (table.weights.power + billed) / horizon_s,
             per_joule_of: (0..table.devices.len()).map(|d| table.watt(d) / horizon_s).collect(),
@@ -179,7 +192,8 @@ impl<'a> Mixes<'a> {
             joules += m.joules;
         }
         let e = evaluate(self.table, &a);
-        let woken = (0..self.awake.len()).filter(|&d| e.modes[d].is_some() && !self.awake[d]);
+        let after = awake_under(self.scenario, self.model, &e);
+        let woken = (0..self.awake.len()).filter(|&d| after[d] && !self.awake[d]);
         let waking: f64 = woken.map(|d| self.per_joule_of[d] * self.wake_j[d]).sum();
         (cost(&e) + self.per_joule * joules + waking, a, e)
     }
@@ -216,45 +230,35 @@ impl<'a> Mixes<'a> {
 }
 
 /// By device: awake under an assignment.
-fn awake(table: &Table, a: &Assignment) -> Vec<bool> {
-    evaluate(table, a).modes.iter().map(Option::is_some).collect()
+fn awake(scenario: &Scenario, model: &Model, a: &Assignment) -> Vec<bool> {
+    awake_under(scenario, model, &evaluate(&model.table, a))
 }
 
-/// The price of moving service `s` to where `wanted` has it.
-fn price(scenario: &Scenario, model: &Model, running: &Assignment, wanted: &Assignment, s: usize) -> Move {
+/// The price of moving service `s` from where it runs to where it is wanted, each in the terms of its own model.
+fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Model, &Assignment), s: usize) -> Move {
     let mut m = Move { service: s, bytes: 0.0, seconds: 0.0, joules: 0.0 };
     let Some(next) = &wanted.services[s] else { return m };
     let table = &model.table;
-    let asleep: Vec<bool> = awake(table, running).into_iter().map(|a| !a).collect();
-    let held = running.services.get(s).and_then(Option::as_ref).filter(|d| same_weights(model, s, d, next));
+    let asleep: Vec<bool> = awake(scenario, from.0, from.1).into_iter().map(|a| !a).collect();
+    let before = from.1.services.get(s).and_then(Option::as_ref).filter(|d| same_weights((from.0, d), (model, next), s));
     let label = &model.labels[table.services[s].options[next.option as usize].label as usize];
     let chain: Vec<&profiles::Block> = scenario.services[s].models[label.model].value.chain().collect();
-    for (d, _) in table.devices.iter().enumerate() {
-        // The weight format in which a deployment has a block there.
-        let on = |dep: &Deployment, block: u32| {
-            let mut stages = dep.chains.iter().flat_map(|c| &c.stages);
-            let here = |st: &&crate::table::Stage| {
-                table.places[st.place as usize].device as usize == d && (st.start..st.end).contains(&block)
-            };
-            let place = stages.find(here).map(|st| &table.places[st.place as usize])?;
-            let option = &table.services[s].options[dep.option as usize];
-            Some(model.labels[option.label as usize].precision_at(place.format))
+    for (d, device) in scenario.devices.iter().enumerate() {
+        let new = |(at, block): (usize, &&profiles::Block)| {
+            let own = held(model, s, next, d, at as u32, block)?;
+            let there = before.and_then(|b| held(from.0, s, b, d, at as u32, block));
+            Some(own.beside(block, there.as_ref()) * label.resident_share)
         };
-        let new = |block: u32| {
-            let precision = on(next, block)?;
-            let there = held.and_then(|h| on(h, block)).is_some_and(|p| p.weights == precision.weights);
-            (!there).then(|| work::weight_bytes(chain[block as usize], precision) * label.resident_share)
-        };
-        let bytes: f64 = (0..chain.len() as u32).filter_map(new).sum();
-        let used = (0..chain.len() as u32).any(|block| on(next, block).is_some());
-        if used && asleep[d] {
-            m.seconds = m.seconds.max(scenario.devices[d].profile.sleep.wake_time.value.get());
+        let parts: Vec<f64> = chain.iter().enumerate().filter_map(new).collect();
+        let bytes: f64 = parts.iter().sum();
+        if !parts.is_empty() && asleep[d] {
+            m.seconds = m.seconds.max(device.profile.sleep.wake_time.value.get());
         }
         let others = (0..table.devices.len() as u32).filter(|&o| o as usize != d).map(|o| table.hop(o, d as u32));
         let link = others.filter(|h| h.latency_s.is_finite()).min_by(|a, b| a.s_per_byte.total_cmp(&b.s_per_byte));
         m.bytes += bytes;
         if let Some(link) = link.filter(|_| bytes > 0.0) {
-            let wake_s = if asleep[d] { scenario.devices[d].profile.sleep.wake_time.value.get() } else { 0.0 };
+            let wake_s = if asleep[d] { device.profile.sleep.wake_time.value.get() } else { 0.0 };
             m.seconds = m.seconds.max(wake_s + link.latency_s + bytes * link.s_per_byte);
             m.joules += bytes * link.j_per_byte;
         }
@@ -263,8 +267,10 @@ fn price(scenario: &Scenario, model: &Model, running: &Assignment, wanted: &Assi
 }
 
 /// Whether two deployments of a service may share weights: the same model, the same share of it resident.
-fn same_weights(model: &Model, s: usize, a: &Deployment, b: &Deployment) -> bool {
-    let label = |d: &Deployment| &model.labels[model.table.services[s].options[d.option as usize].label as usize];
-    let (a, b) = (label(a), label(b));
+fn same_weights((of_a, a): (&Model, &Deployment), (of_b, b): (&Model, &Deployment), s: usize) -> bool {
+    fn label<'m>(model: &'m Model, s: usize, d: &Deployment) -> &'m crate::physics::Label {
+        &model.labels[model.table.services[s].options[d.option as usize].label as usize]
+    }
+    let (a, b) = (label(of_a, s, a), label(of_b, s, b));
     a.model == b.model && (a.resident_share - b.resident_share).abs() < 1e-12
 }

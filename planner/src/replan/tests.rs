@@ -1,5 +1,6 @@
 use super::*;
 use crate::physics;
+use crate::physics::work;
 use crate::search::{self, Effort, Silent};
 use crate::testing::scenario_of;
 
@@ -84,9 +85,9 @@ fn bytes_are_the_weights_that_are_new() {
     for (s, model, running, wanted) in pairs() {
         for i in 0..s.services.len() {
             let none = Assignment { services: vec![None; s.services.len()] };
-            let whole = price(&s, &model, &none, &wanted, i);
-            assert_eq!(price(&s, &model, &wanted, &wanted, i).bytes.to_bits(), 0f64.to_bits());
-            let part = price(&s, &model, &running, &wanted, i);
+            let whole = price(&s, (&model, &none), (&model, &wanted), i);
+            assert_eq!(price(&s, (&model, &wanted), (&model, &wanted), i).bytes.to_bits(), 0f64.to_bits());
+            let part = price(&s, (&model, &running), (&model, &wanted), i);
             assert!(part.bytes <= whole.bytes && whole.bytes > 0.0);
             let next = wanted.services[i].as_ref().expect("served");
             let label = &model.labels[model.table.services[i].options[next.option as usize].label as usize];

@@ -7,6 +7,7 @@
 mod device;
 mod fleet;
 mod model;
+mod pair;
 mod random;
 mod rich;
 mod scenario;
@@ -16,6 +17,7 @@ mod yardstick;
 pub use device::{board, card, sourced, workstation};
 pub use fleet::fleet_instance;
 pub use model::{classifier, experts, looped, precision, speech, tiny_llm};
+pub use pair::pair_scenario;
 pub use random::{scenario_of, small_scenario};
 pub use rich::{rich_scenario, rich_table};
 pub use scenario::{device_of, link_rates, one_board, reordered, service_of, site_of, two_boards_and_a_card};

@@ -98,6 +98,7 @@ fn scenario(name: &str, devices: Vec<Device>, services: Vec<Service>) -> Scenari
         devices,
         sites: vec![site_of("lab")],
         links: Vec::new(),
+        pairs: Vec::new(),
         services,
         limits: Limits {
             power: None,
@@ -145,6 +146,9 @@ pub fn reordered(scenario: &Scenario, order: &[usize]) -> Scenario {
         if let End::Device(d) = end {
             *d = new(*d);
         }
+    }
+    for pair in &mut s.pairs {
+        pair.devices = (new(pair.devices.0), new(pair.devices.1));
     }
     for service in &mut s.services {
         service.origin = service.origin.map(new);

@@ -57,6 +57,10 @@ pub(crate) fn remove_device(scenario: &mut Scenario, d: usize) {
             }
         }
     }
+    scenario.pairs.retain(|p| p.devices.0 != d && p.devices.1 != d);
+    for pair in &mut scenario.pairs {
+        pair.devices = (shift(pair.devices.0), shift(pair.devices.1));
+    }
     for service in &mut scenario.services {
         service.origin = service.origin.filter(|&o| o != d).map(shift);
         for list in [&mut service.pins, &mut service.forbidden, &mut service.private_to] {

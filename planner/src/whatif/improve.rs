@@ -4,6 +4,7 @@ use profiles::units::{Ratio, Watts};
 use scenarios::Scenario;
 use serde::Serialize;
 
+use crate::pairs;
 use crate::search::{self, Effort, Silent};
 use crate::table::Table;
 
@@ -40,17 +41,24 @@ pub fn improvements(scenario: &Scenario, before: f64, effort: &Effort) -> Vec<Im
     if before <= 0.0 || !before.is_finite() {
         return Vec::new();
     }
-    let mut sketched: Vec<(f64, Candidate, Table)> = Vec::new();
+    let mut sketched: Vec<(f64, Candidate, Vec<Table>)> = Vec::new();
     for candidate in candidates(scenario).into_iter().take(TRIED) {
-        let table = crate::survive::build(&candidate.2).table;
-        let value = search::sketch(&table, effort, &Silent).map_or(f64::INFINITY, |(_, e)| e.objective);
-        sketched.push((value, candidate, table));
+        let tables: Vec<Table> = pairs::models(&candidate.2).into_iter().map(|m| m.table).collect();
+        let sketch = |t: &Table| search::sketch(t, effort, &Silent).map_or(f64::INFINITY, |(_, e)| e.objective);
+        let value = tables.iter().map(sketch).fold(f64::INFINITY, f64::min);
+        sketched.push((value, candidate, tables));
     }
     sketched.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut found = Vec::new();
-    for (value, (what, set, _), table) in sketched.into_iter().take(SOLVED) {
-        let solved = search::solve(&table, effort, &Silent).best.map_or(f64::INFINITY, |(_, e)| e.objective);
-        let after = solved.min(value);
+    for (value, (what, set, changed), tables) in sketched.into_iter().take(SOLVED) {
+        let after = match &tables[..] {
+            [table] => search::solve(table, effort, &Silent).best.map_or(f64::INFINITY, |(_, e)| e.objective).min(value),
+            // A sketch does not look at the devices of a pair one by one.
+            _ => {
+                let all = pairs::each(&changed, effort, &Silent, &|_| Vec::new());
+                all[pairs::best(&all).best].value
+            }
+        };
         let saving = 1.0 - after / before;
         if saving >= LEAST {
             found.push(Improvement { what, try_it: set, before, after, saving });

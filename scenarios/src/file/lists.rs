@@ -161,6 +161,43 @@ impl JsonSchema for Ends {
     }
 }
 
+/// Two devices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair(pub Marked<Name>, pub Marked<Name>);
+
+impl Read for Pair {
+    fn read(node: &Node, sink: &mut Sink) -> Option<Self> {
+        let message = match &node.value {
+            Value::List(nodes) => {
+                if let [a, b] = nodes.as_slice() {
+                    let (a, b) = (Marked::read(a, sink), Marked::read(b, sink));
+                    return Some(Pair(a?, b?));
+                }
+                format!("a pair is two devices, here are {}", nodes.len())
+            }
+            _ => format!("two names belong here, not {}", node.kind()),
+        };
+        sink.report(Code::WrongType, node.span, message, "write `pairs: [[one, other]]`");
+        None
+    }
+}
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.0, &self.1).serialize(serializer)
+    }
+}
+
+impl JsonSchema for Pair {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Pair".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let name = generator.subschema_for::<Name>();
+        schemars::json_schema!({ "type": "array", "items": name, "minItems": 2, "maxItems": 2 })
+    }
+}
+
 /// Every weight format, most bits first.
 pub(crate) const FORMATS: [WeightFormat; 9] = [
     WeightFormat::W16,

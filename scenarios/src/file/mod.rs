@@ -13,7 +13,7 @@ mod words;
 pub use choices::{Arriving, Bits, Objective, SleepRule, Technique, Tiered, Weights};
 pub use lengths::{Length, LengthUnit, Replicas};
 pub(crate) use lists::FORMATS;
-pub use lists::{Ends, PrecisionEntry, Precisions, SiteLink};
+pub use lists::{Ends, Pair, PrecisionEntry, Precisions, SiteLink};
 pub use money::{DayPrice, EnergyPrice, HourPrice};
 pub use shape::Marked;
 pub(crate) use shape::Read;

@@ -6,7 +6,7 @@ use profiles::units::{
 
 use super::choices::{Arriving, Bits, Objective, SleepRule, Technique, Tiered, Weights};
 use super::lengths::{Length, Replicas};
-use super::lists::{Ends, Precisions, SiteLink};
+use super::lists::{Ends, Pair, Precisions, SiteLink};
 use super::money::{DayPrice, EnergyPrice, HourPrice};
 use super::shape::{Entries, Key, Marked, Read, Shape, shape};
 use super::words::{Flag, Name, Text};
@@ -26,6 +26,8 @@ shape! {
         required "devices" devices: Vec<Marked<Device>>,
         /// Links between sites, and direct links between devices, which win over sites' links.
         optional "links" links: Vec<Marked<Link>>,
+        /// Devices that may compute layers together, two and two: at most three pairs, no device in two. The plan says which do.
+        optional "pairs" pairs: Vec<Marked<Pair>>,
         /// Profiles of your own models, as `agent eval perplexity --profile` writes them: paths relative to this file.
         optional "model_files" model_files: Vec<Marked<Text>>,
         /// Streams of requests.

@@ -10,6 +10,7 @@ mod links;
 mod names;
 mod overrides;
 mod own;
+mod pairs;
 mod reach;
 mod services;
 mod sites;
@@ -51,6 +52,7 @@ pub(crate) fn resolve(
     let devices = devices::resolve(&context, file, &sites, sink);
     context.tiers = devices.iter().map(|d| d.as_ref().map_or(Tier::Edge, |d| d.tier)).collect();
     let links = links::resolve(&context, file, sink);
+    let pairs = pairs::resolve(&context, file, (&sites[..], &devices[..], &links[..]), sink);
     let parts = reach::Parts::of(&context.names, &links);
     let services = services::resolve(&context, file, &parts, sink);
     let expect = expect::resolve(&context, file, sink);
@@ -61,6 +63,7 @@ pub(crate) fn resolve(
         let message = "underutilisation cannot be a limit where `survives_loss` keeps time free";
         sink.report(Code::Contradiction, idle.span, message, "delete the limit, or `survives_loss`");
     }
+    pairs::beside(file, survives, sink);
     bills::check(file, sink);
     let goal = file.objective.as_ref();
     Some(Scenario {
@@ -70,6 +73,7 @@ pub(crate) fn resolve(
         devices: devices.into_iter().collect::<Option<_>>()?,
         sites: sites.into_iter().collect::<Option<_>>()?,
         links: links.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect(),
+        pairs,
         services: services.into_iter().collect::<Option<_>>()?,
         limits,
         objective: Objective {

@@ -7,8 +7,8 @@ use profiles::units::{
 use super::draw::Draw;
 use crate::file::{
     Accuracy, Arriving, Bits, DayPrice, Deadline, Device, Ends, EnergyPrice, File, Flag, HourPrice, Length, LengthUnit, Limits,
-    Link, LinkDetail, Marked, Name, Objective, Override, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling, Service,
-    Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
+    Link, LinkDetail, Marked, Name, Objective, Override, Pair, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling,
+    Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
 };
 use crate::scenario::{Method, Money};
 
@@ -20,19 +20,34 @@ pub fn file(seed: u64) -> File {
     let devices: Vec<Device> = (0..1 + draw.below(4)).map(|i| device(&mut draw, i, sites.len())).collect();
     let members: Vec<String> = devices.iter().flat_map(members).collect();
     let services = (0..1 + draw.below(4)).map(|i| service(&mut draw, i, &members).into()).collect::<Vec<_>>();
+    let limits = draw.maybe(limits);
+    let pairs = pairs(&sites, &members, limits.as_ref().map(|l| &l.value));
     File {
         name: word("random"),
         description: draw.maybe(|d| Text(d.one_of(&["", "two\nlines: and # signs", "plain", "\"quoted\" 'text'"]).to_string())),
         model_files: None,
         links: if sites.len() > 1 { Some(links(&mut draw, sites.len()).into()) } else { None },
+        pairs,
         sites: Some(sites.into()),
         devices: Some(devices.into_iter().map(Marked::from).collect::<Vec<_>>().into()),
         services: Some(services.into()),
-        limits: draw.maybe(limits),
+        limits,
         objective: draw.maybe(|d| Objective(d.one_of(Objective::ALL).1)),
         expect: draw.maybe(|d| vec![Text(d.one_of(&["feasible", "gap < 2 %", "fleet.power <= 40 W"]).to_string()).into()]),
         unread: Vec::new(),
     }
+}
+
+/// The first two devices, where they stand at one site whose link no others use.
+fn pairs(sites: &[Marked<Site>], members: &[String], limits: Option<&Limits>) -> Option<Marked<Vec<Marked<Pair>>>> {
+    let [one, other, ..] = members else { return None };
+    let [site] = sites else { return None };
+    let kind = match &site.value.link.as_ref()?.value {
+        SiteLink::Kind(kind) => &kind.value.0,
+        SiteLink::Detail(detail) => &detail.value.kind.as_ref()?.value.0,
+    };
+    let fits = kind == "gigabit-ethernet" && limits.is_none_or(|l| l.underutilisation.is_none());
+    fits.then(|| vec![Pair(Name(one.clone()).into(), Name(other.clone()).into()).into()].into())
 }
 
 fn word(name: &str) -> Option<Marked<Name>> {

@@ -156,7 +156,12 @@ fn at(sweeps: &[Sweep], row: &Row) -> serde_json::Value {
 /// Models with their precision and devices, a service after the other.
 fn placed(plan: &Plan) -> String {
     let one = |s: &protocol::PlannedService| {
-        let mut on: Vec<&str> = s.replicas.iter().flat_map(|r| &r.stages).map(|s| s.device.as_str()).collect();
+        let stages = s.replicas.iter().flat_map(|r| &r.stages);
+        let mut on: Vec<&str> = stages
+            .flat_map(|st| [Some(&st.device), st.partner.as_ref().map(|p| &p.device)])
+            .flatten()
+            .map(String::as_str)
+            .collect();
         on.dedup();
         format!("{}: {} {} on {}", s.name, s.model, s.precision, on.join("+"))
     };

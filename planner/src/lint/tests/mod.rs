@@ -1,5 +1,6 @@
 //! The linter objects to every spoiled plan, and to no good one.
 
 mod mutations;
+mod pairs;
 mod rich;
 mod table;
