@@ -91,9 +91,9 @@ fn part(block: &Block, own: u32, all: u32, first: bool) -> Option<Block> {
     Some(b)
 }
 
-/// Bytes of the states that cross once in a pass, one way.
-fn states(block: &Block, precision: Precision, pass: Pass) -> f64 {
-    pass.new * pass.sequences * block.output_width as f64 * profiles::activation_bits_sent(precision.activation_bits) / 8.0
+/// Bytes of the states that cross once in a pass, one way: two of each number.
+fn states(block: &Block, pass: Pass) -> f64 {
+    2.0 * pass.new * pass.sequences * block.output_width as f64
 }
 
 /// The stage on both spots over a link; `None` where one cannot run its part.
@@ -132,12 +132,12 @@ pub(super) fn stage(
             }
             whole[i] += count * slower;
             if group.block.mixer != Mixer::None {
-                let bytes = states(&group.block, precision, pass);
+                let bytes = states(&group.block, pass);
                 whole[i] += count * 2.0 * link.time_s(bytes);
                 sent_bytes += times * count * 4.0 * bytes;
             }
         }
-        let bytes = states(widest, precision, pass);
+        let bytes = states(widest, pass);
         let overhead = spots.iter().map(|s| s.processor.pass_overhead.value.get()).fold(0.0, f64::max);
         whole[i] += overhead + link.time_s(bytes);
         sent_bytes += times * bytes;

@@ -5,7 +5,7 @@
 //! link of latency `L` and `r` seconds a byte:
 //!
 //! ```text
-//! bytes = n b h bits / 8                     one way; both send at once
+//! bytes = n b h 16 / 8                       one way, half precision; both send at once
 //! t     = max(t_1, t_2) + 2 (L + r bytes)    a layer
 //! E     = E_1 + E_2 + 4 bytes e              e joules a byte of the link
 //! ```
@@ -26,6 +26,9 @@ use crate::table::Hop;
 
 /// Exchanges of partial sums in a layer: after attention and after the MLP.
 pub const EXCHANGES: f64 = 2.0;
+/// Bits of a number between two halves, whatever a precision says of hops: agents send half precision
+/// (`agent/node/src/hop/exchange.rs`).
+const SUM_BITS: f64 = 16.0;
 
 /// Who computes one half, and how fast it is set to run.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +100,7 @@ pub struct Own {
 impl Sharing<'_> {
     /// Bytes of a block's states in a pass, one way.
     fn states(&self, pass: Pass, width: u64) -> f64 {
-        pass.tokens * pass.batch * width as f64 * profiles::activation_bits_sent(self.precision.activation_bits) / 8.0
+        pass.tokens * pass.batch * width as f64 * SUM_BITS / 8.0
     }
 
     /// Width of the layers' states.
