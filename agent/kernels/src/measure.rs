@@ -34,7 +34,9 @@ fn fastest(format: Format) -> Kernel {
         return one;
     }
     let pool = Pool::new(1, Wait::Park);
-    let pack = |kernel: Kernel| Some((kernel, Matrix::pack(&Trial { format, rows: ROWS, cols: COLS }, format, kernel, &pool).ok()?, Duration::MAX));
+    let pack = |kernel: Kernel| {
+        Some((kernel, Matrix::pack(&Trial { format, rows: ROWS, cols: COLS }, format, kernel, &pool).ok()?, Duration::MAX))
+    };
     let mut trials: Vec<(Kernel, Matrix, Duration)> = vector.into_iter().filter_map(pack).collect();
     let x: Vec<f32> = (0..COLS).map(|i| (i % 17) as f32 - 8.0).collect();
     let (mut y, mut scratch) = (vec![0.0; ROWS], Scratch::new());
