@@ -481,7 +481,7 @@ objective: power
     let mut watch = planner()
         .args(["watch", &plans.display().to_string(), "--agent", &lab.entry, "--fleet"])
         .arg(lab.fleet())
-        .args(["--lost", "4s", "--settle", "5s", "--time", "100ms"])
+        .args(["--lost", "4s", "--settle", "5s", "--time", "100ms", "--no-fit"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

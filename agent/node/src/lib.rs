@@ -23,6 +23,7 @@ mod samples;
 mod settings;
 mod shared;
 mod shell;
+mod steps;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;

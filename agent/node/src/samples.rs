@@ -124,6 +124,13 @@ fn here(place: &Place, ask: &Ask, scaling: Scaling, goes_on: &dyn Fn() -> bool) 
         Method::Majority => vote(&entry.stage, &text.tokenizer, &request, Pace::Together, &final_number, &mut hear)?.generation,
         _ => generate::generate(&entry.stage, &text.tokenizer, &request, &mut hear)?,
     };
+    // All begin together, so the longest has had every step.
+    let steps = generation.answers.iter().map(|a| a.tokens.len()).max().unwrap_or(0).saturating_sub(1);
+    if steps > 0 && scaling.samples <= TOGETHER {
+        let usage = &generation.usage;
+        let rows = (usage.generated_tokens as f64 / (steps + 1) as f64).round().max(1.0) as usize;
+        entry.batch.took(rows, steps, usage.decode_seconds / steps as f64);
+    }
     let samples = generation.answers.iter().map(|a| Sample {
         number: a.sample,
         text: a.text.clone(),

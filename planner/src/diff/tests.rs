@@ -23,6 +23,7 @@ fn device(name: &str, awake: bool, power_w: f64) -> PlannedDevice {
             processors: vec![],
             wakes_hz: None,
         },
+        fitted: None,
     }
 }
 

@@ -57,7 +57,9 @@ pub fn run(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, request: 
     })
 }
 
-fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
+/// One pass over one stage, links not counted; `None` where its processor cannot run it.
+#[must_use]
+pub fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
     let mut sum = Spent { time_s: stage.rates.pass_overhead_s, ..Spent::default() };
     let mut first = 0u32;
     for g in &model.blocks {

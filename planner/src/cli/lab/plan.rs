@@ -112,5 +112,6 @@ fn device(name: &str) -> PlannedDevice {
             processors: Vec::new(),
             wakes_hz: None,
         },
+        fitted: None,
     }
 }

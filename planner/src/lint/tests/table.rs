@@ -74,6 +74,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 processors: vec![],
                 wakes_hz: None,
             },
+            fitted: None,
         }
     });
     let services = scenario.services.iter().zip(&a.services).zip(&t.services).map(|((s, d), row)| {
