@@ -146,6 +146,18 @@ pub struct PlannedScaling {
     pub samples: u32,
     /// Answer-token budget a sample; `None`: the model's own length.
     pub token_budget: Option<u32>,
+    /// How an answer is closed that would use its budget up; `None`: it is cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close: Option<PlannedClose>,
+}
+
+/// A forced close: within the budget the model is made to say a text, and may go on from there for the rest of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedClose {
+    pub text: String,
+    /// Tokens of the budget that are kept for what follows the text.
+    pub tokens: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

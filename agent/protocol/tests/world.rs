@@ -82,7 +82,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             model: "smollm2-135m".into(),
             precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
             bits_per_weight: 4.5,
-            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
             rate_hz: 0.2,
             replicas: vec![Replica {
                 share: 1.0,
