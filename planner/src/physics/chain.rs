@@ -10,9 +10,11 @@ use super::request::{Request, TOKEN_BYTES};
 use super::work::{self, Pass};
 use profiles::{LinkProfile, ModelProfile, Precision};
 
-/// Round trips before a request's first state can cross: TCP's connection, the hellos of TLS 1.3, the caller's
-/// certificate and the challenge, its answer (`agent/node/src/hop`, `tls`). Without certificates it is one less.
-const OPENING_ROUND_TRIPS: f64 = 4.0;
+/// Round trips before a request's first state can cross: the answer to the challenge of a stream that is kept
+/// (`agent/node/src/hop/kept.rs`). The first request after a start, and more at a time than streams are kept, take three
+/// more: TCP's connection, the hellos of TLS 1.3, the caller's certificate and the challenge; a packet that is lost there
+/// costs a second, as TCP knows no round trip yet (RFC 6298, 2.1).
+const OPENING_ROUND_TRIPS: f64 = 1.0;
 
 /// Blocks of a model on a processor.
 #[derive(Clone, Debug, PartialEq)]

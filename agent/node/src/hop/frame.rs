@@ -38,10 +38,12 @@ pub(crate) enum Kind {
     Token = 5,
     /// Why not, in words; the stream ends.
     Refused = 6,
+    /// The request has what it wanted: what comes next on this stream is another one's opening.
+    Done = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused];
+    const ALL: [Self; 7] = [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused, Self::Done];
 }
 
 /// A header.
@@ -122,7 +124,7 @@ impl Head {
             (Kind::States, bits) => return form(format!("{} rows of {} numbers of {bits} bits", head.rows, head.cols)),
             (Kind::Challenge, 0) => (32, 32),
             (Kind::Token, 0) => (8, 8),
-            (Kind::Ready, 0) => (0, 0),
+            (Kind::Ready | Kind::Done, 0) => (0, 0),
             (Kind::Open | Kind::Refused, 0) => (0, TEXT),
             (_, bits) => return form(format!("{kind:?} of {bits} bits")),
         };

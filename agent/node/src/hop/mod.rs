@@ -1,13 +1,15 @@
 //! From one stage to the next: a stream for each request, opened by whom the plan puts before.
 //!
 //! The side that is called says a random number; the caller signs it together with what it wants. So an opening
-//! is an enrolled device's, and cannot be said again. The bus only tells the address.
+//! is an enrolled device's, and cannot be said again. The bus only tells the address. A stream that a request is done
+//! with is used by the next one, which signs another number ([`kept`]).
 
 mod adaptive;
 mod client;
 #[cfg(test)]
 mod cost;
 pub(crate) mod frame;
+pub(crate) mod kept;
 #[cfg(test)]
 mod quality;
 mod server;
