@@ -13,6 +13,7 @@ pub mod cli;
 pub mod compose;
 pub mod conflict;
 pub mod diff;
+pub mod drift;
 pub mod expect;
 pub mod explain;
 pub mod lint;

@@ -486,6 +486,42 @@ services:
     assert_eq!(one.stream("chat", prompt, 12), two, "token for token");
 }
 
+/// A real model that would think on is made to answer, within its budget and by two stages; without a close it is cut off.
+#[test]
+fn smollm2_is_made_to_close_its_thought() {
+    if !agent() || !smollm2() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let stages = "stages: [{ agent: one, layers: 15, weights: w8 }, { agent: two, layers: 15, weights: w4 }]";
+    let close = "close: { text: \"\\nThe answer is\", tokens: 6 }";
+    let text = format!(
+        "\
+name: lab
+agents: [one, two]
+services:
+  - {{ name: cut, model: smollm2-135m, {stages} }}
+  - {{ name: closed, model: smollm2-135m, {stages}, scaling: {{ method: single, samples: 1, token_budget: 32, {close} }} }}
+"
+    );
+    let file = folder.path().join("close.yaml");
+    std::fs::write(&file, text).unwrap();
+    let lab = Lab::of(&file, folder, &["--no-report"]);
+    let ask = |service: &str| -> Value {
+        let prompt = "Tom has three boxes with four pens each and gives two pens away. Let us think step by step.";
+        serde_json::from_str(&lab.ask(&json!({ "model": service, "prompt": prompt, "temperature": 0, "max_tokens": 32 })))
+            .unwrap()
+    };
+    let (cut, closed) = (ask("cut"), ask("closed"));
+    let text = |v: &Value| v["choices"][0]["text"].as_str().unwrap().to_owned();
+    let said = text(&closed);
+    let (thought, answer) = said.split_once("\nThe answer is").unwrap_or_else(|| panic!("{closed}"));
+    assert!(text(&cut).starts_with(thought) && thought.len() > 20, "the same thought: {said:?} {cut}");
+    assert!(!answer.trim().is_empty(), "{said:?}");
+    assert_eq!((&closed["usage"]["closed"], closed["usage"]["completion_tokens"].as_u64().unwrap() <= 32), (&json!(1), true));
+    assert!(cut["usage"].get("closed").is_none() && !text(&cut).contains("The answer is"), "{cut}");
+}
+
 /// A device that hangs is planned out, and requests go on with what is left; one that is back moves nothing for no gain.
 #[test]
 fn a_watched_fleet_does_without_a_device_that_hangs() {
@@ -532,7 +568,7 @@ objective: power
     let mut watch = planner()
         .args(["watch", &plans.display().to_string(), "--agent", &lab.entry, "--fleet"])
         .arg(lab.fleet())
-        .args(["--lost", "4s", "--settle", "5s", "--time", "100ms"])
+        .args(["--lost", "4s", "--settle", "5s", "--time", "100ms", "--no-fit"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -5,6 +5,7 @@
 
 mod cli;
 mod docs;
+mod drift;
 mod exhaustive;
 mod fleets;
 mod interrupt;

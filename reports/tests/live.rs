@@ -33,6 +33,8 @@ fn sample() -> Live {
         throttled: "no".into(),
         heard_s: Some(0.2),
         note: "strike 1: too slow".into(),
+        time_factor: seen(1.21, Quality::Fitted),
+        power_factor: missing("its power was not measured"),
         history: vec![Moment { ago_s: 20.0, value: 4.0 }, Moment { ago_s: 10.0, value: 5.0 }, Moment { ago_s: 0.0, value: 4.4 }],
     };
     let devices = vec![

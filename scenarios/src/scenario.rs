@@ -216,6 +216,17 @@ pub struct Scaling {
     pub samples: Vec<u32>,
     /// Answer-token budgets to consider; empty: the model's own length (`answer_tokens`).
     pub budgets: Vec<u32>,
+    /// What closes an answer that would use its budget up; `None`: it is cut off.
+    pub close: Option<Close>,
+}
+
+/// A forced close of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// What the model is made to say.
+    pub text: String,
+    /// Tokens of the budget for what follows it.
+    pub tokens: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]

@@ -95,7 +95,7 @@ services:
     origin: pi-2
     deadline: { percentile: 99 %, ttft: 900 ms, tpot: 80 ms, total: 20 s }
     accuracy: { benchmark: gsm8k, at_least: 40 % }
-    scaling: { methods: [majority, single], samples: [8, 4], budgets: [256 tokens, 128 tokens] }
+    scaling: { methods: [majority, single], samples: [8, 4], budgets: [256 tokens, 128 tokens], close: \"\\nThe answer is\", closing_tokens: 12 tokens }
     replicas: 1..2
     max_stages: 2
     pin: [big]
@@ -164,6 +164,7 @@ fn every_key_arrives() {
     assert_eq!((v.origin, v.replicas, v.max_stages), (Some(1), (1, 2), 2));
     assert_eq!(v.scaling.samples, [1, 4, 8]);
     assert_eq!(v.scaling.budgets, [128, 256]);
+    assert_eq!(v.scaling.close.as_ref().map(|c| (c.text.as_str(), c.tokens)), Some(("\nThe answer is", 12)));
     assert_eq!(v.private_to.iter().map(|d| d.value).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!((v.pins[0].value, v.forbidden[0].value, v.apart_from[0].value), (3, 4, 1));
     assert_eq!((s.services[1].prompt_tokens, s.services[1].answer_tokens), (1, 0));
@@ -176,6 +177,28 @@ fn every_key_arrives() {
         (Ratio(0.8), Ratio(0.3))
     );
     assert_eq!(s.objective.goal, Goal::AnswersPerJoule);
+}
+
+#[test]
+fn a_close_fits_its_budgets_and_has_one() {
+    let read = |scaling: &str| {
+        let text = SMALL.replace("    deadline:", &format!("    scaling: {{ {scaling} }}\n    deadline:"));
+        let path = Path::new("test.yaml");
+        match read_with(path, text.as_bytes(), &Shelf::default(), &own_profile) {
+            Ok(reading) => (true, render(&reading.warnings, path, text)),
+            Err(findings) => (false, render(&findings, path, text)),
+        }
+    };
+    let says = |scaling: &str, read_at_all: bool, what: &str| {
+        let (fine, text) = read(scaling);
+        assert!(fine == read_at_all && text.contains(what), "{scaling}: {text}");
+    };
+    assert_eq!(read("budgets: [64 tokens], close: so"), (true, String::new()));
+    says("close: so", true, "`close` without `budgets`");
+    says("budgets: [64 tokens], closing_tokens: 8 tokens", true, "`closing_tokens` without `close`");
+    says("budgets: [16 tokens, 64 tokens], close: so", false, "16 tokens are kept for what follows `close`");
+    says("budgets: [64 tokens], close: so, closing_tokens: 1 item", false, "no number of tokens");
+    says("budgets: [64 tokens], close: ''", false, "closes nothing");
 }
 
 #[test]

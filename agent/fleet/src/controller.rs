@@ -265,8 +265,11 @@ impl Controller {
                 let newer = self.ledger.current.is_none_or(|d| layout.plan().generation > d.generation);
                 if self.writing.is_some() || layout.order().fleet != self.ledger.fleet {
                 } else if newer {
+                    // An answer ends the wait for one: what is asked for next is another plan.
+                    self.ask.reset();
                     self.put(layout, out)?;
                 } else if self.best().is_some_and(|(g, _)| g == layout.plan()) && self.ledger.last_good != Some(layout.plan()) {
+                    self.ask.reset();
                     let next = Ledger { last_good: Some(layout.plan()), ..self.ledger.clone() };
                     self.write(next, Some(layout), out)?;
                 }

@@ -7,6 +7,7 @@
 
 use crate::clock;
 use crate::shared::lock;
+use crate::steps::{Steps, Took};
 use engine::model::{APART, Chunk, Input, Want};
 use engine::{EngineError, Sequence, Stage, Token, Workspace};
 use std::collections::VecDeque;
@@ -72,6 +73,8 @@ struct State {
     hurry: u32,
     /// Steps, and the rows of them all.
     counts: (u64, u64),
+    /// Those that appended one token to each sequence, since the last window.
+    steps: Steps,
 }
 
 /// The queue of a stage.
@@ -161,6 +164,16 @@ impl Batch {
         lock(&self.state).counts
     }
 
+    /// So many steps of so many sequences took so long each, beside this queue: samples of one answer go alone.
+    pub(crate) fn took(&self, rows: usize, steps: usize, step_s: f64) {
+        lock(&self.state).steps.took(rows, steps, step_s);
+    }
+
+    /// What steps took since the last call.
+    pub(crate) fn lap(&self) -> Option<Took> {
+        lock(&self.state).steps.lap()
+    }
+
     /// Puts a step into the queue; the word for it, which is `Lead` at once where nobody leads.
     fn enter(&self, job: Job, hear: &Receiver<Word>) -> Option<Word> {
         {
@@ -230,6 +243,10 @@ impl Batch {
         state.ended_s = clock::seconds();
         state.step_s = state.ended_s - began;
         state.counts = (state.counts.0 + 1, state.counts.1 + jobs.len() as u64);
+        if results.iter().all(Result::is_ok) && jobs.iter().all(|j| j.given.is_one(stage.config().hidden)) {
+            let step_s = state.step_s;
+            state.steps.took(jobs.len(), 1, step_s);
+        }
         results
     }
 }

@@ -7,7 +7,7 @@ use crate::shell::Input;
 use fleet::agent::{Event, Sample};
 use profiles::Quality;
 use protocol::bus::{Keep, Qos};
-use protocol::telemetry::{Measured, ServiceSample};
+use protocol::telemetry::{Measured, ServiceSample, StageSample};
 use protocol::{Key, Name, Telemetry, Topic, message, schema};
 use sensors::{Config, Interface, Outcome, Pace, Quantity, Reading, Roots, Sensors, ThrottleWatch};
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How often the end is looked for.
 const STEP: Duration = Duration::from_millis(100);
+/// Stages that a message tells of, where they fit beside the services.
+const STAGES: usize = 16;
 /// Fewest tokens after the first that say something about a rate.
 const TOKENS: u64 = 20;
 
@@ -87,6 +89,25 @@ fn sample(shared: &Shared, laps: &Laps, temperature_c: Option<f64>) {
     shared.tell(Input::Event(Event::Health(sample)));
 }
 
+/// What a step of each stage of the plan that is served took.
+fn stages(shared: &Shared) -> Vec<StageSample> {
+    let Some(plan) = shared.peers.status(&shared.me).and_then(|s| s.active) else { return Vec::new() };
+    let Some(loaded) = shared.loaded(plan.id) else { return Vec::new() };
+    let said = loaded.stages.iter().filter_map(|s| {
+        let took = s.batch.lap()?;
+        Some(StageSample {
+            service: s.service.clone(),
+            replica: s.replica,
+            stage: u32::try_from(s.index).ok()?,
+            plan: plan.id,
+            rows: took.rows,
+            steps: took.steps,
+            step_p50_s: took.step_s,
+        })
+    });
+    said.take(STAGES).collect()
+}
+
 fn publish(shared: &Shared, laps: Laps, window_s: f64, throttled: Option<bool>, readings: &[Reading]) {
     let plan = shared.traffic.plan();
     let service = |((service, replica), mut w): ((Name, u32), Window)| {
@@ -123,7 +144,7 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, throttled: Option<bool>, 
     lacks("temperature_c", temperature_c.is_none().then(|| "no sensor here gives a temperature".into()));
     lacks("memory_pressure", pressure.as_ref().err().cloned());
     lacks("throttled", throttled.is_none().then(|| "nothing here says whether the clock is held back".into()));
-    let telemetry = Telemetry {
+    let mut telemetry = Telemetry {
         schema: schema::TELEMETRY.into(),
         agent: shared.me.clone(),
         window_s,
@@ -136,9 +157,14 @@ fn publish(shared: &Shared, laps: Laps, window_s: f64, throttled: Option<bool>, 
         missing,
         services: laps.into_iter().filter_map(service).take(protocol::limits::ENTRIES).collect(),
         links: Vec::new(),
+        stages: stages(shared),
     };
     let key = Key::new(&shared.fleet, Topic::Telemetry, &shared.me);
-    let Ok(body) = serde_json::to_vec(&telemetry) else { return };
+    let Ok(mut body) = serde_json::to_vec(&telemetry) else { return };
+    while body.len() > protocol::limits::TELEMETRY_BYTES && telemetry.stages.pop().is_some() {
+        let Ok(shorter) = serde_json::to_vec(&telemetry) else { return };
+        body = shorter;
+    }
     // A sample may be lost.
     if let Ok(sealed) = message::seal(&shared.head(&key), &body, &shared.signer) {
         let _ = shared.bus.publish(&key, &sealed, Qos::Sample, Keep::Pass);

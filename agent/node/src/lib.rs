@@ -23,6 +23,7 @@ mod samples;
 mod settings;
 mod shared;
 mod shell;
+mod steps;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
@@ -108,6 +109,8 @@ impl Node {
         spawn("health", Box::new(move || health::watch(&at)))?;
         let at = Arc::clone(&shared);
         spawn("missed", Box::new(move || missed::watch(&at)))?;
+        let at = Arc::clone(&shared);
+        spawn("kept", Box::new(move || hop::kept::keep(&at)))?;
         if let Some(path) = shared.settings.hold.clone() {
             let at = Arc::clone(&shared);
             spawn("hold", Box::new(move || hold::watch(&at, &path)))?;

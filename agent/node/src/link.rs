@@ -49,8 +49,8 @@ impl Pair {
         let called = Called { partner: true, ..called(plan, stage, stage.index) };
         // Tokens are drawn by whoever has the last stage, which is no partner.
         let open = Hop::open(shared, with, &called, &Draw::default(), within_ms);
-        let hop = open.map_err(|source| StepError::Partner { with: with.clone(), source })?;
-        Ok(Self { with: with.clone(), exchange: hop.exchange(), work: Workspace::new() })
+        let exchange = open.and_then(Hop::exchange).map_err(|source| StepError::Partner { with: with.clone(), source })?;
+        Ok(Self { with: with.clone(), exchange, work: Workspace::new() })
     }
 
     /// A step of both halves, by itself: steps of several requests are not taken together.

@@ -7,10 +7,11 @@ pub(crate) use files::{Known, fetch, verify};
 pub(crate) use wanted::Need;
 
 use crate::batch::Batch;
-use crate::samples::Scaling;
+use crate::samples::{self, Scaling};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use engine::chat::Template;
+use engine::generate::Close;
 use engine::kept::Kept;
 use engine::model::Partner;
 use engine::{EngineError, File, Options, Precision, Room, Stage, StreamError, Tokenizer};
@@ -58,6 +59,8 @@ pub(crate) struct LoadedStage {
     /// Planned seconds for a token.
     pub(crate) tpot_s: f64,
     pub(crate) scaling: Scaling,
+    /// How answers are closed, at the first stage.
+    pub(crate) close: Option<Close>,
     /// What the plan expects of an answer: joules of all devices, and seconds.
     pub(crate) expected: (f64, f64),
 }
@@ -156,6 +159,7 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
             }
             _ => None,
         };
+        let close = text.as_ref().map(|t| samples::close(&w.service.scaling, &t.tokenizer)).transpose();
         let chain = &w.service.replicas[w.replica as usize];
         let name = |i: usize| chain.stages.get(i).and_then(|s| Name::new(&s.device).ok());
         let service = Name::new(&w.service.name).map_err(|e| failed(e.to_string()))?;
@@ -174,6 +178,7 @@ pub(crate) fn load(layout: &Layout, shared: &Shared) -> Result<Loaded, Fault> {
             text,
             tpot_s: chain.tpot_s,
             scaling: Scaling::of(&w.service.scaling).map_err(failed)?,
+            close: close.map_err(|why| failed(format!("{}: {why}", w.service.name)))?.flatten(),
             expected: (w.service.expected.energy_j, chain.total_s),
         });
     }

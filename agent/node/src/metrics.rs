@@ -5,6 +5,7 @@ use protocol::Name;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Notes that are kept.
 const NOTES: usize = 32;
@@ -40,6 +41,8 @@ pub(crate) struct Metrics {
     refused: Mutex<u64>,
     /// Times that a stage was lost and the request began anew behind it.
     healed: Mutex<u64>,
+    /// Streams to neighbours that were opened.
+    streams: AtomicU64,
     /// Power of the machine over the last window, where a sensor measures it.
     power_w: Mutex<Option<f64>>,
     notes: Mutex<VecDeque<String>>,
@@ -75,6 +78,14 @@ impl Metrics {
 
     pub(crate) fn healed(&self) -> u64 {
         *lock(&self.healed)
+    }
+
+    pub(crate) fn opened(&self) {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn streams(&self) -> u64 {
+        self.streams.load(Ordering::Relaxed)
     }
 
     pub(crate) fn refuse(&self) {

@@ -7,14 +7,14 @@ use crate::loaded::{Loaded, LoadedStage};
 use crate::shared::Shared;
 use crate::shell::Input as Word;
 use crate::traffic::Ticket;
-use engine::generate::Finish;
+use engine::generate::{Close, Finish};
 use engine::model::{Input, PREFILL};
 use engine::sample::Choice;
 use engine::tokenizer::Stream;
 use engine::{EngineError, Sampling, Token};
 use fleet::agent::Event;
 use protocol::{Name, SignedPlan};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,18 @@ pub(crate) struct Ask {
     pub(crate) sampling: Sampling,
     /// Texts that end the answer and are cut off it.
     pub(crate) stop: Vec<String>,
+    /// What the model is made to say before `tokens` are used up, and how many of them are left for what follows.
+    pub(crate) close: Option<Close>,
+}
+
+impl Ask {
+    /// Tokens of the answer before it is made to close, in a context of so many; `None` where nothing closes it, or too
+    /// few are asked for: then it is cut off.
+    pub(crate) fn thinks(&self, context: usize) -> Option<usize> {
+        let close = self.close.as_ref()?;
+        let all = self.tokens.min(context.saturating_sub(self.prompt.len()));
+        all.checked_sub(close.text.len() + close.tokens).filter(|n| *n > 0)
+    }
 }
 
 /// How it ended.
@@ -46,6 +58,8 @@ pub(crate) struct Answer {
     pub(crate) whole_s: f64,
     /// Mean log-probability of its tokens, the one that ended it included.
     pub(crate) logprob: f64,
+    /// It was made to close.
+    pub(crate) closed: bool,
 }
 
 /// Where a request runs: the pipeline of a plan, for which it counts until it leaves.
@@ -115,6 +129,32 @@ struct Talk<'t> {
     lost: Option<f64>,
     /// Log-probabilities of the tokens that were drawn: their sum, and how many.
     likely: (f64, usize),
+    /// Those of `said` that were not drawn.
+    forced: Range<usize>,
+    /// Tokens at the end of `said` that the model has not seen.
+    unseen: usize,
+}
+
+impl Talk<'_> {
+    /// The model is made to say a text. True where that has come to a stop.
+    fn force(&mut self, text: &[Token]) -> bool {
+        let from = self.said.len();
+        let stopped = text.iter().any(|token| {
+            self.said.push(*token);
+            self.unseen += 1;
+            self.out.push(*token)
+        });
+        self.forced = from..self.said.len();
+        stopped
+    }
+
+    /// How the last stage goes on: only what it drew counts for its random numbers and its penalty.
+    fn draw(&self, sampling: &Sampling) -> Draw {
+        let (before, after) = (&self.said[..self.forced.start], &self.said[self.forced.end..]);
+        let drawn: Vec<Token> = before.iter().chain(after).copied().collect();
+        let recent = drawn[drawn.len().saturating_sub(RECENT)..].to_vec();
+        Draw { sampling: sampling.clone(), drawn: drawn.len(), recent }
+    }
 }
 
 /// Answers a request; `hear` gets the text as it becomes known, and may break off.
@@ -141,7 +181,16 @@ pub(crate) fn answer(
         return Err(EngineError::Context { wanted: ask.prompt.len() + 1, limit: context }.into());
     }
     let out = Out { stream: text.tokenizer.stream(), text: String::new(), told: 0, stop: &ask.stop };
-    let mut talk = Talk { said: Vec::new(), out, start: clock::seconds(), ttft_s: None, lost: None, likely: (0.0, 0) };
+    let mut talk = Talk {
+        said: Vec::new(),
+        out,
+        start: clock::seconds(),
+        ttft_s: None,
+        lost: None,
+        likely: (0.0, 0),
+        forced: 0..0,
+        unseen: 0,
+    };
     let is_end = |token| text.tokenizer.is_end(token);
     loop {
         let entry = place.entry().ok_or_else(missing)?;
@@ -150,7 +199,8 @@ pub(crate) fn answer(
             Ok(finish) => {
                 let whole_s = clock::seconds() - talk.start;
                 let logprob = talk.likely.0 / talk.likely.1.max(1) as f64;
-                return Ok(Answer { finish, tokens: talk.said.len(), ttft_s: talk.ttft_s, whole_s, logprob });
+                let closed = !talk.forced.is_empty();
+                return Ok(Answer { finish, tokens: talk.said.len(), ttft_s: talk.ttft_s, whole_s, logprob, closed });
             }
             Err(e) => e,
         };
@@ -176,15 +226,20 @@ impl Running<'_> {
         hear: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Finish, StepError> {
         let (context, prompt) = (self.entry.stage.config().context, self.ask.prompt.len());
+        let thinks = self.ask.thinks(context);
         loop {
-            let choice = self.next(&talk.said)?;
+            let choice = self.next(talk)?;
             talk.lost = None;
             talk.likely = (talk.likely.0 + f64::from(choice.logprob), talk.likely.1 + 1);
             talk.ttft_s.get_or_insert(clock::seconds() - talk.start);
             let ended = is_end(choice.token);
-            let stopped = !ended && talk.out.push(choice.token);
+            let mut stopped = !ended && talk.out.push(choice.token);
             if !ended {
                 talk.said.push(choice.token);
+                talk.unseen += 1;
+            }
+            if let Some(close) = self.ask.close.as_ref().filter(|_| !ended && !stopped && Some(talk.said.len()) == thinks) {
+                stopped = talk.force(&close.text);
             }
             let full = talk.said.len() >= self.ask.tokens || prompt + talk.said.len() >= context;
             let done = match (ended, stopped, full) {
@@ -201,19 +256,20 @@ impl Running<'_> {
         }
     }
 
-    /// The next token: after the last one, or at a new place, after everything anew.
-    fn next(&mut self, said: &[Token]) -> Result<Choice, StepError> {
+    /// The next token: after the last ones, or at a new place, after everything anew.
+    fn next(&mut self, talk: &mut Talk<'_>) -> Result<Choice, StepError> {
+        let said = &talk.said;
         let mut batches: Vec<&[Token]> = Vec::new();
         if self.link.is_none() {
-            let recent = said[said.len().saturating_sub(RECENT)..].to_vec();
-            let draw = Draw { sampling: self.ask.sampling.clone(), drawn: said.len(), recent };
+            let draw = talk.draw(&self.ask.sampling);
             let within_ms = self.shared.limits.hop_ms;
             self.link = Some(Link::open(self.shared, self.loaded.plan.id, self.entry, &draw, within_ms)?);
             batches.extend(self.ask.prompt.chunks(PREFILL));
             let (early, late) = said.split_at(said.len().saturating_sub(EXACT));
             batches.extend(early.chunks(PREFILL).chain(late.chunks(1)));
         } else {
-            batches.extend(said.last().map(std::slice::from_ref));
+            // One by one what was forced as well, so that a replay can be exact.
+            batches.extend(said[said.len().saturating_sub(talk.unseen)..].chunks(1));
         }
         let last = batches.len().saturating_sub(1);
         let mut drawn = None;
@@ -222,6 +278,7 @@ impl Running<'_> {
                 drawn = link.step(Input::Tokens(batch), i == last)?;
             }
         }
+        talk.unseen = 0;
         drawn.ok_or_else(|| EngineError::Input("no token was drawn".into()).into())
     }
 }

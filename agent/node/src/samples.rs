@@ -7,9 +7,9 @@
 use crate::link::StepError;
 use crate::request::{Answer, Ask, Place, answer};
 use crate::shared::{Shared, lock};
-use engine::EngineError;
 use engine::eval::final_number;
-use engine::generate::{self, Budget, Event, Finish, Pace, Tally, vote};
+use engine::generate::{self, Budget, Close, Event, Finish, Pace, Tally, vote};
+use engine::{EngineError, Tokenizer};
 use protocol::PlannedScaling;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +34,8 @@ pub(crate) enum Method {
     BestOfN,
 }
 
-/// What a plan says of a service's answers.
+/// What a plan says of a service's answers. How they are closed stands beside it ([`close`]), since that needs the model's
+/// tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scaling {
     pub(crate) method: Method,
@@ -61,6 +62,25 @@ impl Scaling {
     }
 }
 
+/// How a plan has answers closed, in the model's tokens; `None`: they are cut off.
+///
+/// # Errors
+/// A text without tokens, or a budget that leaves none to think, in words.
+pub(crate) fn close(planned: &PlannedScaling, tokenizer: &Tokenizer) -> Result<Option<Close>, String> {
+    let Some(close) = &planned.close else { return Ok(None) };
+    let text = tokenizer.encode(&close.text).map_err(|e| format!("close: {e}"))?;
+    let (kept, budget) = (text.len() + close.tokens as usize, planned.token_budget.unwrap_or(u32::MAX) as usize);
+    if text.is_empty() || close.tokens == 0 {
+        return Err("a close needs a text, and a token for what follows it".into());
+    }
+    if kept >= budget {
+        return Err(format!(
+            "a close of {kept} tokens, what follows it included, in a budget of {budget}: none is left to think"
+        ));
+    }
+    Ok(Some(Close { text, tokens: close.tokens as usize }))
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -70,6 +90,8 @@ pub(crate) struct Count {
     pub(crate) counted: usize,
     /// Those that agree with what is given; of a vote only.
     pub(crate) agree: Option<usize>,
+    /// Those that were made to close.
+    pub(crate) closed: usize,
 }
 
 /// An answer chosen from several; its tokens are those of all samples.
@@ -108,7 +130,9 @@ fn here(place: &Place, ask: &Ask, scaling: Scaling, goes_on: &dyn Fn() -> bool) 
         samples: scaling.samples,
         parallel: scaling.samples.min(TOGETHER),
         sampling: ask.sampling.clone(),
-        budget: Budget::of(ask.tokens),
+        budget: ask
+            .thinks(entry.stage.config().context)
+            .map_or(Budget::of(ask.tokens), |tokens| Budget { tokens, close: ask.close.clone() }),
         kv_bits: entry.kv_bits,
         stop: &ask.stop,
         energy: None,
@@ -124,12 +148,20 @@ fn here(place: &Place, ask: &Ask, scaling: Scaling, goes_on: &dyn Fn() -> bool) 
         Method::Majority => vote(&entry.stage, &text.tokenizer, &request, Pace::Together, &final_number, &mut hear)?.generation,
         _ => generate::generate(&entry.stage, &text.tokenizer, &request, &mut hear)?,
     };
+    // All begin together, so the longest has had every step.
+    let steps = generation.answers.iter().map(|a| a.tokens.len()).max().unwrap_or(0).saturating_sub(1);
+    if steps > 0 && scaling.samples <= TOGETHER {
+        let usage = &generation.usage;
+        let rows = (usage.generated_tokens as f64 / (steps + 1) as f64).round().max(1.0) as usize;
+        entry.batch.took(rows, steps, usage.decode_seconds / steps as f64);
+    }
     let samples = generation.answers.iter().map(|a| Sample {
         number: a.sample,
         text: a.text.clone(),
         finish: a.finish,
         tokens: a.tokens.len(),
         logprob: a.mean_logprob(),
+        closed: a.closed,
     });
     let whole_s = crate::clock::seconds() - began;
     pick(samples.collect(), scaling, first, whole_s).ok_or_else(|| EngineError::Input("no sample came to an end".into()).into())
@@ -143,6 +175,7 @@ struct Sample {
     tokens: usize,
     /// Mean, of a token.
     logprob: f64,
+    closed: bool,
 }
 
 /// The one that is given: by the method, of equals the lowest number, whatever order they ended in.
@@ -161,8 +194,13 @@ fn pick(mut samples: Vec<Sample>, scaling: Scaling, ttft_s: Option<f64>, whole_s
     let votes = winner.and_then(|w| tally.votes.iter().find(|(answer, _)| answer == w)).map(|(_, n)| *n);
     Some(Chosen {
         text: given.text.clone(),
-        answer: Answer { finish: given.finish, tokens, ttft_s, whole_s, logprob: given.logprob },
-        count: Count { samples: scaling.samples, counted: samples.len(), agree: votes },
+        answer: Answer { finish: given.finish, tokens, ttft_s, whole_s, logprob: given.logprob, closed: given.closed },
+        count: Count {
+            samples: scaling.samples,
+            counted: samples.len(),
+            agree: votes,
+            closed: samples.iter().filter(|s| s.closed).count(),
+        },
     })
 }
 
@@ -214,7 +252,14 @@ impl Election<'_> {
                 self.decided.store(true, Ordering::SeqCst);
             }
         }
-        lock(&self.samples).push(Sample { number, text, finish: a.finish, tokens: a.tokens, logprob: a.logprob });
+        lock(&self.samples).push(Sample {
+            number,
+            text,
+            finish: a.finish,
+            tokens: a.tokens,
+            logprob: a.logprob,
+            closed: a.closed,
+        });
     }
 }
 

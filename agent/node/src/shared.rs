@@ -2,6 +2,7 @@
 
 use crate::blobs::Blobs;
 use crate::clock;
+use crate::hop::kept::Kept;
 use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
 use crate::otlp::Outbox;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) traffic: Traffic,
     pub(crate) wires: Wires,
+    /// Streams to neighbours that no request uses.
+    pub(crate) kept: Arc<Kept>,
     pub(crate) metrics: Metrics,
     pub(crate) blobs: Blobs,
     /// Traces on their way to a collector.
@@ -104,6 +107,7 @@ impl Shared {
             pool: Arc::new(Pool::new(threads, kernels::Wait::default())),
             traffic: Traffic::default(),
             wires: Wires::default(),
+            kept: Arc::default(),
             metrics: Metrics::default(),
             outbox: Outbox::default(),
             checked: Mutex::default(),
@@ -129,6 +133,7 @@ impl Shared {
 
     pub(crate) fn end(&self) {
         self.end.store(true, Ordering::SeqCst);
+        self.kept.end();
         self.tell(Input::End);
     }
 

@@ -36,7 +36,7 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         model: "tiny".into(),
         precision: Precision { weights: WeightFormat::W8, kv_bits: 16, activation_bits },
         bits_per_weight: 8.5,
-        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         rate_hz: 1.0,
         replicas: vec![replica],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

@@ -107,6 +107,19 @@ impl Stream {
         Ok((Self::Called(Box::new(StreamOwned::new(connection, stream))), what))
     }
 
+    /// Shows certificates now, not with what is first written or read.
+    ///
+    /// # Errors
+    /// When the other shows none of the fleet, not that of the device that was called, or does not answer in time.
+    pub(crate) fn shake(&mut self) -> io::Result<()> {
+        if let Self::Calling(s) = self {
+            while s.conn.is_handshaking() {
+                s.conn.complete_io(&mut s.sock)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Says that nothing more comes: the other side can tell the end from a break.
     ///
     /// # Errors

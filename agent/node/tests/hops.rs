@@ -15,7 +15,8 @@ const OPEN: u8 = 2;
 const READY: u8 = 3;
 const STATES: u8 = 4;
 const REFUSED: u8 = 6;
-const PARTIAL: u8 = 7;
+const PARTIAL: u8 = 8;
+const DONE: u8 = 7;
 
 /// What is changed in an opening.
 type Change = dyn Fn(&mut Value);
@@ -199,4 +200,64 @@ fn only_the_leader_opens_the_other_half_of_its_stage() {
     leader.write(PARTIAL, 16, [1, 1, 32], &[0; 64]);
     let (kind, why) = leader.hear();
     assert!(kind == REFUSED && why.contains("expected"), "{kind}: {why}");
+}
+
+#[test]
+fn a_stream_is_used_again_by_who_signs_its_next_number() {
+    let mut world = World::of(&["a", "b"]);
+    world.tls = Some(false);
+    let a = world.start("a");
+    world.start("b");
+    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16), a);
+    let b = status(a, "b");
+    let (hop, plan) = (b["hop"].as_str().unwrap(), b["active"]["id"].as_str().unwrap());
+    let key = read_key(&world.path("a.key")).unwrap();
+    let mut stream = Stream::open(hop);
+    let mut before = Vec::new();
+    for _ in 0..3 {
+        let opening = seal(&stream.opening(plan), "a", &key);
+        assert_eq!(stream.answer(&opening), (READY, String::new()));
+        let session = stream.session;
+        stream.write(DONE, 0, [0; 3], &[]);
+        let (kind, next) = stream.read();
+        assert_eq!((kind, next.len()), (1, 32), "another challenge");
+        assert!(next != stream.challenge && stream.session != session, "nothing of the last one counts");
+        stream.challenge = next;
+        before.push(opening);
+    }
+    let (kind, why) = stream.answer(&before[2]);
+    assert!(kind == REFUSED && why.contains("another challenge"), "{why}");
+}
+
+#[test]
+fn requests_share_streams_that_are_there_before_them() {
+    let mut world = World::of(&["a", "b"]);
+    let a = world.start("a");
+    world.start("b");
+    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16), a);
+    let opened = || -> f64 {
+        let metrics = get(a, "/metrics").body;
+        let line = metrics.lines().find_map(|l| l.strip_prefix("wattline_hop_streams_total ")).unwrap();
+        line.parse().unwrap()
+    };
+    crate::world::until("a stream before the first request", || opened() > 0.0);
+    let first = opened();
+    let ask = || {
+        let body = json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 6 });
+        let answer = crate::client::post(a, "/v1/completions", &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["choices"][0]["text"].clone()
+    };
+    let said = ask();
+    assert!((0..8).all(|_| ask() == said));
+    assert!((opened() - first).abs() < 0.5, "none of nine requests opened another");
+    // Those of a device that was started anew are dead: a request opens one, and is answered.
+    drop(world.nodes.remove("b"));
+    world.start("b");
+    crate::world::until("the same answer", || {
+        let body = json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 6 });
+        let answer = crate::client::post(a, "/v1/completions", &body);
+        answer.status == 200 && answer.json()["choices"][0]["text"] == said
+    });
+    assert!(opened() > first + 0.5);
 }

@@ -7,6 +7,7 @@ use engine::{File, Options, Precision, Stage, Tokenizer, Workspace};
 use half::f16;
 use kernels::{Pool, Wait};
 use profiles::WeightFormat::{W4, W8, W16};
+use protocol::PlannedClose;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +26,9 @@ fn rounded(states: &[f32], width: usize, bits: u8) -> Vec<f32> {
     states.chunks(width).flat_map(row).collect()
 }
 
-/// Greedy text by the engine alone: stages one after another in this thread.
-fn reference(file: &File, parts: &[Part], bits: u8, tokens: usize) -> String {
+/// Greedy text by the engine alone: stages one after another in this thread. `close`: after so many tokens a text is
+/// forced, which counts among them.
+fn reference(file: &File, parts: &[Part], bits: u8, tokens: usize, close: Option<(usize, &str)>) -> String {
     let pool = Arc::new(Pool::new(1, Wait::Park));
     let tokenizer = Tokenizer::new(file).unwrap();
     let blocks = TINY.layers + 2;
@@ -40,6 +42,7 @@ fn reference(file: &File, parts: &[Part], bits: u8, tokens: usize) -> String {
     let mut caches: Vec<_> = stages.iter().map(|s| s.sequence(16).unwrap()).collect();
     let mut work = Workspace::new();
     let mut input = tokenizer.encode_prompt(PROMPT).unwrap();
+    let mut waiting = std::collections::VecDeque::new();
     let (mut said, mut stream, mut text) = (0, tokenizer.stream(), String::new());
     loop {
         let mut states = Vec::new();
@@ -51,15 +54,26 @@ fn reference(file: &File, parts: &[Part], bits: u8, tokens: usize) -> String {
         }
         let best = (0..states.len()).reduce(|b, i| if states[i] > states[b] { i } else { b }).unwrap();
         let token = u32::try_from(best).unwrap();
-        if tokenizer.is_end(token) {
-            return text + &stream.finish();
+        // What was forced is put through; what the model would say in between is not asked.
+        if waiting.is_empty() {
+            if tokenizer.is_end(token) {
+                return text + &stream.finish();
+            }
+            waiting.push_back(token);
+            text.push_str(&stream.push(token));
+            said += 1;
+            if let Some((_, forced)) = close.filter(|(after, _)| *after == said) {
+                for token in tokenizer.encode(forced).unwrap() {
+                    waiting.push_back(token);
+                    text.push_str(&stream.push(token));
+                    said += 1;
+                }
+            }
+            if said >= tokens {
+                return text + &stream.finish();
+            }
         }
-        text.push_str(&stream.push(token));
-        said += 1;
-        if said == tokens {
-            return text + &stream.finish();
-        }
-        input = vec![token];
+        input = waiting.pop_front().into_iter().collect();
     }
 }
 
@@ -94,7 +108,7 @@ fn one_two_and_three_devices_say_the_same_as_the_engine() {
     for (parts, bits) in cases {
         world.apply(&plan(&all, parts, bits), a);
         let answer = complete(a, 24);
-        let expected = reference(&file, parts, bits, 24);
+        let expected = reference(&file, parts, bits, 24, None);
         assert_eq!(said(&answer), expected, "{parts:?} at {bits} bits");
         assert!(!expected.is_empty());
         texts.push(expected);
@@ -102,6 +116,86 @@ fn one_two_and_three_devices_say_the_same_as_the_engine() {
     texts.sort();
     texts.dedup();
     assert!(texts.len() > 1, "precisions show, or the comparison means nothing");
+}
+
+/// The close of the tests, and its length.
+fn closing(file: &File) -> (PlannedClose, usize) {
+    let close = PlannedClose { text: " so the end".into(), tokens: 4 };
+    let length = Tokenizer::new(file).unwrap().encode(&close.text).unwrap().len();
+    (close, length)
+}
+
+#[test]
+fn an_answer_that_would_use_its_budget_up_is_made_to_close_within_it() {
+    let mut world = World::of(&["a", "b"]);
+    let a = world.start("a");
+    world.start("b");
+    let file = tiny(world.folder.path());
+    let (close, length) = closing(&file);
+    let thinks = 9;
+    let budget = thinks + length + close.tokens as usize;
+    for parts in [&[("a", 0, 6, W8)][..], &[("a", 0, 3, W8), ("b", 3, 6, W4)]] {
+        let mut content = plan(&["a", "b"], parts, 16);
+        let scaling = &mut content.services[0].scaling;
+        (scaling.token_budget, scaling.close) = (Some(u32::try_from(budget).unwrap()), Some(close.clone()));
+        world.apply(&content, a);
+        let expected = reference(&file, parts, 16, budget, Some((thinks, &close.text)));
+        assert!(expected.contains(&close.text), "{expected}");
+        // More than the budget is not asked for; as much as that is thought and closed.
+        let answer = complete(a, 200);
+        assert_eq!(said(&answer), expected, "{parts:?}");
+        assert_eq!((&answer["usage"]["closed"], &answer["usage"]["completion_tokens"]), (&json!(1), &json!(budget)));
+        // Who asks for less than the close needs is cut off, and told nothing of a close.
+        let short = complete(a, length + 4);
+        assert_eq!(said(&short), reference(&file, parts, 16, length + 4, None));
+        assert!(short["usage"].get("closed").is_none(), "{short}");
+        // Who asks for less than the budget is closed within that.
+        let less = complete(a, budget - 2);
+        assert_eq!(said(&less), reference(&file, parts, 16, budget - 2, Some((thinks - 2, &close.text))));
+        // A text that the request ends at ends a forced one, too.
+        let body = json!({ "model": "chat", "prompt": PROMPT, "temperature": 0, "max_tokens": 200, "stop": [" end"] });
+        let stopped = post(a, "/v1/completions", &body).json();
+        let before = &expected[..expected.find(" end").unwrap()];
+        assert_eq!((said(&stopped), &stopped["choices"][0]["finish_reason"]), (before, &json!("stop")));
+    }
+    // A budget that the close alone uses up cannot be kept.
+    let mut content = plan(&["a"], &[("a", 0, 6, W8)], 16);
+    content.services[0].scaling.token_budget = Some(u32::try_from(length + 4).unwrap());
+    content.services[0].scaling.close = Some(close);
+    world.hand(&content, a);
+    until("the reason", || get(a, "/fleet/status").body.contains("none is left to think"));
+}
+
+#[test]
+fn a_close_that_was_forced_is_replayed_after_a_lost_stage() {
+    let mut world = World::of(&["a", "b"]);
+    // Slow enough that it can be lost behind the close.
+    let wide = engine::testing::Tiny { hidden: 1_024, wide: 2_048, heads: 16, head_dim: 64, ..TINY };
+    wide.writer().unwrap().save(&world.path("tiny.gguf")).unwrap();
+    let a = world.start("a");
+    world.start("b");
+    let (close, length) = closing(&tiny(world.folder.path()));
+    let mut content = plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16);
+    let scaling = &mut content.services[0].scaling;
+    // The close comes after five tokens, and 110 follow.
+    let kept = PlannedClose { tokens: 110, ..close };
+    (scaling.token_budget, scaling.close) = (Some(u32::try_from(5 + length + 110).unwrap()), Some(kept));
+    world.apply(&content, a);
+    let body =
+        json!({ "model": "chat", "prompt": PROMPT, "temperature": 0.8, "seed": 5, "repetition_penalty": 1.3, "max_tokens": 400 });
+    let ask = move || post(a, "/v1/completions", &body).json();
+    let expected = ask();
+    assert_eq!(expected["usage"]["closed"], 1, "{expected}");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = tell.send(ask());
+    });
+    std::thread::sleep(std::time::Duration::from_millis(40));
+    drop(world.nodes.remove("b"));
+    assert!(told.try_recv().is_err(), "lost in the middle, or nothing is shown");
+    world.start("b");
+    let answer = told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(said(&answer), said(&expected), "random numbers and penalty by what was drawn");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::client::{get, post};
 use crate::world::{Part, World, plan};
 use profiles::WeightFormat::W8;
-use protocol::PlannedScaling;
+use protocol::{PlannedClose, PlannedScaling};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ fn sampled(agents: &[&'static str], parts: &[Part], method: &str) -> (World, Soc
     let mut world = World::of(agents);
     let addresses: Vec<SocketAddr> = agents.iter().map(|a| world.start(a)).collect();
     let mut content = plan(agents, parts, 16);
-    content.services[0].scaling = PlannedScaling { method: method.into(), samples: 3, token_budget: Some(8) };
+    content.services[0].scaling = PlannedScaling { method: method.into(), samples: 3, token_budget: Some(8), close: None };
     world.apply(&content, addresses[0]);
     (world, addresses[0])
 }
@@ -71,8 +71,29 @@ fn a_method_that_is_not_known_is_given_up_with_its_name() {
     let mut world = World::of(&["a"]);
     let at = world.start("a");
     let mut content = plan(&["a"], &[("a", 0, 6, W8)], 16);
-    content.services[0].scaling = PlannedScaling { method: "beam".into(), samples: 3, token_budget: None };
+    content.services[0].scaling = PlannedScaling { method: "beam".into(), samples: 3, token_budget: None, close: None };
     let sealed = world.seal(&content);
     assert_eq!(crate::client::ask(at, "PUT", "/fleet/plan", "", &sealed).status, 202);
     crate::world::until("the reason", || get(at, "/fleet/status").body.contains("answers by `beam`"));
+}
+
+/// All samples are made to close with the same number, so that a vote has only that to count.
+#[test]
+fn a_vote_counts_what_follows_a_forced_close() {
+    for (agents, parts) in [(&["a"][..], &[("a", 0, 6, W8)][..]), (&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)])] {
+        let mut world = World::of(agents);
+        let addresses: Vec<SocketAddr> = agents.iter().map(|a| world.start(a)).collect();
+        let at = addresses[0];
+        let mut content = plan(agents, parts, 16);
+        let close = PlannedClose { text: " so it is 42 .".into(), tokens: 1 };
+        content.services[0].scaling =
+            PlannedScaling { method: "majority".into(), samples: 3, token_budget: Some(40), close: Some(close) };
+        world.apply(&content, at);
+        let said = asked(at, json!({ "seed": 3 }));
+        let (text, usage) = (said["choices"][0]["text"].as_str().unwrap(), &said["usage"]);
+        assert!(text.contains("it is 42 ."), "{text}");
+        assert_eq!(usage["samples"]["agree"], usage["samples"]["counted"], "{said}");
+        assert!(usage["samples"]["counted"].as_u64().unwrap() >= 2, "decided by two of three: {said}");
+        assert_eq!(usage["closed"], usage["samples"]["counted"], "{said}");
+    }
 }

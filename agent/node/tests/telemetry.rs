@@ -1,7 +1,8 @@
 //! What agents measure reaches planners through any one of them: signed by who says it, with reasons for what is absent.
 
-use crate::client::get;
-use crate::world::{World, board, name, until};
+use crate::client::{get, post};
+use crate::world::{World, board, name, plan, until};
+use profiles::WeightFormat::W8;
 use protocol::message::Listener;
 use protocol::{Key, Telemetry, Topic};
 use std::net::SocketAddr;
@@ -52,4 +53,28 @@ fn any_agent_passes_on_what_the_others_measure() {
     start(&mut world, "b", "orin-nano-jp6.txt");
     until("it is believed again", || passed_on(&world, a).iter().any(|t| t.agent.as_str() == "b" && t.power_w.is_some()));
     assert_eq!(passed_on(&world, a).len(), before);
+}
+
+#[test]
+fn each_device_tells_how_long_a_step_of_its_own_stage_takes() {
+    let mut world = World::of(&["a", "b"]);
+    world.limits.window_ms = 400;
+    let a = world.start("a");
+    world.start("b");
+    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16), a);
+    let body = serde_json::json!({ "model": "chat", "prompt": "the hell and", "temperature": 0, "max_tokens": 40 });
+    let mut told = std::collections::BTreeMap::new();
+    until("both have told of a window with answers", || {
+        post(a, "/v1/completions", &body);
+        for t in passed_on(&world, a).into_iter().filter(|t| !t.stages.is_empty()) {
+            told.insert(t.agent.to_string(), t);
+        }
+        told.len() == 2
+    });
+    for (place, (agent, telemetry)) in told.iter().enumerate() {
+        let [stage] = telemetry.stages.as_slice() else { panic!("{agent} has one stage: {telemetry:?}") };
+        assert_eq!((stage.service.as_str(), stage.replica, stage.stage as usize), ("chat", 0, place));
+        assert!(stage.rows == 1 && stage.steps > 0, "one request at a time: {stage:?}");
+        assert!(stage.step_p50_s > 0.0 && stage.step_p50_s * (stage.steps as f64) < 2.0 * telemetry.window_s + 1.0, "{stage:?}");
+    }
 }

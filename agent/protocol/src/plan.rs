@@ -45,6 +45,24 @@ pub struct PlannedDevice {
     /// Power mode to set; `None` asleep.
     pub mode: Option<PlannedMode>,
     pub expected: DeviceExpectation,
+    /// What telemetry made of its profile before it was planned with; `None`: the profile as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
+}
+
+/// How far a device is from its profile, by what it said while it served.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fitted {
+    /// Measured time of a step over the profile's: the profile's rates are divided by it, its times multiplied.
+    pub time: f64,
+    /// Measured power over the profile's, by which its watts and joules are multiplied; `None`: no sensor measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<f64>,
+    /// Windows of telemetry that they are medians of.
+    pub samples: u32,
+    /// Never better than `fitted`.
+    pub quality: Quality,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,6 +146,18 @@ pub struct PlannedScaling {
     pub samples: u32,
     /// Answer-token budget a sample; `None`: the model's own length.
     pub token_budget: Option<u32>,
+    /// How an answer is closed that would use its budget up; `None`: it is cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close: Option<PlannedClose>,
+}
+
+/// A forced close: within the budget the model is made to say a text, and may go on from there for the rest of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedClose {
+    pub text: String,
+    /// Tokens of the budget that are kept for what follows the text.
+    pub tokens: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -37,6 +37,8 @@ pub struct Telemetry {
     pub services: Vec<ServiceSample>,
     #[serde(default)]
     pub links: Vec<LinkSample>,
+    #[serde(default)]
+    pub stages: Vec<StageSample>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +66,23 @@ pub struct ServiceSample {
     pub tpot_p90_s: Option<f64>,
 }
 
+/// Steps of one stage, said by whom computes it: each a pass that appends one token to each of `rows` sequences. Waiting
+/// and what other stages take are not in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSample {
+    pub service: Name,
+    pub replica: u32,
+    /// Place in the pipeline, from 0.
+    pub stage: u32,
+    pub plan: PlanId,
+    /// Sequences of a step; where they differed, those of most steps.
+    pub rows: u32,
+    /// Steps of that many.
+    pub steps: u64,
+    /// Median of a step.
+    pub step_p50_s: f64,
+}
+
 /// The way to one neighbour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkSample {
@@ -84,13 +103,14 @@ impl Telemetry {
     pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
         let t: Self = schema::read(bytes, schema::TELEMETRY, TELEMETRY_BYTES)?;
         let invalid = |why: String| Err(ReadError::Invalid { what: schema::TELEMETRY, why });
-        if t.services.len() > ENTRIES || t.links.len() > ENTRIES || t.missing.len() > ENTRIES {
+        if [t.services.len(), t.links.len(), t.missing.len(), t.stages.len()].into_iter().any(|n| n > ENTRIES) {
             return invalid(format!("a list of more than {ENTRIES}"));
         }
         let amounts = [t.power_w.map(|m| m.value), t.energy_j.map(|m| m.value), t.memory_bytes, Some(t.window_s)];
         let times = t.services.iter().flat_map(|s| [s.ttft_p50_s, s.ttft_p90_s, s.tpot_p50_s, s.tpot_p90_s]);
         let links = t.links.iter().flat_map(|l| [Some(l.rtt_p50_s), Some(l.rtt_p99_s), l.rate_bps]);
-        if let Some(v) = amounts.into_iter().chain(times).chain(links).flatten().find(|v| *v < 0.0) {
+        let steps = t.stages.iter().map(|s| Some(s.step_p50_s));
+        if let Some(v) = amounts.into_iter().chain(times).chain(links).chain(steps).flatten().find(|v| *v < 0.0) {
             return invalid(format!("{v} where nothing can be negative"));
         }
         let shares = t.links.iter().map(|l| l.loss).chain([t.memory_pressure]);

@@ -23,6 +23,7 @@ pub fn device(name: &str, throttle_c: f64) -> PlannedDevice {
             processors: Vec::new(),
             wakes_hz: None,
         },
+        fitted: None,
     }
 }
 

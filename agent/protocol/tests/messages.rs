@@ -101,6 +101,9 @@ fn nonsense_and_too_much_are_refused() {
     t.links[0].loss = Some(1.5);
     assert!(matches!(Telemetry::read(&serde_json::to_vec(&t).unwrap()), Err(ReadError::Invalid { .. })));
     t.links[0].loss = None;
+    t.stages[0].step_p50_s = -0.02;
+    assert!(matches!(Telemetry::read(&serde_json::to_vec(&t).unwrap()), Err(ReadError::Invalid { .. })));
+    t.stages[0].step_p50_s = 0.02;
     t.window_s = -1.0;
     assert!(matches!(Telemetry::read(&serde_json::to_vec(&t).unwrap()), Err(ReadError::Invalid { .. })));
     assert!(matches!(Telemetry::read(&vec![b' '; limits::TELEMETRY_BYTES + 1]), Err(ReadError::TooLarge { .. })));

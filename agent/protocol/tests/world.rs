@@ -3,7 +3,7 @@
 use profiles::{Precision, Quality, WeightFormat};
 use protocol::envelope::{Terms, seal};
 use protocol::status::{Phase, Status};
-use protocol::telemetry::{LinkSample, Measured, ServiceSample, Telemetry};
+use protocol::telemetry::{LinkSample, Measured, ServiceSample, StageSample, Telemetry};
 use protocol::{
     Certificate, DeviceExpectation, Digest, Name, Plan, PlannedDevice, PlannedScaling, PlannedService, PlannedStage, Replica,
     SCHEMA, ServiceExpectation, Signer, Sources, Totals, canonical, schema,
@@ -65,6 +65,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             processors: Vec::new(),
             wakes_hz: None,
         },
+        fitted: None,
     };
     named(Plan {
         schema: SCHEMA.into(),
@@ -81,7 +82,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             model: "smollm2-135m".into(),
             precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
             bits_per_weight: 4.5,
-            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
             rate_hz: 0.2,
             replicas: vec![Replica {
                 share: 1.0,
@@ -172,5 +173,14 @@ pub(crate) fn telemetry(agent: &str) -> Telemetry {
             tpot_p90_s: None,
         }],
         links: vec![LinkSample { to: name("pi-2"), rtt_p50_s: 0.0004, rtt_p99_s: 0.003, rate_bps: Some(9.4e8), loss: Some(0.0) }],
+        stages: vec![StageSample {
+            service: name("chat"),
+            replica: 0,
+            stage: 0,
+            plan: Digest::of(b"a plan"),
+            rows: 1,
+            steps: 1270,
+            step_p50_s: 0.02,
+        }],
     }
 }

@@ -474,9 +474,13 @@ pub(crate) struct Watch {
     /// A device that is back must have been heard for so long
     #[arg(long, default_value = "30s", value_parser = seconds)]
     pub(crate) settle: f64,
-    /// Least improvement of the objective for which models move to a device that is back
+    /// Least improvement of the objective for which models move to a device that is back, or because of what telemetry
+    /// says of one
     #[arg(long, default_value = "5%", value_parser = share)]
     pub(crate) gain: f64,
+    /// Plan from the profiles as they are, whatever telemetry says of how fast devices are and what they draw
+    #[arg(long)]
+    pub(crate) no_fit: bool,
     /// How long to wait until the fleet serves a new plan
     #[arg(long, default_value = "2min", value_parser = seconds)]
     pub(crate) wait: f64,

@@ -4,7 +4,7 @@ use super::args::{Explain, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::solve::{effort, scenario, solve, with_threads};
 use super::{files, infeasible};
-use crate::explain;
+use crate::{drift, explain};
 use std::path::Path;
 
 pub(crate) fn run(args: &Explain) -> Outcome {
@@ -19,8 +19,10 @@ pub(crate) fn run(args: &Explain) -> Outcome {
         )));
     }
     let path = Path::new(&args.what);
-    let wanted = scenario(path)?;
+    let written = scenario(path)?;
     let given = args.plan.as_deref().map(files::plan).transpose()?;
+    // A plan that counts with what telemetry said of its devices is explained by that.
+    let wanted = drift::corrected(&written, &given.as_ref().map(drift::of_plan).unwrap_or_default());
     with_threads(args.search.threads, || {
         let solved = solve(
             &wanted,

@@ -29,6 +29,7 @@ fn device(c: &Context<'_>, d: usize) -> PlannedDevice {
         awake: mode.is_some(),
         mode,
         expected: expected(c, d),
+        fitted: None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use profiles::ModelProfile;
 use protocol::{
-    PlannedDevice, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation, Target,
+    PlannedClose, PlannedDevice, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation,
+    Target,
 };
 use scenarios::{Method, Service};
 
@@ -65,12 +66,22 @@ fn service(c: &Context<'_>, s: usize, devices: &[PlannedDevice]) -> Option<Plann
         model: chosen.model.id.clone(),
         precision: label.precision,
         bits_per_weight: label.bits_per_weight,
-        scaling: PlannedScaling { method: method(label.method).into(), samples: label.samples, token_budget: label.budget },
+        scaling: PlannedScaling {
+            method: method(label.method).into(),
+            samples: label.samples,
+            token_budget: label.budget,
+            close: label.budget.and(close(wanted)),
+        },
         rate_hz: wanted.rate.value.get(),
         targets: targets(wanted, &replicas, &expected),
         replicas,
         expected,
     })
+}
+
+/// What closes an answer that has a budget.
+fn close(wanted: &scenarios::Service) -> Option<PlannedClose> {
+    wanted.scaling.close.as_ref().map(|c| PlannedClose { text: c.text.clone(), tokens: c.tokens })
 }
 
 fn method(method: Method) -> &'static str {

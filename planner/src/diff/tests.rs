@@ -23,6 +23,7 @@ fn device(name: &str, awake: bool, power_w: f64) -> PlannedDevice {
             processors: vec![],
             wakes_hz: None,
         },
+        fitted: None,
     }
 }
 
@@ -60,7 +61,7 @@ fn plan() -> Plan {
             model: "llama-1b".into(),
             precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
             bits_per_weight: 4.5,
-            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+            scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
             rate_hz: 0.1,
             replicas: vec![replica],
             expected: ServiceExpectation { accuracy: Some(0.4), benchmark: Some("gsm8k".into()), energy_j: 12.0, service_s: 5.0 },

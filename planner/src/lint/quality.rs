@@ -29,6 +29,9 @@ pub(super) fn check(s: &Served<'_>, notes: &mut Notes) {
     notes.check(counted, "samples", name, || format!("{} samples are not among those allowed", scaling.samples));
     let budgeted = scaling.token_budget.is_none_or(|b| w.scaling.budgets.contains(&b));
     notes.check(budgeted, "budget", name, || format!("a budget of {:?} tokens is not among those allowed", scaling.token_budget));
+    let close = scaling.close.as_ref().map(|c| (c.text.as_str(), c.tokens));
+    let asked = w.scaling.close.as_ref().filter(|_| scaling.token_budget.is_some()).map(|c| (c.text.as_str(), c.tokens));
+    notes.check(close == asked, "close", name, || format!("answers are closed by {close:?}, the scenario says {asked:?}"));
     notes.check(single || s.model.kind == ModelKind::Llm, "samples", name, || "the model gives one answer only".into());
     formats(s, notes);
     accuracy(s, method, notes);

@@ -13,9 +13,11 @@ use super::request::{Request, TOKEN_BYTES};
 use super::work::{self, Pass, Work};
 use profiles::{Block, LinkProfile, Mixer, ModelProfile, Precision};
 
-/// Round trips before a request's first state can cross: TCP's connection, the hellos of TLS 1.3, the caller's
-/// certificate and the challenge, its answer (`agent/node/src/hop`, `tls`). Without certificates it is one less.
-const OPENING_ROUND_TRIPS: f64 = 4.0;
+/// Round trips before a request's first state can cross: the answer to the challenge of a stream that is kept
+/// (`agent/node/src/hop/kept.rs`). The first request after a start, and more at a time than streams are kept, take three
+/// more: TCP's connection, the hellos of TLS 1.3, the caller's certificate and the challenge; a packet that is lost there
+/// costs a second, as TCP knows no round trip yet (RFC 6298, 2.1).
+const OPENING_ROUND_TRIPS: f64 = 1.0;
 /// Tokens that a prompt's pieces have at most (`engine::model::PREFILL`): so many cross in one message.
 const PIECE_TOKENS: f64 = 256.0;
 /// Bytes of a number of a partial sum (`agent/node/src/hop/exchange.rs`).
@@ -123,7 +125,9 @@ fn exchanged(model: &ModelProfile, stages: &[Stage], link: &LinkProfile, pass: P
     sum
 }
 
-fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
+/// One pass over one stage, links not counted; `None` where its processor cannot run it.
+#[must_use]
+pub fn computed(model: &ModelProfile, stage: &Stage, pass: Pass, decoding: bool) -> Option<Spent> {
     let mut sum = Spent { time_s: stage.rates.pass_overhead_s, ..Spent::default() };
     let mut first = 0u32;
     for g in &model.blocks {

@@ -147,6 +147,7 @@ fn random_service(rng: &mut impl Rng, s: &Scenario, i: usize) -> Service {
             methods: vec![Method::Single, *pick(rng, &[Method::Majority, Method::BestOfN])],
             samples: vec![1, *pick(rng, &[3, 5, 8])],
             budgets: if rng.random_bool(0.3) { vec![48, 128] } else { Vec::new() },
+            close: None,
         };
     }
     places(rng, s, &mut v);

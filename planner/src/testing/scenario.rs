@@ -79,7 +79,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         origin: None,
         deadline: Deadline { percentile: Ratio(0.9), ttft: None, tpot: None, total: Some(said(Seconds(60.0), 13)) },
         accuracy: Some(Floor { benchmark: said("gsm8k".into(), 14), at_least: said(Ratio(0.5), 15) }),
-        scaling: Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new() },
+        scaling: Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new(), close: None },
         replicas: (1, 1),
         survives_loss: false,
         max_stages: 3,

@@ -49,6 +49,10 @@ fn celsius(t: f64) -> String {
     format!("{} °C", format::number(t))
 }
 
+fn times(factor: f64) -> String {
+    format!("{} ×", format::number(factor))
+}
+
 /// How each device stands with the plan.
 pub(super) fn devices(live: &Live) -> Grid {
     let rows = live.devices.iter().map(|d| Row {
@@ -94,6 +98,8 @@ pub(super) fn measured(live: &Live) -> Grid {
             Cell::maybe(d.throttle_c, celsius),
             seen(&d.pressure, format::percent),
             seen(&d.memory, format::bytes),
+            seen(&d.time_factor, times),
+            seen(&d.power_factor, times),
         ],
     });
     Grid {
@@ -108,6 +114,8 @@ pub(super) fn measured(live: &Live) -> Grid {
             figure("throttle_c", "Throttles at"),
             figure("memory_pressure", "Waits for memory"),
             figure("memory_bytes", "Models in memory"),
+            figure("time_factor", "Time, of its profile's"),
+            figure("power_factor", "Power, of its profile's"),
         ],
         rows: rows.collect(),
     }

@@ -136,6 +136,9 @@ pub struct LiveDevice {
     pub heard_s: Option<f64>,
     /// Its own note.
     pub note: String,
+    /// Measured over its profile's, by what it serves: time of a step, and power.
+    pub time_factor: Seen,
+    pub power_factor: Seen,
     /// Power over the last minutes.
     pub history: Vec<Moment>,
 }

@@ -229,6 +229,10 @@ shape! {
         optional "samples" samples: Vec<Marked<u32>>,
         /// Answer lengths to consider, for models that think until stopped.
         optional "budgets" budgets: Vec<Marked<Length>>,
+        /// What an answer is made to say before its budget is used up, such as `"\nThe answer is"`; without it the answer is cut off.
+        optional "close" close: Text,
+        /// Tokens of a budget for what follows `close`; 16 unless said.
+        optional "closing_tokens" closing_tokens: Length,
     }
 }
 

@@ -31,6 +31,8 @@ struct Running<'t> {
     pending: Vec<Token>,
     /// Tokens that may still be drawn.
     left: usize,
+    /// Tokens that were drawn: a repetition penalty does not see what was forced.
+    drawn: Vec<Token>,
 }
 
 /// Draws the request's samples. `hear` may break off: what runs then ends as cancelled, what has not
@@ -134,6 +136,7 @@ impl Group<'_, '_> {
             told: 0,
             pending: Vec::new(),
             left: self.request.budget.tokens,
+            drawn: Vec::new(),
         });
         Ok(())
     }
@@ -176,7 +179,8 @@ impl Group<'_, '_> {
     /// Draws and appends; why the sample ends, if it does.
     fn step(&self, r: &mut Running<'_>, row: &[f32]) -> Result<Option<Finish>, EngineError> {
         r.pending.clear();
-        let choice = r.sampler.sample(row, &r.answer.tokens)?;
+        let choice = r.sampler.sample(row, &r.drawn)?;
+        r.drawn.push(choice.token);
         r.answer.logprobs.push(choice.logprob);
         r.left -= 1;
         if self.tokenizer.is_end(choice.token) {

@@ -92,7 +92,7 @@ fn service(name: &str, replicas: Vec<Replica>) -> PlannedService {
         model: "m".into(),
         precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
         bits_per_weight: 4.5,
-        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         rate_hz: 1.0,
         replicas,
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

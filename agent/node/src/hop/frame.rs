@@ -39,12 +39,15 @@ pub(crate) enum Kind {
     Token = 5,
     /// Why not, in words; the stream ends.
     Refused = 6,
+    /// The request has what it wanted: what comes next on this stream is another one's opening.
+    Done = 7,
     /// One half's part of a sum, in rows as the states that it is of.
-    Partial = 7,
+    Partial = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused, Self::Partial];
+    const ALL: [Self; 8] =
+        [Self::Challenge, Self::Open, Self::Ready, Self::States, Self::Token, Self::Refused, Self::Done, Self::Partial];
 
     /// Whether so many bits are sent of a number of it.
     fn is_sent_at(self, bits: u8) -> bool {
@@ -135,7 +138,7 @@ impl Head {
             }
             (Kind::Challenge, 0) => (32, 32),
             (Kind::Token, 0) => (8, 8),
-            (Kind::Ready, 0) => (0, 0),
+            (Kind::Ready | Kind::Done, 0) => (0, 0),
             (Kind::Open | Kind::Refused, 0) => (0, TEXT),
             (_, bits) => return form(format!("{kind:?} of {bits} bits")),
         };

@@ -2,7 +2,8 @@
 //! by whom the plan puts before.
 //!
 //! The side that is called says a random number; the caller signs it together with what it wants. So an opening
-//! is an enrolled device's, and cannot be said again. The bus only tells the address.
+//! is an enrolled device's, and cannot be said again. The bus only tells the address. A stream that a request is done
+//! with is used by the next one, which signs another number ([`kept`]).
 
 mod adaptive;
 mod client;
@@ -11,6 +12,7 @@ mod cost;
 mod exchange;
 pub(crate) mod frame;
 mod half;
+pub(crate) mod kept;
 #[cfg(test)]
 mod quality;
 mod server;

@@ -1,5 +1,6 @@
 //! The called side: one thread for each open stream.
 
+use super::client::IDLE_MS;
 use super::frame::{Head, HopError, Incoming, Kind, Outgoing};
 use super::{OPEN_MS, OPENING, Opening, half, key, states};
 use crate::http::relay;
@@ -7,6 +8,7 @@ use crate::link::{Link, StepError};
 use crate::loaded::{Loaded, LoadedStage};
 use crate::shared::Shared;
 use crate::tls::{Stream, Use};
+use crate::wires::Wire;
 use engine::model::Input;
 use protocol::hex;
 use std::net::{TcpListener, TcpStream};
@@ -57,11 +59,31 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream) {
         Ok((stream, Use::Request)) => return relay::pass(shared, stream),
         Err(e) => return shared.metrics.note(format!("refused a stream: {e}")),
     };
-    let session = shared.session();
-    if let Err(why) = talk(shared, &mut stream, session) {
-        // It may have gone away meanwhile.
-        let _ = Outgoing::default().send(&mut stream, &Head::of(Kind::Refused, session, 0, OPEN_MS), cut(&why).as_bytes());
+    let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
+    // Certificates have shown who is there; without them nobody holds a thread for nothing.
+    let mut wait_ms = if shared.tls.is_some() { IDLE_MS } else { OPEN_MS };
+    // A caller that is gone holds no thread and no cache.
+    let mut wire = None;
+    loop {
+        let session = shared.session();
+        match talk(shared, &mut stream, (&mut outgoing, &mut incoming), &mut wire, session, wait_ms) {
+            // Of a caller that is known the next opening is waited for.
+            Ok(Ended::Done) if !shared.ended() => wait_ms = IDLE_MS,
+            Ok(_) => return,
+            Err(why) => {
+                // It may have gone away meanwhile.
+                let _ = outgoing.send(&mut stream, &Head::of(Kind::Refused, session, 0, OPEN_MS), cut(&why).as_bytes());
+                return;
+            }
+        }
     }
+}
+
+/// How a request's part of a stream ended.
+enum Ended {
+    /// The caller has what it wanted, and may open another one.
+    Done,
+    Gone,
 }
 
 /// A reason as long as a frame's text may be.
@@ -74,24 +96,36 @@ pub(super) fn limit(stream: &TcpStream, ms: u32) -> Result<(), HopError> {
     stream.set_read_timeout(within).and_then(|()| stream.set_write_timeout(within)).map_err(HopError::Broken)
 }
 
-fn talk(shared: &Arc<Shared>, stream: &mut Stream, session: u64) -> Result<(), String> {
+fn talk(
+    shared: &Arc<Shared>,
+    stream: &mut Stream,
+    (outgoing, incoming): (&mut Outgoing, &mut Incoming),
+    wire: &mut Option<Wire>,
+    session: u64,
+    wait_ms: u32,
+) -> Result<Ended, String> {
     let said = |e: HopError| e.to_string();
-    let (mut outgoing, mut incoming) = (Outgoing::default(), Incoming::default());
     let challenge = fleet::enrol::random().map_err(|e| e.to_string())?;
     outgoing.send(stream, &Head::of(Kind::Challenge, session, 0, OPEN_MS), &challenge).map_err(said)?;
-    let (head, sealed) = incoming.next(stream, OPEN_MS).map_err(said)?;
+    limit(stream.tcp(), wait_ms).map_err(said)?;
+    let (head, sealed) = match incoming.next(stream, wait_ms) {
+        Ok(opening) => opening,
+        // Nobody has used it for long, or its caller has ended.
+        Err(HopError::Late(_) | HopError::Broken(_)) => return Ok(Ended::Gone),
+        Err(e) => return Err(e.to_string()),
+    };
     if (head.kind, head.session) != (Kind::Open, session) {
         return Err("expected an opening".into());
     }
     let within_ms = head.deadline_ms.min(shared.limits.hop_ms);
     let (opening, loaded) = admitted(shared, sealed, &challenge)?;
     let stage = opening.called(&loaded);
+    let before = stage.and_then(|s| s.before.as_ref());
+    *wire = before.map(|name| shared.wires.hold(name, stream.tcp())).transpose().map_err(|e| e.to_string())?;
     let stage = stage.ok_or_else(|| format!("no stage {} of {} is here", opening.stage, opening.service))?;
-    // A caller that is gone holds no thread and no cache.
-    let caller = stage.before.as_ref().map(|name| shared.wires.hold(name, stream.tcp()));
-    let _wire = caller.transpose().map_err(|e| e.to_string())?;
     if opening.partner {
-        return half::serve(shared, (stream, outgoing, incoming), session, (&loaded, stage), within_ms);
+        let ends = (stream, std::mem::take(outgoing), std::mem::take(incoming));
+        return half::serve(shared, ends, session, (&loaded, stage), within_ms).map(|()| Ended::Gone);
     }
     let mut link = Link::open(shared, loaded.plan.id, stage, &opening.draw, within_ms).map_err(|e| e.to_string())?;
     outgoing.send(stream, &Head::of(Kind::Ready, session, 0, within_ms), &[]).map_err(said)?;
@@ -104,9 +138,12 @@ fn talk(shared: &Arc<Shared>, stream: &mut Stream, session: u64) -> Result<(), S
         let (head, payload) = match incoming.next(stream, within_ms) {
             Ok(frame) => frame,
             // The caller has what it wanted.
-            Err(HopError::Broken(_)) => return Ok(()),
+            Err(HopError::Broken(_)) => return Ok(Ended::Gone),
             Err(e) => return Err(e.to_string()),
         };
+        if (head.kind, head.session, head.sequence) == (Kind::Done, session, heard) {
+            return Ok(Ended::Done);
+        }
         if (head.kind, head.session, head.sequence, head.cols as usize) != (Kind::States, session, heard, cols) {
             return Err(format!(
                 "{:?} {} of {} numbers where states {heard} of {cols} were expected",

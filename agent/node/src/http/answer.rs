@@ -187,7 +187,7 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
     if prompt.len() >= limit {
         return Err(Refused::context(format!("{} tokens of a context of {limit}, which leaves no answer", prompt.len())));
     }
-    let ask = Ask { prompt, tokens, sampling, stop };
+    let ask = Ask { prompt, tokens, sampling, stop, close: entry.close.clone() };
     Ok(Begun { serving: Arc::clone(serving), place, ask, kind, parent: None, turn })
 }
 
@@ -275,6 +275,10 @@ impl Frame {
             json!({ "prompt_tokens": self.prompt, "completion_tokens": tokens, "total_tokens": self.prompt + tokens });
         if let Some(e) = &ended.energy {
             usage["energy"] = json!({ "joules": e.joules, "quality": e.quality, "scope": e.scope });
+        }
+        let closed = ended.count.map_or(usize::from(ended.answer.closed), |c| c.closed);
+        if closed > 0 {
+            usage["closed"] = closed.into();
         }
         if let Some(c) = ended.count {
             usage["samples"] = json!({ "planned": c.samples, "counted": c.counted, "agree": c.agree });

@@ -75,6 +75,11 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
         "Attempts to go on after a lost stage.",
         vec![(String::new(), shared.metrics.healed() as f64)],
     );
+    counter(
+        "wattline_hop_streams_total",
+        "Streams to neighbours that were opened; requests share them.",
+        vec![(String::new(), shared.metrics.streams() as f64)],
+    );
     let (steps, rows) = shared.steps();
     counter("wattline_steps_total", "Steps of the stages in memory.", vec![(String::new(), steps as f64)]);
     counter(

@@ -4,7 +4,7 @@ use crate::cli::exit::Failure;
 use crate::cli::files;
 use profiles::WeightFormat;
 use profiles::units::{BytesPerSecond, Ratio, Seconds};
-use protocol::Name;
+use protocol::{Name, PlannedScaling};
 use serde::Deserialize;
 use serde_yaml::Spanned;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub(crate) struct Service {
     /// Bits of a number between two stages: 16, 8, or 4, as few as a token needs.
     #[serde(default = "sixteen")]
     pub(crate) activations: u8,
+    /// How answers are drawn, as a plan says it; none: one sample.
+    pub(crate) scaling: Option<PlannedScaling>,
     pub(crate) stages: Vec<Stage>,
 }
 

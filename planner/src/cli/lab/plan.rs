@@ -86,12 +86,16 @@ fn service(service: &Service) -> Result<PlannedService, Failure> {
         model: service.model.clone(),
         precision: first,
         bits_per_weight: first.weights.bits_per_weight(),
-        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        scaling: service.scaling.clone().unwrap_or_else(one_sample),
         rate_hz: 0.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: TOKEN_S, tpot_s: TOKEN_S, total_s: 100.0 * TOKEN_S }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 0.0, service_s: TOKEN_S },
         targets: Vec::new(),
     })
+}
+
+fn one_sample() -> PlannedScaling {
+    PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None }
 }
 
 fn planned(stage: &Stage, start: u32, end: u32) -> PlannedStage {
@@ -142,5 +146,6 @@ fn device(name: &str) -> PlannedDevice {
             processors: Vec::new(),
             wakes_hz: None,
         },
+        fitted: None,
     }
 }

@@ -141,6 +141,7 @@ mod tests {
             name: Name::new("s").unwrap(),
             model: "tiny".into(),
             activations: 16,
+            scaling: None,
             stages: parts.iter().map(stage).collect(),
         }
     }

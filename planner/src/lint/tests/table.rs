@@ -74,6 +74,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 processors: vec![],
                 wakes_hz: None,
             },
+            fitted: None,
         }
     });
     let services = scenario.services.iter().zip(&a.services).zip(&t.services).map(|((s, d), row)| {
@@ -110,7 +111,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
             model: s.models[label.model].value.id.clone(),
             precision: label.precision,
             bits_per_weight: label.bits_per_weight,
-            scaling: PlannedScaling { method, samples: label.samples, token_budget: label.budget },
+            scaling: PlannedScaling { method, samples: label.samples, token_budget: label.budget, close: None },
             rate_hz: s.rate.value.get(),
             replicas: d.chains.iter().map(replica).collect(),
             expected: ServiceExpectation {

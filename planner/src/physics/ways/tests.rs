@@ -5,7 +5,7 @@ use scenarios::Scaling;
 
 fn scaled(methods: Vec<Method>, samples: Vec<u32>, budgets: Vec<u32>) -> Scenario {
     let mut s = one_board();
-    s.services[0].scaling = Scaling { methods, samples, budgets };
+    s.services[0].scaling = Scaling { methods, samples, budgets, close: None };
     s.services[0].accuracy.as_mut().unwrap().at_least.value = Ratio(0.0);
     s
 }

@@ -7,16 +7,18 @@ use std::collections::BTreeSet;
 use super::label;
 use crate::code::Code;
 use crate::diagnostic::{Sink, Span};
-use crate::file::{LengthUnit, Marked, Service as FileService};
+use crate::file::{LengthUnit, Marked, Scaling as FileScaling, Service as FileService};
 use crate::resolve::names::list;
 use crate::resolve::{Context, said};
-use crate::scenario::{Deadline, Floor, Method, Said, Scaling};
+use crate::scenario::{Close, Deadline, Floor, Method, Said, Scaling};
 use crate::suggest;
 
 /// Share of requests that must meet a deadline unless said.
 const PERCENTILE: Ratio = Ratio(0.9);
 /// Most samples of one prompt.
 const MAX_SAMPLES: u32 = 1024;
+/// Tokens that follow a forced close: a number with its unit, and the end.
+const CLOSING_TOKENS: u32 = 16;
 
 pub(super) fn deadline(file: &FileService, models: &[Said<ModelProfile>], sink: &mut Sink) -> Deadline {
     let Some(marked) = &file.deadline else {
@@ -150,7 +152,7 @@ fn place(model: &Said<ModelProfile>) -> Span {
 
 pub(super) fn scaling(file: &FileService, models: &[Said<ModelProfile>], sink: &mut Sink) -> Scaling {
     let Some(marked) = &file.scaling else {
-        return Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new() };
+        return Scaling { methods: vec![Method::Single], samples: vec![1], budgets: Vec::new(), close: None };
     };
     let s = &marked.value;
     let mut samples = BTreeSet::from([1]);
@@ -162,10 +164,16 @@ pub(super) fn scaling(file: &FileService, models: &[Said<ModelProfile>], sink: &
             sink.report(Code::BadCount, count.span, message, format!("write a count from 1 to {MAX_SAMPLES}"));
         }
     }
+    let close = close(s, sink);
     let mut budgets = BTreeSet::new();
     for budget in list(s.budgets.as_ref()) {
         if budget.value.unit == LengthUnit::Tokens {
             budgets.insert(budget.value.count);
+            if let Some(kept) = close.as_ref().map(|c| c.tokens).filter(|kept| *kept >= budget.value.count) {
+                let message =
+                    format!("{kept} tokens are kept for what follows `close`, which leaves none of {} to think", budget.value);
+                sink.report(Code::Contradiction, budget.span, message, "raise the budget, or lower `closing_tokens`");
+            }
         } else {
             let message = format!("`{}` is not a token budget", budget.value);
             sink.report(Code::WrongLength, budget.span, message, "write for example `256 tokens`");
@@ -200,5 +208,31 @@ pub(super) fn scaling(file: &FileService, models: &[Said<ModelProfile>], sink: &
         methods: methods.into_iter().collect(),
         samples: samples.into_iter().collect(),
         budgets: budgets.into_iter().collect(),
+        close,
     }
+}
+
+/// What closes an answer; said without a budget it never would.
+fn close(s: &FileScaling, sink: &mut Sink) -> Option<Close> {
+    let tokens = match &s.closing_tokens {
+        Some(kept) if kept.value.unit != LengthUnit::Tokens || kept.value.count == 0 => {
+            let message = format!("`{}` is no number of tokens above 0", kept.value);
+            sink.report(Code::WrongLength, kept.span, message, "write for example `16 tokens`");
+            CLOSING_TOKENS
+        }
+        Some(kept) => kept.value.count,
+        None => CLOSING_TOKENS,
+    };
+    if let Some(kept) = s.closing_tokens.as_ref().filter(|_| s.close.is_none() && !s.unread.contains(&"close")) {
+        sink.report(Code::NoEffect, kept.span, "`closing_tokens` without `close`", "add for example `close: \"The answer is\"`");
+    }
+    let close = s.close.as_ref()?;
+    if close.value.0.is_empty() {
+        sink.report(Code::OutOfRange, close.span, "an empty text closes nothing", "write for example `\"The answer is\"`");
+        return None;
+    }
+    if s.budgets.is_none() && !s.unread.contains(&"budgets") {
+        sink.report(Code::NoEffect, close.span, "`close` without `budgets`", "add for example `budgets: [256 tokens]`");
+    }
+    Some(Close { text: close.value.0.clone(), tokens })
 }

@@ -4,9 +4,9 @@ use super::super::log::when;
 use super::super::session::Session;
 use crate::cli::args::Happening;
 use crate::cli::{events, paint};
-use protocol::{Name, Phase, PlanRef, Status};
+use protocol::{Fitted, Name, Phase, PlanRef, Status};
 use reports::{LiveEvent, Standing};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Events that are kept.
@@ -23,6 +23,8 @@ pub(super) enum What {
     Kept,
     RolledBack,
     Failed,
+    /// Telemetry says that a device is another than plans counted with.
+    Fitted,
 }
 
 impl What {
@@ -35,13 +37,14 @@ impl What {
             Self::Kept => "kept",
             Self::RolledBack => "rolled back",
             Self::Failed => "failed",
+            Self::Fitted => "fitted",
         }
     }
 
     const fn standing(self) -> Standing {
         match self {
             Self::Lost | Self::Failed => Standing::Bad,
-            Self::RolledBack => Standing::Odd,
+            Self::RolledBack | Self::Fitted => Standing::Odd,
             Self::Back | Self::Served => Standing::Fine,
             Self::Planning | Self::Kept => Standing::Neutral,
         }
@@ -69,11 +72,27 @@ impl Happened {
 
     /// `wall_ms`: now, since 1970.
     pub(super) fn add(&mut self, what: What, subject: &str, text: &str, wall_ms: u64) {
+        self.tell(what, subject, text, wall_ms, json!({}));
+    }
+
+    /// From now on plans count with these factors.
+    pub(super) fn fitted(&mut self, device: &str, fitted: &Fitted, wall_ms: u64) {
+        let power = fitted.power.map(|p| format!(", its power {p} times")).unwrap_or_default();
+        let text = format!("a step takes {} times what its profile says{power}, by {} windows", fitted.time, fitted.samples);
+        let numbers = json!({ "time": fitted.time, "power": fitted.power, "samples": fitted.samples });
+        self.tell(What::Fitted, device, &text, wall_ms, numbers);
+    }
+
+    /// `more`: further fields of the JSON line.
+    fn tell(&mut self, what: What, subject: &str, text: &str, wall_ms: u64, mut more: Value) {
         match self.format {
             Happening::Jsonl => {
-                events::print(&what.words().replace(' ', "_"), json!({ "at_ms": wall_ms, "subject": subject, "text": text }));
+                more["at_ms"] = wall_ms.into();
+                (more["subject"], more["text"]) = (subject.into(), text.into());
+                events::print(&what.words().replace(' ', "_"), more);
             }
             // A plan that is served is what the command prints on stdout; a failure is told in full where it happens.
+            Happening::Human if what == What::Fitted => paint::tell(&format!("{}  {subject}: {text}", when(wall_ms))),
             Happening::Human if matches!(what, What::Lost | What::Back | What::RolledBack) => {
                 paint::tell(&format!("{}  {subject} is {}: {text}", when(wall_ms), what.words()));
             }

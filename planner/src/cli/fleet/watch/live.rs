@@ -2,9 +2,11 @@
 
 use super::super::log::when;
 use super::super::session::{Sample, Session};
-use super::{Seen as Heard, used};
+use super::Seen as Heard;
+use super::decide::used;
+use crate::drift::Drift;
 use protocol::telemetry::ServiceSample;
-use protocol::{Name, Phase, Plan, PlanRef, PlannedDevice, PlannedService, Replica, Status, Telemetry};
+use protocol::{Fitted, Name, Phase, Plan, PlanRef, PlannedDevice, PlannedService, Replica, Status, Telemetry};
 use reports::{Compared, Live, LiveDevice, LivePlan, LiveService, LiveStage, Moment, Quality, Seen, Standing};
 use scenarios::Scenario;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +58,7 @@ pub(super) struct Look<'a> {
     pub(super) session: &'a Session,
     pub(super) heard: &'a Heard,
     pub(super) memory: &'a Memory,
+    pub(super) drift: &'a Drift,
     pub(super) lost: &'a BTreeSet<String>,
     pub(super) doing: &'a str,
     /// Seconds of the watch, and milliseconds since 1970.
@@ -220,7 +223,25 @@ impl Look<'_> {
             throttled: throttled(t),
             heard_s: self.heard.ago_s(name, self.now_s),
             note: status.and_then(|s| s.note.clone()).unwrap_or_default(),
+            time_factor: self.factor(name, planned, |f| Some(f.time)),
+            power_factor: self.factor(name, planned, |f| f.power),
             history: self.history(name),
+        }
+    }
+
+    /// What telemetry makes of a profile, and what the plan counts with.
+    fn factor(&self, name: &str, planned: Option<&PlannedDevice>, of: fn(&Fitted) -> Option<f64>) -> Seen {
+        let counted = planned.and_then(|d| d.fitted.as_ref()).and_then(of);
+        let counted = counted.map_or("the plan counts with the profile".to_owned(), |f| format!("the plan counts with {f}"));
+        let Some(fitted) = self.drift.seen(name) else { return missing("too few windows in which it served") };
+        match of(&fitted) {
+            Some(value) => Seen {
+                value: Some(value),
+                quality: Quality::Fitted,
+                why: format!("{} windows; {counted}", fitted.samples),
+                old_s: None,
+            },
+            None => missing("its power was not measured in enough windows of a known load"),
         }
     }
 

@@ -1,19 +1,25 @@
-//! `planner watch SCENARIO`: looks at a fleet, and plans anew when a device that its plan uses is lost, or one is back.
+//! `planner watch SCENARIO`: looks at a fleet, and plans anew when a device that its plan uses is lost, one is back, or
+//! one turns out to be another than its profile says.
 //!
 //! A loss is repaired at once. A device that is back must have been heard for a while, and the plan with it must be
 //! better by more than a little: otherwise a flapping device would move models to and fro.
 
+mod decide;
 mod happened;
 mod live;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use super::session::Session;
 use super::wait;
 use crate::cli::args::{Happening, Watch};
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::{events, files, paint, solve, watch as terminal};
+use crate::drift::Drift;
 use crate::replan::Terms;
-use crate::{lint, whatif};
+use crate::{drift, lint};
+use decide::{Found, Why, is_ours, is_worth, missing, pays, used, why, without};
 use happened::{Happened, What};
 use protocol::{Name, Plan, Status};
 use scenarios::Scenario;
@@ -67,71 +73,6 @@ impl Seen {
     }
 }
 
-/// Why to plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Why {
-    /// The plan is of another scenario, or there is none.
-    Other,
-    /// It uses these, which are lost.
-    Lost(BTreeSet<String>),
-    /// It was made without these, which are back.
-    Back(BTreeSet<String>),
-}
-
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Other => write!(f, "the plan of this scenario"),
-            Self::Lost(names) => write!(f, "without {}", list(names)),
-            Self::Back(names) => write!(f, "with {} again", list(names)),
-        }
-    }
-}
-
-/// Devices that a plan gives something to do.
-fn used(plan: &Plan) -> BTreeSet<&str> {
-    plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).flat_map(protocol::PlannedStage::devices).collect()
-}
-
-/// The scenario without some devices; all errors as one text.
-fn without(scenario: &Scenario, gone: &BTreeSet<String>) -> Result<Scenario, String> {
-    if gone.is_empty() {
-        return Ok(scenario.clone());
-    }
-    let gone: Vec<String> = gone.iter().cloned().collect();
-    whatif::apply(scenario, &[], &gone, &[]).map_err(|e| e.to_string())
-}
-
-/// What a plan was made without.
-fn missing(scenario: &Scenario, plan: &Plan) -> BTreeSet<String> {
-    let has = |name: &str| plan.devices.iter().any(|d| d.name == name);
-    scenario.devices.iter().filter(|d| !has(&d.name)).map(|d| d.name.clone()).collect()
-}
-
-/// Whether to plan, and why.
-fn why(scenario: &Scenario, plan: Option<&Plan>, lost: &BTreeSet<String>, steady: impl Fn(&str) -> bool) -> Option<Why> {
-    let Some(plan) = plan else { return Some(Why::Other) };
-    let out = missing(scenario, plan);
-    let ours = without(scenario, &out).is_ok_and(|s| s.digest == plan.scenario);
-    if !ours {
-        return Some(Why::Other);
-    }
-    let used = used(plan);
-    let hurt: BTreeSet<String> = lost.iter().filter(|n| used.contains(n.as_str())).cloned().collect();
-    if !hurt.is_empty() {
-        return Some(Why::Lost(hurt));
-    }
-    let back: BTreeSet<String> = out.into_iter().filter(|n| !lost.contains(n) && steady(n)).collect();
-    (!back.is_empty()).then_some(Why::Back(back))
-}
-
-/// Whether a plan with a returned device is worth a move: its objective is lower by that share.
-fn is_worth(old: &Plan, new: &Plan, gain: f64) -> bool {
-    let (was, is) = (&old.certificate, &new.certificate);
-    was.objective != is.objective || was.value - is.value >= gain * was.value.abs()
-}
-
 /// A look at the fleet after another, and what they showed.
 struct Watcher<'a> {
     args: &'a Watch,
@@ -140,6 +81,9 @@ struct Watcher<'a> {
     seen: Seen,
     happened: Happened,
     memory: live::Memory,
+    /// How far devices are from their profiles, and what was heard for that already.
+    drift: Drift,
+    counted: BTreeMap<Name, (u64, u64)>,
     lost: BTreeSet<String>,
     doing: String,
     /// The plan that was last seen, so that it is not fetched at each look.
@@ -169,10 +113,31 @@ impl Watcher<'_> {
         if known != newest {
             self.running = session.newest_plan();
         }
+        self.measure(session, at);
         if self.board.is_some() {
             self.memory.look(session, at);
             self.show(session);
         }
+    }
+
+    /// Takes in what devices say of how they serve the plan.
+    fn measure(&mut self, session: &Session, at: f64) {
+        let Some(plan) = self.running.as_ref().filter(|p| !self.args.no_fit && is_ours(self.scenario, p)) else { return };
+        self.drift.adopt(drift::of_plan(plan));
+        for sample in session.samples() {
+            if self.counted.insert(sample.telemetry.agent.clone(), sample.order) != Some(sample.order) {
+                self.drift.hear(self.scenario, plan, &sample.telemetry, at);
+            }
+        }
+    }
+
+    /// From now on plans count with what was heard.
+    fn correct(&mut self) {
+        let news = self.drift.news();
+        for (device, fitted) in &news {
+            self.happened.fitted(device, fitted, wall_ms());
+        }
+        self.drift.take(news);
     }
 
     fn show(&self, session: &Session) {
@@ -185,6 +150,7 @@ impl Watcher<'_> {
             session,
             heard: &self.seen,
             memory: &self.memory,
+            drift: &self.drift,
             lost: &self.lost,
             doing: &self.doing,
             now_s: self.at(),
@@ -224,6 +190,8 @@ pub(crate) fn watch(args: &Watch) -> Outcome {
         seen: Seen::default(),
         happened: Happened::new(args.format),
         memory: live::Memory::default(),
+        drift: Drift::default(),
+        counted: BTreeMap::new(),
         lost: BTreeSet::new(),
         doing: WATCHING.into(),
         running: None,
@@ -249,12 +217,17 @@ pub(crate) fn watch(args: &Watch) -> Outcome {
             continue;
         }
         watcher.look(&session);
-        let reason = why(&scenario, watcher.running.as_ref(), &watcher.lost, |n| watcher.seen.is_steady(n, args.settle, at));
-        let Some(why) = reason else { continue };
+        let found = Found {
+            lost: &watcher.lost,
+            steady: &|n| watcher.seen.is_steady(n, args.settle, at),
+            drifted: watcher.drift.news().into_keys().collect(),
+        };
+        let Some(why) = why(&scenario, watcher.running.as_ref(), &found) else { continue };
         if tried.as_ref().is_some_and(|(last, when)| *last == why && at - when < AGAIN_S) {
             continue;
         }
         tried = Some((why.clone(), at));
+        watcher.correct();
         watcher.add(What::Planning, &scenario.name, &format!("planning {why}"));
         watcher.does(format!("planning {why}"), &session);
         let done = replan(&mut watcher, &why, &mut session);
@@ -292,21 +265,31 @@ fn serve(args: &Watch, board: Board, address: std::net::SocketAddr) -> Result<Se
 fn replan(watcher: &mut Watcher<'_>, why: &Why, session: &mut Session) -> Result<Option<String>, Failure> {
     let (args, scenario, running) = (watcher.args, watcher.scenario, watcher.running.clone());
     let running = running.as_ref();
-    let reduced = without(scenario, &watcher.lost).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
+    let mut gone = watcher.lost.clone();
+    if let (Why::Drift(_), Some(plan)) = (why, running) {
+        // Whoever is back has its own turn.
+        gone.extend(missing(scenario, plan));
+    }
+    let reduced = without(scenario, &gone).map_err(|e| Failure::input(format!("error: no plan {why}: {e}")))?;
+    let factors = watcher.drift.used().clone();
+    let corrected = drift::corrected(&reduced, &factors);
     let effort = solve::effort(&args.search);
     // Moves that a day's saving does not pay for are not made.
     let parent = running.map(|plan| (plan, Terms { hysteresis: args.gain, ..Terms::default() }));
-    let solved = solve::with_threads(args.search.threads, || solve::solve(&reduced, &effort, parent, terminal::Show::Nothing))?;
-    let Some(plan) = solved.plan else {
+    let solved = solve::with_threads(args.search.threads, || solve::solve(&corrected, &effort, parent, terminal::Show::Nothing))?;
+    let Some(plan) = solved.plan.clone().map(|plan| drift::mark(plan, &factors)) else {
         return Err(Failure::input(format!("error: no plan {why}: nothing feasible was found; the fleet goes on as it is")));
     };
     let verdict = lint::lint(&reduced, &plan);
     if verdict.fatal() {
         return Err(Failure::bug(format!("the linter refuses this plan\n{verdict}")));
     }
-    if let (Why::Back(_), Some(old)) = (why, running)
-        && !is_worth(old, &plan, args.gain)
-    {
+    let worth = match (why, running) {
+        (Why::Back(_), Some(old)) => is_worth(old, &plan, args.gain),
+        (Why::Drift(_), Some(old)) => pays(&corrected, &solved, old, &plan, args.gain),
+        _ => true,
+    };
+    if !worth {
         watcher.add(
             What::Kept,
             &scenario.name,
@@ -350,66 +333,5 @@ impl Session {
         // In turn, so that one which is lost as well is left again.
         let next = known.iter().find(|(name, _)| *name > self.through).or(known.first()).cloned();
         next.map(|(name, address)| self.reach(name, address)).is_some()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::search::Effort;
-    use crate::testing::two_boards_and_a_card;
-
-    fn said(agent: &str, sequence: u64) -> Status {
-        let text = format!(
-            r#"{{"schema":"wattline.status/1","agent":"{agent}","boot":1,"sequence":{sequence},"phase":"serving","newest":null,"active":null,"last_good":null}}"#
-        );
-        Status::read(text.as_bytes()).expect("a status")
-    }
-
-    #[test]
-    fn silence_is_loss_and_only_a_while_without_a_gap_is_steady() {
-        let mut seen = Seen::default();
-        for t in 0..5 {
-            seen.look([said("a", t)].iter(), 5.0, t as f64);
-        }
-        assert!(!seen.is_lost("a", 5.0, 8.0) && seen.is_lost("a", 5.0, 9.0));
-        assert!(!seen.is_lost("b", 5.0, 4.0) && seen.is_lost("b", 5.0, 5.0), "never heard");
-        // The same word again is no sign of life.
-        seen.look([said("a", 4)].iter(), 5.0, 9.0);
-        assert!(seen.is_lost("a", 5.0, 9.5));
-        seen.look([said("a", 5)].iter(), 5.0, 10.0);
-        assert!(!seen.is_steady("a", 3.0, 12.0));
-        seen.look([said("a", 6)].iter(), 5.0, 12.0);
-        assert!(seen.is_steady("a", 3.0, 13.0) && !seen.is_lost("a", 5.0, 13.0));
-    }
-
-    /// A scenario's plan with everything on one device.
-    fn plan(scenario: &Scenario, on: &str, value: f64) -> Plan {
-        let mut plan = solve::solve(scenario, &Effort::for_seconds(0.01), None, terminal::Show::Nothing).plan.expect("a plan");
-        let stages = plan.services.iter_mut().flat_map(|s| &mut s.replicas).flat_map(|r| &mut r.stages);
-        stages.for_each(|s| on.clone_into(&mut s.device));
-        plan.certificate.value = value;
-        plan
-    }
-
-    #[test]
-    fn a_lost_device_in_use_is_a_reason_and_one_that_sleeps_is_none() {
-        let scenario = two_boards_and_a_card();
-        let (used, idle) = (scenario.devices[0].name.as_str(), scenario.devices[1].name.as_str());
-        let set = |n: &str| BTreeSet::from([n.to_owned()]);
-        let running = plan(&scenario, used, 10.0);
-        assert_eq!(why(&scenario, Some(&running), &BTreeSet::new(), |_| true), None);
-        assert_eq!(why(&scenario, Some(&running), &set(idle), |_| true), None);
-        assert_eq!(why(&scenario, Some(&running), &set(used), |_| true), Some(Why::Lost(set(used))));
-        assert_eq!(why(&scenario, None, &BTreeSet::new(), |_| true), Some(Why::Other));
-        let foreign = Plan { scenario: "f".repeat(64), ..running.clone() };
-        assert_eq!(why(&scenario, Some(&foreign), &BTreeSet::new(), |_| true), Some(Why::Other));
-        // Made without one that is back: only once it is steady, and only for a gain.
-        let reduced = without(&scenario, &set(used)).expect("two are left");
-        let repaired = plan(&reduced, idle, 12.0);
-        assert_eq!(why(&scenario, Some(&repaired), &set(used), |_| true), None);
-        assert_eq!(why(&scenario, Some(&repaired), &BTreeSet::new(), |_| false), None);
-        assert_eq!(why(&scenario, Some(&repaired), &BTreeSet::new(), |_| true), Some(Why::Back(set(used))));
-        assert!(is_worth(&repaired, &running, 0.05) && !is_worth(&repaired, &plan(&scenario, used, 11.9), 0.05));
     }
 }
