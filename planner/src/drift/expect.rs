@@ -25,7 +25,7 @@ pub fn step_s(scenario: &Scenario, plan: &Plan, service: &PlannedService, stage:
     let precision = Precision { weights: stage.weights.unwrap_or(service.precision.weights), ..service.precision };
     let rates = Rates::of(profile, mode, processor, precision.weights, planned.clock)?;
     let request = Request::new(model.kind, wanted.prompt_tokens, answer_tokens(wanted, service), rows);
-    let stage = Stage { blocks: stage.start..stage.end, precision, rates };
+    let stage = Stage { blocks: stage.start..stage.end, precision, rates, shared: None };
     let takes = chain::computed(model, &stage, request.decode, true)?.time_s;
     (takes > 0.0).then_some(takes)
 }

@@ -4,7 +4,7 @@
 //! that share it, and as large a part of the MLP's width; norms are on both, the model's ends on the first alone. Twice a
 //! layer each sends the other its partial sums and waits for the slower one; before the first layer the states cross once.
 
-use profiles::{Block, Mixer, Mlp, ModelProfile, Phase, Precision, WeightFormat};
+use profiles::{Block, Mixer, Mlp, ModelProfile, Phase, WeightFormat};
 use scenarios::Scenario;
 
 use super::account::{self, Pass};

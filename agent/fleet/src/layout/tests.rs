@@ -43,7 +43,7 @@ fn layout(stages: Vec<PlannedStage>) -> Result<Layout, Unusable> {
         model: "m".into(),
         precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
         bits_per_weight: 4.5,
-        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None },
+        scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         rate_hz: 1.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: 1.0, tpot_s: 1.0, total_s: 1.0 }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
