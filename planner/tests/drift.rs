@@ -119,7 +119,7 @@ fn a_profile_that_promises_twice_the_speed_is_found_out() {
     let (one, two) = (slower(known, truth / 2.0, 1.0), slower(&dear, truth / 1.9, 1.0));
     let deadline = format!("deadline: {{ tpot: {} ms }}", 1e3 * token_s / 1.6);
     let scenario = scenario(&path, "twice", &one, &two, &deadline);
-    let mut watch = Watch::start(&scenario, &lab, &["--settle", "5s"]);
+    let mut watch = Watch::start(&scenario, &lab, &[]);
     watch.event("served", "");
     assert_eq!(newest(&lab).services[0].replicas[0].stages[0].device, "one", "by its promise");
     let (found, moved) = used(&lab, || (watch.event("fitted", "one"), watch.event("served", "")));
