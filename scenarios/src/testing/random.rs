@@ -230,8 +230,7 @@ fn scaling(draw: &mut Draw) -> Scaling {
     let samples = Some(vec![Marked::from(1 + draw.below(8) as u32), Marked::from(16)].into());
     let budgets = draw.maybe(|d| vec![Length { count: 20 + d.below(900) as u32, unit: LengthUnit::Tokens }.into()]);
     let close = if budgets.is_some() { draw.maybe(|_| Text("The answer is".into())) } else { None };
-    let closing_tokens =
-        if close.is_some() { draw.maybe(|_| Length { count: 8, unit: LengthUnit::Tokens }.into()) } else { None };
+    let closing_tokens = if close.is_some() { draw.maybe(|_| Length { count: 8, unit: LengthUnit::Tokens }) } else { None };
     Scaling {
         methods: draw.maybe(|_| vec![Technique(Method::Majority).into(), Technique(Method::Single).into()]),
         samples,
