@@ -17,60 +17,56 @@ const CORES: &[(&str, &str)] = &[
     ("max", "dotprod, i8mm, fp16"),
 ];
 
-/// Crates whose code differs from core to core, and those where one run is enough.
+/// Crates whose code differs from core to core.
 const PER_CORE: &[&str] = &["kernels"];
-const ONCE: &[&str] = &["profiles", "sensors", "engine"];
-/// Run only when named: not seen to pass under emulation yet.
-const NAMED: &[&str] = &["agent"];
 
-/// Runs of `cargo test` that are asked of a crate, as their arguments; the last of each are names of tests.
+/// Crates for which one core is enough, and those of their integration tests that run, by the beginning of the name.
 ///
 /// The engine's unit tests run tiny models of each architecture; of its integration tests those that read real models
 /// would take an emulator hours, the others run, the committed models of `training/` among them: each must load, have its
-/// trainer's logits, and say on every NEON kernel what it says on x86-64. The agent's command is run on tiny models that its tests write.
-fn runs(name: &str) -> &'static [&'static [&'static str]] {
-    match name {
-        "engine" => &[
-            &["--lib"],
-            &[
-                "--test",
-                "main",
-                "--",
-                "fuzz::",
-                "memory::files_up_to_a_mebibyte_stay_below_64_mib",
-                "lowbit::logits_are_the_trainers",
-                "lowbit::each_runs_in_the_format_it_was_trained_for",
-                "lowbit::every_kernel_says_the_same",
-            ],
+/// trainer's logits, and say on every NEON kernel what it says on x86-64.
+const ONCE: &[(&str, &[&str])] = &[
+    ("profiles", &[]),
+    ("sensors", &["boards::", "disk::", "faults::", "plugs::", "sampler::", "sources::"]),
+    (
+        "engine",
+        &[
+            "fuzz::",
+            "memory::files_up_to_a_mebibyte_stay_below_64_mib",
+            "lowbit::logits_are_the_trainers",
+            "lowbit::each_runs_in_the_format_it_was_trained_for",
+            "lowbit::every_kernel_says_the_same",
         ],
-        "agent" => &[&[
-            "--test",
-            "main",
-            "--",
-            "outputs::bench_gives_medians_with_ranges",
-            "outputs::doctor_names_a_kernel_for_every_format",
-            "outputs::generate_is_the_same_for_the_same_seed",
-            "outputs::evaluations_count_and_write_profiles",
-        ]],
-        _ => &[&[]],
-    }
-}
+    ),
+];
+
+/// Run only when named: not seen to pass under emulation yet. The agent's command is run on tiny models that its tests write.
+const NAMED: &[(&str, &[&str])] = &[(
+    "agent",
+    &[
+        "outputs::bench_gives_medians_with_ranges",
+        "outputs::doctor_names_a_kernel_for_every_format",
+        "outputs::generate_is_the_same_for_the_same_seed",
+        "outputs::evaluations_count_and_write_profiles",
+    ],
+)];
 
 /// Executions of a fuzz target: the emulator is some twenty times slower.
 const FUZZ: &str = "1000";
 
 pub(crate) fn aarch64() -> Done {
     let asked: Vec<String> = std::env::args().skip(2).collect();
-    let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|a| a == name);
-    let pick = |list: &[&'static str]| -> Vec<&'static str> { members(list).into_iter().filter(wanted).collect() };
-    let named = if asked.is_empty() { Vec::new() } else { pick(NAMED) };
-    let (per_core, once) = (pick(PER_CORE), [pick(ONCE), named].concat());
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|a| a == name);
+    let per_core: Vec<&str> = members(PER_CORE).into_iter().filter(|name| wanted(name)).collect();
+    let named = if asked.is_empty() { &[] } else { NAMED };
+    let once: Vec<_> = [ONCE, named].concat().into_iter().filter(|(name, _)| wanted(name)).collect();
     if per_core.is_empty() && once.is_empty() {
-        let known = [PER_CORE, ONCE, NAMED].concat().join(" ");
-        return Err(format!("none of {} is in the workspace; known: {known}", asked.join(" ")));
+        let known: Vec<&str> = [ONCE, NAMED].concat().iter().map(|(name, _)| *name).chain(PER_CORE.iter().copied()).collect();
+        return Err(format!("none of {} is in the workspace; known: {}", asked.join(" "), known.join(" ")));
     }
     if cfg!(target_arch = "aarch64") {
-        return [per_core, once].concat().into_iter().try_for_each(|name| cargo(&["test", "--locked", "-p", name]));
+        let all = per_core.into_iter().chain(once.iter().map(|(name, _)| *name));
+        return cargo(&[vec!["test", "--locked"], packages(all)].concat());
     }
     let tools = Toolchain::provide()?;
     for name in per_core {
@@ -79,13 +75,19 @@ pub(crate) fn aarch64() -> Done {
             cargo_with(&tools.env(core), &["test", "--locked", "-p", name])?;
         }
     }
+    if once.is_empty() {
+        return Ok(());
+    }
     let mut env = tools.env("max");
     env.push(("WATTLINE_FUZZ", FUZZ.to_owned()));
-    for name in once {
-        println!("aarch64: {name}");
-        for run in runs(name) {
-            cargo_with(&env, &[&["test", "--locked", "-p", name], *run].concat())?;
-        }
-    }
-    Ok(())
+    // All at once: one by one, each would ask other features of the same dependencies and build them again.
+    let test = [vec!["test", "--locked"], packages(once.iter().map(|(name, _)| *name))].concat();
+    cargo_with(&env, &[test.clone(), vec!["--lib"]].concat())?;
+    let tests: Vec<&str> = once.iter().flat_map(|(_, tests)| tests.iter().copied()).collect();
+    cargo_with(&env, &[test, vec!["--test", "main", "--"], tests].concat())
+}
+
+/// `-p` of each.
+fn packages<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.flat_map(|name| ["-p", name]).collect()
 }

@@ -3,7 +3,7 @@
 //! The flag is unstable, so the stable compiler is told to accept it (`RUSTC_BOOTSTRAP`) for these
 //! builds alone; the standard library is not instrumented, its allocations are still watched.
 
-use crate::run::{Done, cargo_with, members, output, root};
+use crate::run::{Done, cargo_with, output, root};
 use std::path::Path;
 use std::process::Command;
 
@@ -11,9 +11,10 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const FLAG: &str = "-Zsanitizer=address";
 const FOLDER: &str = "target/asan";
 
-/// Crate, and the tests in it by name: the kernels' reads beyond a slice would go unseen otherwise,
-/// and a GGUF file may come from anyone.
-const WATCHED: &[(&str, &str)] = &[("kernels", ""), ("engine", "gguf"), ("profiles", "gguf")];
+/// Crates, and the tests in them by name: the kernels' reads beyond a slice would go unseen otherwise,
+/// and a GGUF file may come from anyone. Crates with the same tests stand together, or each would ask other features of
+/// the same dependencies and build them again.
+const WATCHED: &[(&[&str], &str)] = &[(&["kernels"], ""), (&["engine", "profiles"], "gguf")];
 
 pub(crate) fn asan() -> Done {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
@@ -30,12 +31,10 @@ pub(crate) fn asan() -> Done {
         // Checks around every access of the inlined kernels keep the optimiser busy for minutes.
         ("CARGO_PROFILE_DEV_OPT_LEVEL", "1".to_owned()),
     ];
-    for (name, filter) in WATCHED {
-        if members(&[name]).is_empty() {
-            continue;
-        }
+    for (names, filter) in WATCHED {
         // `--target` keeps the flag away from build scripts and macros; a doctest would be linked without it.
-        let mut args = vec!["test", "--locked", "--target", TARGET, "-p", name, "--lib", "--tests"];
+        let mut args = vec!["test", "--locked", "--target", TARGET, "--lib", "--tests"];
+        args.extend(names.iter().flat_map(|name| ["-p", name]));
         if !filter.is_empty() {
             args.push(filter);
         }

@@ -3,21 +3,36 @@
 use crate::packages::install;
 use crate::run::{Done, cargo, cargo_with};
 use crate::tidy::tidy;
+use std::time::Instant;
 
 pub(crate) fn test() -> Done {
-    install()?;
-    crate::model::fetch()?;
-    tidy()?;
-    crate::supply::supply()?;
-    crate::book::book()?;
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
-    cargo(&["test", "--workspace", "--locked"])?;
     // Five and a half minutes of processor time on the test machine.
-    let seeds = [("SEEDS", "20000".to_owned())];
-    cargo_with(&seeds, &["test", "--workspace", "--locked", "--test", "main", "twenty_agents", "--", "--nocapture"])?;
-    crate::asan::asan()?;
-    crate::aarch64::aarch64()?;
-    // The tests have built the binary.
-    crate::demo::same_bytes()
+    let seeds = || {
+        let seeds = [("SEEDS", "20000".to_owned())];
+        cargo_with(&seeds, &["test", "--workspace", "--locked", "--test", "main", "twenty_agents", "--", "--nocapture"])
+    };
+    let clippy = || cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
+    let stages: [(&str, &dyn Fn() -> Done); 12] = [
+        ("set-up", &install),
+        ("model", &crate::model::fetch),
+        ("tidy", &tidy),
+        ("supply", &crate::supply::supply),
+        ("book", &crate::book::book),
+        ("fmt", &|| cargo(&["fmt", "--all", "--check"])),
+        ("clippy", &clippy),
+        ("test", &|| cargo(&["test", "--workspace", "--locked"])),
+        ("seeds", &seeds),
+        ("asan", &crate::asan::asan),
+        ("aarch64", &crate::aarch64::aarch64),
+        // The tests have built the binary.
+        ("same bytes", &crate::demo::same_bytes),
+    ];
+    let mut times = Vec::new();
+    for (name, stage) in stages {
+        let start = Instant::now();
+        stage()?;
+        times.push(format!("{name} {} s", start.elapsed().as_secs()));
+    }
+    println!("test: {}", times.join(", "));
+    Ok(())
 }
