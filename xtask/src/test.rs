@@ -29,6 +29,7 @@ pub(crate) fn test() -> Done {
     ];
     let mut times = Vec::new();
     for (name, stage) in stages {
+        #[expect(clippy::disallowed_methods, reason = "how long a stage took")]
         let start = Instant::now();
         stage()?;
         times.push(format!("{name} {} s", start.elapsed().as_secs()));

@@ -335,7 +335,11 @@ impl Controller {
         if failed && others.is_empty() {
             return self.restore(plan, now, out);
         }
-        let waited = now.mono_ms.saturating_sub(self.since(plan, now)) >= self.policy.settle_ms;
+        // A branch that no agent took is not seen by the planner of the other: nobody else will settle it. One look is
+        // waited for, as statuses may be older than the plan.
+        let unseen = !self.agents.values().any(|(s, _)| s.newest == Some(plan));
+        let wait = if unseen { self.policy.settle_ms.min(self.policy.publish_ms / 2) } else { self.policy.settle_ms };
+        let waited = now.mono_ms.saturating_sub(self.since(plan, now)) >= wait;
         if others.is_empty() || waited || others.iter().all(|o| *o < plan.id) {
             let again = follow(&layout.signed.plan, plan)?;
             self.issue(&again, &layout.order().models, others, now, out)?;

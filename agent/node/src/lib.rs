@@ -16,6 +16,7 @@ mod link;
 mod loaded;
 mod metrics;
 mod missed;
+mod modes;
 mod otlp;
 mod peers;
 mod request;
@@ -32,6 +33,7 @@ mod wires;
 
 pub use blobs::{BadOrigin, Origin};
 pub use error::NodeError;
+pub use modes::Commands;
 pub use settings::{Limits, Role, Settings};
 
 use fleet::Rules;
@@ -114,6 +116,10 @@ impl Node {
         if let Some(path) = shared.settings.hold.clone() {
             let at = Arc::clone(&shared);
             spawn("hold", Box::new(move || hold::watch(&at, &path)))?;
+        }
+        if !shared.settings.power_modes.is_empty() {
+            let at = Arc::clone(&shared);
+            spawn("modes", Box::new(move || modes::keep(&at, &at.settings.power_modes)))?;
         }
         if let Some(collector) = shared.settings.otlp.clone() {
             let at = Arc::clone(&shared);

@@ -1,10 +1,12 @@
 //! What an agent is told when it starts.
 
 use crate::blobs::Origin;
+use crate::modes::Commands;
 use fleet::certificate::Credentials;
 use fleet::enrol::{EnrolError, Roster, read_key};
 use protocol::{Digest, Name, Signer};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -60,6 +62,10 @@ pub struct Settings {
     /// here; none: a plan does so when it is ready.
     #[serde(default)]
     pub hold: Option<PathBuf>,
+    /// Command, program first, that sets a power mode of the plan, by the mode's id in the profile; `{clock}` in it
+    /// stands for the clock's factor. None: modes are its owner's business, and nothing is set.
+    #[serde(default, deserialize_with = "commands")]
+    pub power_modes: Commands,
     /// Address of an OpenTelemetry collector, `HOST:PORT`, that gets a trace of each request (OTLP/HTTP, JSON); none:
     /// nothing is sent.
     #[serde(default)]
@@ -125,6 +131,17 @@ impl Settings {
             ));
         }
         lines
+    }
+}
+
+/// Commands of which none is empty.
+fn commands<'de, D: Deserializer<'de>>(from: D) -> Result<Commands, D::Error> {
+    let commands = Commands::deserialize(from)?;
+    match commands.iter().find(|(_, command)| command.iter().all(String::is_empty)) {
+        None => Ok(commands),
+        Some((mode, _)) => Err(D::Error::custom(format!(
+            "power mode `{mode}` has no command; write a list, the program first, such as [nvpmodel, -m, \"0\"]"
+        ))),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::hop::kept::Kept;
 use crate::loaded::{Known, Loaded};
 use crate::metrics::Metrics;
+use crate::modes::Modes;
 use crate::otlp::Outbox;
 use crate::peers::Peers;
 use crate::settings::{Limits, Settings};
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     /// Streams to neighbours that no request uses.
     pub(crate) kept: Arc<Kept>,
     pub(crate) metrics: Metrics,
+    /// The power mode that the plan wants.
+    pub(crate) modes: Modes,
     pub(crate) blobs: Blobs,
     /// Traces on their way to a collector.
     pub(crate) outbox: Outbox,
@@ -109,6 +112,7 @@ impl Shared {
             wires: Wires::default(),
             kept: Arc::default(),
             metrics: Metrics::default(),
+            modes: Modes::default(),
             outbox: Outbox::default(),
             checked: Mutex::default(),
             inbox: Mutex::new(inbox),
@@ -134,6 +138,7 @@ impl Shared {
     pub(crate) fn end(&self) {
         self.end.store(true, Ordering::SeqCst);
         self.kept.end();
+        self.modes.end();
         self.tell(Input::End);
     }
 

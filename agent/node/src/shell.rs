@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::loaded;
+use crate::modes;
 use crate::shared::Shared;
 use fleet::Layout;
 use fleet::agent::{Action, Agent, Event, Fault, Job, Whom};
@@ -49,6 +50,7 @@ impl Shell {
             if ledger != Some(core.ledger().sequence) {
                 ledger = Some(core.ledger().sequence);
                 self.shared.set_plans(held(&core));
+                self.shared.modes.want(modes::of(&core, &self.shared.me));
             }
             for action in out.drain(..) {
                 self.carry(action, &core);
@@ -85,7 +87,9 @@ impl Shell {
 
     fn say(&self, status: &Status) {
         let shared = &self.shared;
-        let status = Status { hop: Some(self.hop.clone()), http: Some(self.http.clone()), ..status.clone() };
+        // What the core has to say comes first.
+        let note = status.note.clone().or_else(|| shared.modes.complaint());
+        let status = Status { hop: Some(self.hop.clone()), http: Some(self.http.clone()), note, ..status.clone() };
         let key = Key::new(&shared.fleet, Topic::Status, &shared.me);
         let Ok(body) = serde_json::to_vec(&status) else { return };
         let sealed = message::seal(&shared.head(&key), &body, &shared.signer);

@@ -3,7 +3,7 @@
 //! `cargo xtask docs` writes the list anew.
 
 use crate::client::get;
-use crate::world::{World, board, plan, until};
+use crate::world::{World, board, mode, plan, until};
 use profiles::WeightFormat::W8;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,9 +20,12 @@ fn metrics() -> BTreeMap<String, (String, BTreeSet<String>, String)> {
     world.limits.window_ms = 200;
     board(&world.path("board"), "orin-nano-jp6.txt");
     world.sensors = Some(world.path("board"));
+    world.power_modes = BTreeMap::from([("eco".to_owned(), vec!["true".to_owned()])]);
     let a = world.start("a");
     world.start("b");
-    world.apply(&plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16), a);
+    let mut plan = plan(&["a", "b"], &[("a", 0, 3, W8), ("b", 3, 6, W8)], 16);
+    plan.devices[0].mode = Some(mode("eco", 1.0));
+    world.apply(&plan, a);
     let body = serde_json::json!({ "model": "chat", "prompt": "the", "max_tokens": 4 });
     assert_eq!(crate::client::post(a, "/v1/completions", &body).status, 200);
     world.nodes.remove("b");
@@ -59,7 +62,8 @@ fn metrics_are_those_of_the_documentation_and_the_dashboard() {
         let labels = labels.iter().map(|l| format!("`{l}`")).collect::<Vec<_>>().join(", ");
         let _ = writeln!(page, "| `{name}` | {kind} | {labels} | {what} |");
     }
-    page += "\n`wattline_power_watts` is there only where a sensor measures power, `wattline_lost` has a line only for a device that is missed.\n";
+    page += "\n`wattline_power_watts` is there only where a sensor measures power, `wattline_power_mode` where `power_modes:` names commands, \
+             `wattline_lost` has a line only for a device that is missed.\n";
     transcripts::reference::same(&root().join("docs/reference/metrics.md"), &page).unwrap_or_else(|why| panic!("{why}"));
     let dashboard = std::fs::read_to_string(root().join("packaging/grafana.json")).unwrap();
     let _: serde_json::Value = serde_json::from_str(&dashboard).unwrap();

@@ -7,6 +7,7 @@ mod client;
 mod docs;
 mod holding;
 mod hops;
+mod modes;
 mod otlp;
 mod pairs;
 mod pipelines;

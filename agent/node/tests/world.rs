@@ -5,10 +5,10 @@ use engine::testing::Tiny;
 use fleet::controller::follow;
 use fleet::enrol::{Owners, Roster, make_key};
 pub(crate) use node::testing::{Part, plan, share};
-use node::{Limits, Node, Origin, Settings};
+use node::{Commands, Limits, Node, Origin, Settings};
 use protocol::bus::local::Hub;
 use protocol::envelope::{self, Terms};
-use protocol::{BlobRef, Digest, Name, Plan, PlanRef, Signer, canonical};
+use protocol::{BlobRef, Digest, Name, Plan, PlanRef, PlannedMode, Signer, canonical};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,11 @@ pub(crate) const TINY: Tiny = Tiny { layers: 4, context: 512, ..Tiny::new("llama
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
+}
+
+/// A power mode that a plan asks for.
+pub(crate) fn mode(id: &str, clock: f64) -> PlannedMode {
+    PlannedMode { id: id.into(), clock, throttled: false, booked_cap: 1.0, naps: false }
 }
 
 /// Lays the files of a board, as the sensors' own tests read it.
@@ -42,6 +47,8 @@ pub(crate) struct World {
     pub(crate) sensors: Option<PathBuf>,
     /// Whether each agent has a lock, `AGENT.lock`.
     pub(crate) locks: bool,
+    /// As in the settings.
+    pub(crate) power_modes: Commands,
     /// Address of a collector.
     pub(crate) otlp: Option<String>,
     newest: Option<PlanRef>,
@@ -75,6 +82,7 @@ impl World {
             tls: None,
             sensors: None,
             locks: false,
+            power_modes: Commands::new(),
             otlp: None,
             newest: None,
             models: BTreeMap::new(),
@@ -94,6 +102,7 @@ impl World {
             origins: self.origins.clone(),
             sensors: self.sensors.clone(),
             hold: self.locks.then(|| self.path(&format!("{agent}.lock"))),
+            power_modes: self.power_modes.clone(),
             otlp: self.otlp.clone(),
             agent: name(agent),
             fleet: self.path("fleet.json"),

@@ -57,6 +57,13 @@ pub(crate) async fn metrics(State(serving): State<Arc<Serving>>) -> Response {
     if let Some(watts) = shared.metrics.power_w() {
         gauge("wattline_power_watts", "Power of the machine, measured.", watts);
     }
+    // Nobody sets modes where the configuration has no commands.
+    if let Some((mode, set)) = shared.modes.now().filter(|_| !shared.settings.power_modes.is_empty()) {
+        let what = "1 where the power mode that the plan wants is set, else 0.";
+        let (name, clock, id) = ("wattline_power_mode", mode.clock, mode.id.replace(['"', '\\', '\n'], "_"));
+        let _ = writeln!(out, "# HELP {name} {what}\n# TYPE {name} gauge");
+        let _ = writeln!(out, "{name}{{mode=\"{id}\",clock=\"{clock}\"}} {}", u8::from(set));
+    }
     let lost = shared.wires.lost();
     let totals = shared.metrics.totals();
     let mut counter = |name: &str, what: &str, lines: Vec<(String, f64)>| {

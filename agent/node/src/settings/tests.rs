@@ -35,3 +35,14 @@ fn what_is_reached_is_said() {
     let traced = |at: &str| settings(serde_json::json!({ "otlp": at })).exposed(true);
     assert!(traced("127.0.0.1:4318").is_empty() && traced("collector.lan:4318")[0].starts_with("otlp: collector.lan:4318"));
 }
+
+#[test]
+fn a_power_mode_has_a_command() {
+    let read = |command: serde_json::Value| {
+        let file = serde_json::json!({ "agent": "a", "fleet": "f", "key": "k", "state": "s", "power_modes": { "15w": command } });
+        serde_json::from_value::<Settings>(file)
+    };
+    assert_eq!(read(serde_json::json!(["nvpmodel", "-m", "2"])).expect("a command").power_modes["15w"].len(), 3);
+    let why = read(serde_json::json!([])).expect_err("none").to_string();
+    assert!(why.contains("power mode `15w` has no command") && why.contains("nvpmodel"), "{why}");
+}
