@@ -18,6 +18,9 @@ pub(crate) enum StepError {
     Hop { to: Name, source: HopError },
     #[error("the half of a stage on {with}: {source}")]
     Partner { with: Name, source: HopError },
+    /// Its pipeline is lost, nothing was told yet, and the service is answered elsewhere.
+    #[error("its pipeline is lost, another device answers")]
+    Elsewhere,
 }
 
 impl StepError {

@@ -37,6 +37,8 @@ pub(crate) struct Ask {
     pub(crate) stop: Vec<String>,
     /// What the model is made to say before `tokens` are used up, and how many of them are left for what follows.
     pub(crate) close: Option<Close>,
+    /// Nothing is told before all is known.
+    pub(crate) whole: bool,
 }
 
 impl Ask {
@@ -163,7 +165,7 @@ impl Talk<'_> {
 /// on another one that begins here, or on that of the plan which has taken its place.
 ///
 /// # Errors
-/// When the prompt does not fit, or a stage stays lost.
+/// When the prompt does not fit, or a stage stays lost; at once where nothing was told yet and another device answers.
 pub(crate) fn answer(
     shared: &Arc<Shared>,
     place: &mut Place,
@@ -212,9 +214,16 @@ pub(crate) fn answer(
         shared.metrics.heal();
         match place.other(shared) {
             Some(other) => *place = other,
+            // Who has heard nothing yet need not wait for what is lost: another device begins anew.
+            None if (ask.whole || talk.out.told == 0) && elsewhere(shared, &place.service) => return Err(StepError::Elsewhere),
             None => std::thread::sleep(AGAIN),
         }
     }
+}
+
+/// Whether a service is not answered here any more, and is by another device.
+fn elsewhere(shared: &Shared, service: &Name) -> bool {
+    !shared.traffic.services().contains(service) && crate::http::forward::services(shared).contains(service)
 }
 
 impl Running<'_> {

@@ -226,7 +226,7 @@ impl Election<'_> {
             if number >= self.scaling.samples || self.decided.load(Ordering::SeqCst) || !(self.goes_on)() {
                 return;
             }
-            let ask = Ask { sampling: self.ask.sampling.for_sample(number), ..self.ask.clone() };
+            let ask = Ask { whole: true, sampling: self.ask.sampling.for_sample(number), ..self.ask.clone() };
             let mut text = String::new();
             let mut hear = |piece: &str| {
                 text.push_str(piece);

@@ -251,6 +251,44 @@ fn a_lost_partner_that_comes_back_goes_on_where_it_was() {
     until("whole again", || get(a, "/readyz").status == 200);
 }
 
+/// A request that waits for a lost partner is answered by another device's pipeline, as long as its user has heard
+/// nothing, instead of waiting out `heal_ms`: in a stream before the first word, otherwise at any time.
+#[test]
+fn what_nobody_has_heard_of_begins_anew_elsewhere() {
+    let mut world = World::of(&["a", "b", "c"]);
+    world.limits.heal_ms = 300_000;
+    slow(&world);
+    let a = world.start("a");
+    world.start("b");
+    let c = world.start("c");
+    let devices = ["a", "b", "c"];
+    let mut content = shared(&devices, &[(("a", 0, 6, W8), Some(("b", 1)))]);
+    content.services[0].replicas.extend(plan(&devices, &[("c", 0, 6, W8)], 16).services.remove(0).replicas);
+    content.services[0].replicas.iter_mut().for_each(|r| r.share = 0.5);
+    world.apply(&content, a);
+    until("both serve", || [a, c].iter().all(|at| get(*at, "/readyz").status == 200));
+    let expected = complete(c, 120);
+    let (tell, told) = channel();
+    let whole = tell.clone();
+    std::thread::spawn(move || whole.send(said(&complete(a, 120)).to_owned()));
+    // Long enough a prompt that nothing was said when the partner is lost.
+    let prompt = PROMPT.repeat(12);
+    let body = json!({ "model": "chat", "prompt": prompt, "temperature": 0, "max_tokens": 4, "stream": true });
+    let streamed = body.clone();
+    std::thread::spawn(move || tell.send(post(a, "/v1/completions", &streamed).body));
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    drop(world.nodes.remove("b"));
+    let mut answers: Vec<String> = (0..2).map(|_| told.recv_timeout(std::time::Duration::from_secs(60)).unwrap()).collect();
+    let streamed = answers.remove(usize::from(answers[1].contains("[DONE]")));
+    assert_eq!(answers, [said(&expected)], "c's own words");
+    let words = |stream: &str| -> String {
+        let parts = stream.lines().filter_map(|l| serde_json::from_str::<Value>(l.strip_prefix("data: ")?).ok());
+        parts.filter_map(|p| p["choices"][0]["text"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(words(&streamed), words(&post(c, "/v1/completions", &body).body));
+    assert!(!streamed.contains("error"), "{streamed}");
+}
+
 /// Who is not there for longer than `heal_ms`: a reason and when to ask again.
 #[test]
 fn without_its_partner_a_stage_refuses_with_a_reason() {

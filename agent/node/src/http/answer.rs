@@ -45,6 +45,8 @@ impl Kind {
 /// What the thread of a request says.
 enum Said {
     Text(String),
+    /// The user has heard nothing yet, and will not from here: the pipeline is lost, another device answers.
+    Elsewhere,
     Ended(Result<Ended, Refused>),
 }
 
@@ -109,9 +111,9 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     serving.allowed(headers)?;
     let body = serving.body(body, serving.shared.limits.body_bytes).await?;
     let request = Request::read(&body)?;
-    let service = Name::new(&request.model).ok().filter(|s| !serving.shared.traffic.services().contains(s));
-    if let Some(service) = service
-        && let Some(answer) = forward::hand_on(&serving.shared, &service, kind.path(), headers, &body).await
+    let named = Name::new(&request.model).ok();
+    if let Some(service) = named.as_ref().filter(|s| !serving.shared.traffic.services().contains(s))
+        && let Some(answer) = forward::hand_on(&serving.shared, service, kind.path(), headers, &body).await
     {
         return answer;
     }
@@ -130,6 +132,7 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     // What fails before the first word has a status of its own.
     let first = match told.recv().await {
         Some(Said::Ended(Err(refused))) => return Err(refused),
+        Some(Said::Elsewhere) => return anew(&serving, named, kind, headers, &body).await,
         Some(first) => first,
         None => return Err(Refused::engine("the request ended without a word")),
     };
@@ -138,11 +141,29 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
         tokio::spawn(streamed(frame, first, told, send, request.usage_in_stream()));
         stream::response(events)
     } else {
-        Json(whole(&frame, first, &mut told).await?).into_response()
+        match whole(&frame, first, &mut told).await? {
+            Some(value) => Json(value).into_response(),
+            None => return anew(&serving, named, kind, headers, &body).await,
+        }
     };
     let generation = HeaderValue::from_str(&format!("{}:{}", plan.generation, plan.id));
     response.headers_mut().extend(generation.map(|v| (axum::http::HeaderName::from_static("x-wattline-plan"), v)));
     Ok(response)
+}
+
+/// Has another device answer, whose pipeline is not lost.
+async fn anew(
+    serving: &Serving,
+    service: Option<Name>,
+    kind: Kind,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Refused> {
+    let handed = match &service {
+        Some(service) => forward::hand_on(&serving.shared, service, kind.path(), headers, body).await,
+        None => None,
+    };
+    handed.unwrap_or_else(|| Err(Refused::unavailable(format!("{}; try again", StepError::Elsewhere))))
 }
 
 /// Checks everything that can be checked, waits for a turn, and takes a place.
@@ -187,7 +208,8 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
     if prompt.len() >= limit {
         return Err(Refused::context(format!("{} tokens of a context of {limit}, which leaves no answer", prompt.len())));
     }
-    let ask = Ask { prompt, tokens, sampling, stop, close: entry.close.clone() };
+    let whole = request.stream != Some(true);
+    let ask = Ask { prompt, tokens, sampling, stop, close: entry.close.clone(), whole };
     Ok(Begun { serving: Arc::clone(serving), place, ask, kind, parent: None, turn })
 }
 
@@ -209,6 +231,11 @@ fn run(begun: Begun, tell: &mpsc::Sender<Said>) {
             (chosen.answer, Some(chosen.count))
         }),
     };
+    if matches!(outcome, Err(StepError::Elsewhere)) {
+        drop((place, turn));
+        let _ = tell.blocking_send(Said::Elsewhere);
+        return;
+    }
     let outcome = outcome.map_err(|e| refused(shared, e));
     let (tokens, ttft_s, whole_s) = outcome.as_ref().map_or((0, None, 0.0), |(a, _)| (a.tokens as u64, a.ttft_s, a.whole_s));
     shared.metrics.ended(&place.service, place.ticket.replica, tokens, ttft_s, whole_s, outcome.is_err());
@@ -245,7 +272,7 @@ fn refused(shared: &crate::shared::Shared, error: StepError) -> Refused {
             Refused::unavailable(format!("weights on disk could not be read: {e}"))
         }
         StepError::Engine(e) => Refused::engine(e.to_string()),
-        StepError::Hop { .. } | StepError::Partner { .. } => {
+        StepError::Hop { .. } | StepError::Partner { .. } | StepError::Elsewhere => {
             shared.metrics.note(error.to_string());
             Refused::unavailable(format!("a stage of the pipeline is lost: {error}"))
         }
@@ -309,13 +336,14 @@ impl Frame {
     }
 }
 
-/// The whole answer as one value.
-async fn whole(frame: &Frame, first: Said, told: &mut mpsc::Receiver<Said>) -> Result<Value, Refused> {
+/// The whole answer as one value; none: it is to be had elsewhere.
+async fn whole(frame: &Frame, first: Said, told: &mut mpsc::Receiver<Said>) -> Result<Option<Value>, Refused> {
     let (mut text, mut next) = (String::new(), Some(first));
     let answer = loop {
         match next {
             Some(Said::Text(piece)) => text.push_str(&piece),
             Some(Said::Ended(ended)) => break ended?,
+            Some(Said::Elsewhere) => return Ok(None),
             None => return Err(Refused::engine("the request broke off")),
         }
         next = told.recv().await;
@@ -330,7 +358,7 @@ async fn whole(frame: &Frame, first: Said, told: &mut mpsc::Receiver<Said>) -> R
     };
     let mut value = frame.value(object, &choice);
     value["usage"] = frame.usage(&answer);
-    Ok(value)
+    Ok(Some(value))
 }
 
 /// The answer as events. A reader that has gone away ends it.
@@ -338,6 +366,8 @@ async fn streamed(frame: Frame, first: Said, mut told: mpsc::Receiver<Said>, sen
     let (mut next, mut begun) = (Some(first), false);
     while let Some(said) = next {
         let text = match said {
+            // It is said before anything else or not at all.
+            Said::Elsewhere => return,
             Said::Text(piece) => event(&frame.part(Some(&piece), !std::mem::replace(&mut begun, true), None)),
             Said::Ended(Ok(answer)) => {
                 let mut text = event(&frame.part(None, !begun, Some(reason(answer.answer.finish))));

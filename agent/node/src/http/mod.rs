@@ -5,7 +5,7 @@ mod blobs;
 pub(crate) mod call;
 mod error;
 mod fleet_api;
-mod forward;
+pub(crate) mod forward;
 mod openai;
 pub(crate) mod relay;
 mod state;

@@ -34,8 +34,13 @@ struct Seat {
 pub(super) struct Inserter {
     devices: Vec<u16>,
     seats: Vec<Seat>,
+    /// By seat: the least `once` and the most room from there on.
+    ahead: Vec<(f64, u32)>,
     picked: [(usize, u32); STAGES],
     cap_s: f64,
+    /// Price of a second in the last set that the deadline shaped; by way what it was in the end.
+    second: f64,
+    seconds: Vec<f64>,
     most: usize,
     nodes: u32,
     best: f64,
@@ -92,6 +97,7 @@ impl Inserter {
         (self.best, self.found) = (f64::INFINITY, None);
         // Never nothing: a service that fits nowhere must not keep a walk going for ever.
         self.work += 1;
+        self.seconds.resize(even.ways.len(), 0.0);
         for way in stream.ways.clone() {
             let w = &even.ways[way];
             let fixed = goal.inaccuracy * w.inaccuracy;
@@ -135,8 +141,11 @@ impl Inserter {
             }
             self.seats
                 .sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.once.total_cmp(&b.once)).then(a.device.cmp(&b.device)));
+            self.look_ahead();
             (self.most, self.nodes, self.way) = (w.stages as usize, NODES, way as u32);
+            self.second = self.seconds[way];
             self.dive(0, 0, w.layers, fixed, 0.0);
+            self.seconds[way] = self.second;
             self.work += u64::from(NODES - self.nodes) / 4;
         }
         self.found.map(|post| (self.best, post))
@@ -167,35 +176,79 @@ impl Inserter {
         });
     }
 
+    fn look_ahead(&mut self) {
+        self.ahead.clear();
+        self.ahead.resize(self.seats.len(), (f64::INFINITY, 0));
+        let mut rest = (f64::INFINITY, 0);
+        for (seat, ahead) in self.seats.iter().zip(&mut self.ahead).rev() {
+            rest = (rest.0.min(seat.once), rest.1.max(seat.room));
+            *ahead = rest;
+        }
+    }
+
     /// Extends the picked set by seats from `from` on; `left` layers are without a seat.
     fn dive(&mut self, depth: usize, from: usize, left: u32, cost: f64, seconds: f64) {
-        let rest = f64::from(left);
+        let (rest, more) = (f64::from(left), (self.most - depth - 1) as u32);
         for i in from..self.seats.len() {
-            let seat = self.seats[i];
-            if cost + rest * seat.each >= self.best {
+            let seat = &self.seats[i];
+            // Seats rise in the price of a layer, and what is ahead in that of a stage.
+            if cost + self.ahead[i].0 + rest * seat.each >= self.best {
                 break;
             }
             if self.nodes == 0 {
                 return;
             }
             self.nodes -= 1;
-            let with = cost + seat.once;
-            if with + rest * seat.each >= self.best {
+            let n = seat.room.min(left);
+            let with = cost + seat.once + f64::from(n) * seat.each;
+            if with >= self.best {
                 continue;
             }
-            let n = seat.room.min(left);
-            self.picked[depth] = (i, n);
             let n_s = seconds + seat.once_s + f64::from(n) * seat.each_s;
             if n == left {
-                self.settle(depth + 1, with + rest * seat.each, n_s);
-            } else if depth + 1 < self.most {
-                self.dive(depth + 1, i + 1, left - n, with + f64::from(n) * seat.each, n_s);
+                self.picked[depth] = (i, n);
+                self.settle(depth + 1, with, n_s);
+                continue;
+            }
+            // The others hold the rest, at the next seat's price or more.
+            let others = self.ahead.get(i + 1).filter(|ahead| ahead.1.saturating_mul(more) >= left - n);
+            if others.is_some_and(|ahead| with + ahead.0 + f64::from(left - n) * self.seats[i + 1].each < self.best) {
+                self.picked[depth] = (i, n);
+                self.dive(depth + 1, i + 1, left - n, with, n_s);
             }
         }
     }
 
+    /// No filling of the picked set that is in time costs less: the dual at the last price of a second.
+    fn below(&self, len: usize, cost: f64, seconds: f64) -> f64 {
+        let (mut keys, mut order) = ([0.0; STAGES], [0; STAGES]);
+        let (mut bound, mut left) = (cost + self.second * (seconds - self.cap_s), 0);
+        for i in 0..len {
+            let (seat, n) = (&self.seats[self.picked[i].0], self.picked[i].1);
+            let key = seat.each + self.second * seat.each_s;
+            // What the present filling of its layers costs at that price goes, the cheapest comes.
+            bound -= f64::from(n) * key;
+            left += n;
+            let mut at = i;
+            while at > 0 && key < keys[at - 1] {
+                (keys[at], order[at]) = (keys[at - 1], order[at - 1]);
+                at -= 1;
+            }
+            (keys[at], order[at]) = (key, i);
+        }
+        for (key, &i) in keys.iter().zip(&order[..len]) {
+            let n = self.seats[self.picked[i].0].room.min(left);
+            bound += f64::from(n) * key;
+            left -= n;
+        }
+        bound
+    }
+
     /// Takes the picked set if it is, or can be made, fast enough and cheaper than the best.
     fn settle(&mut self, len: usize, mut cost: f64, mut seconds: f64) {
+        if seconds > self.cap_s && self.second > 0.0 && self.below(len, cost, seconds) >= self.best {
+            return;
+        }
         let mut picked = self.picked;
         for _ in 0..SHIFTS {
             if seconds <= self.cap_s {
@@ -216,12 +269,15 @@ impl Inserter {
                     }
                 }
             }
-            let Some((_, a, b)) = shift else { return };
+            let Some((price, a, b)) = shift else { return };
+            self.second = price;
             let (slow, fast) = (&self.seats[picked[a].0], &self.seats[picked[b].0]);
             let gain = slow.each_s - fast.each_s;
-            let due = ((seconds - self.cap_s) / gain).ceil().max(1.0);
+            // Rounded up; never less than one.
+            let due = (seconds - self.cap_s) / gain;
             let most = (picked[a].1 - 1).min(fast.room - picked[b].1);
-            let n = if due < f64::from(most) { due as u32 } else { most };
+            let whole = due as u32;
+            let n = (whole + u32::from(f64::from(whole) < due)).clamp(1, most);
             (picked[a].1, picked[b].1) = (picked[a].1 - n, picked[b].1 + n);
             seconds -= f64::from(n) * gain;
             cost += f64::from(n) * (fast.each - slow.each);

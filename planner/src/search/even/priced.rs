@@ -54,8 +54,11 @@ pub(super) struct Pricer {
     layers: f64,
     most: usize,
     cap_s: f64,
-    /// Price of a second in the last set that the deadline shaped.
+    /// Price of a second in the last set that the deadline shaped, and by way what it was in the end.
     second: f64,
+    seconds: Vec<f64>,
+    /// By seat: the least price of a layer from there on, at that price of a second, and its least seconds.
+    ahead: Vec<(f64, f64)>,
     best: f64,
     found: Option<Set>,
     /// Seat that must be picked; none: `usize::MAX`.
@@ -73,6 +76,8 @@ impl Default for Pricer {
             most: 0,
             cap_s: 0.0,
             second: 0.0,
+            seconds: Vec::new(),
+            ahead: Vec::new(),
             best: f64::INFINITY,
             found: None,
             must: usize::MAX,
@@ -92,7 +97,7 @@ impl Pricer {
         (j, way, class): (usize, usize, usize),
         limit: f64,
     ) -> bool {
-        (self.cap_s, self.second) = (even.streams[j].cap_s, 0.0);
+        self.cap_s = even.streams[j].cap_s;
         self.seat(even, goal, prices, most, (j, way));
         self.must = self.seats.iter().position(|s| s.class == class).unwrap_or(usize::MAX);
         if self.must == usize::MAX {
@@ -110,13 +115,14 @@ impl Pricer {
         let stream = &even.streams[j];
         let second = goal.latency * stream.per_s;
         let mut best: Option<(f64, usize, Set)> = None;
-        (self.cap_s, self.second) = (stream.cap_s, 0.0);
+        self.cap_s = stream.cap_s;
         for way in stream.ways.clone() {
             let fixed = goal.inaccuracy * even.ways[way].inaccuracy;
             self.seat(even, goal, prices, most, (j, way));
             self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
             self.found = None;
             self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
+            self.seconds[way] = self.second;
             if let Some(set) = self.found {
                 best = Some((self.best + fixed, way, set));
             }
@@ -163,6 +169,57 @@ impl Pricer {
         self.seats
             .sort_unstable_by(|a, b| a.each.total_cmp(&b.each).then(a.each_s.total_cmp(&b.each_s)).then(a.class.cmp(&b.class)));
         (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
+        self.seconds.resize(even.ways.len(), 0.0);
+        self.guess(self.seconds[way]);
+    }
+
+    /// Takes a price of a second for bounds.
+    fn guess(&mut self, second: f64) {
+        self.second = second;
+        self.ahead.clear();
+        self.ahead.resize(self.seats.len() + 1, (f64::INFINITY, f64::INFINITY));
+        let mut least = (f64::INFINITY, f64::INFINITY);
+        for (seat, ahead) in self.seats.iter().zip(&mut self.ahead).rev() {
+            least = (least.0.min(seat.each + second * seat.each_s), least.1.min(seat.each_s));
+            *ahead = least;
+        }
+    }
+
+    /// The least that all layers cost on the picked seats and any number of others at `others` a layer; `each`: on a seat.
+    fn filled(&self, len: usize, others: f64, each: impl Fn(&Seat) -> f64) -> f64 {
+        let (mut keys, mut fits) = ([0.0; STAGES], [0.0; STAGES]);
+        for i in 0..len {
+            let seat = &self.seats[self.picked[i]];
+            let key = each(seat);
+            // Few enough to be sorted as they come.
+            let mut at = i;
+            while at > 0 && key < keys[at - 1] {
+                (keys[at], fits[at]) = (keys[at - 1], fits[at - 1]);
+                at -= 1;
+            }
+            (keys[at], fits[at]) = (key, seat.fit);
+        }
+        let (mut left, mut cost) = (self.layers, 0.0);
+        for (key, fit) in keys.iter().zip(&fits).take(len) {
+            if left <= 0.0 || *key >= others {
+                break;
+            }
+            let n = fit.min(left);
+            cost += n * key;
+            left -= n;
+        }
+        if left > 0.0 { cost + left * others } else { cost }
+    }
+
+    /// Whether no multiset with the picked seats, and others from `from` on, is both in time and news.
+    fn hopeless(&self, len: usize, from: usize, with: &Filled) -> bool {
+        let (second, ahead) = (self.second, self.ahead[from]);
+        if with.once_s + self.filled(len, ahead.1, |s| s.each_s) > self.cap_s * (1.0 + 1e-12) {
+            return true;
+        }
+        // The dual at any price of a second is below the optimum.
+        let layers = || self.filled(len, ahead.0, |s| s.each + second * s.each_s);
+        second > 0.0 && with.once + second * (with.once_s - self.cap_s) + layers() >= self.best
     }
 
     /// Extends the multiset by seats from `from` on. Seats rise in the price of a layer, so what is picked is full
@@ -196,6 +253,10 @@ impl Pricer {
             if with.once_s > self.cap_s || self.layers < (depth + 1) as f64 {
                 continue;
             }
+            let others = if depth + 1 < self.most { i } else { self.seats.len() };
+            if self.hopeless(depth + 1, others, &with) {
+                continue;
+            }
             let whole = with.left <= 0.0;
             let missing = !picked(self, depth + 1);
             if whole && !missing {
@@ -210,20 +271,22 @@ impl Pricer {
 
     /// Fills the picked seats by a price of a second: cost and seconds of layers, layers.
     fn fill(&self, len: usize, price: f64) -> (f64, f64, [f64; STAGES]) {
-        let mut order: [(f64, f64, usize); STAGES] = [(0.0, 0.0, 0); STAGES];
+        let (mut keys, mut order) = ([0.0; STAGES], [0; STAGES]);
         for i in 0..len {
             let s = &self.seats[self.picked[i]];
-            let key = (s.each + price * s.each_s, s.each_s, i);
+            let key = s.each + price * s.each_s;
             // Few enough to be sorted as they come.
             let mut at = i;
-            while at > 0 && (key.0, key.1) < (order[at - 1].0, order[at - 1].1) {
-                order[at] = order[at - 1];
+            while at > 0
+                && (key < keys[at - 1] || key == keys[at - 1] && s.each_s < self.seats[self.picked[order[at - 1]]].each_s)
+            {
+                (keys[at], order[at]) = (keys[at - 1], order[at - 1]);
                 at -= 1;
             }
-            order[at] = key;
+            (keys[at], order[at]) = (key, i);
         }
         let (mut left, mut cost, mut seconds, mut layers) = (self.layers, 0.0, 0.0, [0.0; STAGES]);
-        for &(_, _, i) in &order[..len] {
+        for &i in &order[..len] {
             let s = &self.seats[self.picked[i]];
             let n = s.fit.min(left);
             layers[i] = n;
@@ -245,13 +308,8 @@ impl Pricer {
             self.take(len, once + cost, layers);
             return;
         }
-        // At any price of a second the dual is below the optimum: that of the last set that was late is a good guess.
-        let (cost, seconds, _) = self.fill(len, self.second);
-        if once + cost + self.second * (seconds - free) >= self.best {
-            return;
-        }
-        // Even the fastest layers first are late.
-        if self.fill(len, f64::MAX.sqrt()).1 > free {
+        // Without others it may be.
+        if self.hopeless(len, self.seats.len(), with) || self.filled(len, f64::INFINITY, |s| s.each_s) > free {
             return;
         }
         let (cost, seconds, layers) = self.fill(len, 0.0);
@@ -277,7 +335,7 @@ impl Pricer {
                 let layers = std::array::from_fn(|i| late.2[i] + x * (next.2[i] - late.2[i]));
                 if once + cost < self.best {
                     self.take(len, once + cost, layers);
-                    self.second = *price;
+                    self.guess(*price);
                 }
                 return;
             }
