@@ -219,34 +219,43 @@ impl Inserter {
         }
     }
 
-    /// No filling of the picked set that is in time costs less: the dual at the last price of a second.
-    fn below(&self, len: usize, cost: f64, seconds: f64) -> f64 {
-        let (mut keys, mut order) = ([0.0; STAGES], [0; STAGES]);
-        let (mut bound, mut left) = (cost + self.second * (seconds - self.cap_s), 0);
-        for i in 0..len {
-            let (seat, n) = (&self.seats[self.picked[i].0], self.picked[i].1);
-            let key = seat.each + self.second * seat.each_s;
-            // What the present filling of its layers costs at that price goes, the cheapest comes.
-            bound -= f64::from(n) * key;
+    /// Whether no filling of the picked set is both in time and news: even the fastest layers first are late, or the dual
+    /// at the last price of a second, which no filling in time undercuts, is not below the best.
+    fn hopeless(&self, len: usize, cost: f64, seconds: f64) -> bool {
+        if seconds + self.refilled(len, |s| s.each_s) > self.cap_s {
+            return true;
+        }
+        let second = self.second;
+        let dual = || cost + second * (seconds - self.cap_s) + self.refilled(len, |s| s.each + second * s.each_s);
+        second > 0.0 && dual() >= self.best
+    }
+
+    /// What filling the picked set anew, the least first, changes of a sum over its layers.
+    fn refilled(&self, len: usize, each: impl Fn(&Seat) -> f64) -> f64 {
+        let (mut keys, mut rooms, mut left, mut change) = ([0.0; STAGES], [0; STAGES], 0, 0.0);
+        for (i, &(seat, n)) in self.picked[..len].iter().enumerate() {
+            let seat = &self.seats[seat];
+            let key = each(seat);
+            change -= f64::from(n) * key;
             left += n;
             let mut at = i;
             while at > 0 && key < keys[at - 1] {
-                (keys[at], order[at]) = (keys[at - 1], order[at - 1]);
+                (keys[at], rooms[at]) = (keys[at - 1], rooms[at - 1]);
                 at -= 1;
             }
-            (keys[at], order[at]) = (key, i);
+            (keys[at], rooms[at]) = (key, seat.room);
         }
-        for (key, &i) in keys.iter().zip(&order[..len]) {
-            let n = self.seats[self.picked[i].0].room.min(left);
-            bound += f64::from(n) * key;
+        for (key, room) in keys.iter().zip(&rooms).take(len) {
+            let n = left.min(*room);
+            change += f64::from(n) * key;
             left -= n;
         }
-        bound
+        change
     }
 
     /// Takes the picked set if it is, or can be made, fast enough and cheaper than the best.
     fn settle(&mut self, len: usize, mut cost: f64, mut seconds: f64) {
-        if seconds > self.cap_s && self.second > 0.0 && self.below(len, cost, seconds) >= self.best {
+        if seconds > self.cap_s && self.hopeless(len, cost, seconds) {
             return;
         }
         let mut picked = self.picked;
