@@ -34,6 +34,9 @@ const CALM: f64 = 0.2;
 const PRICED: f64 = 0.25;
 /// Chance that room is made for who is out, and that who has been out for longest comes first.
 const HARD: f64 = 0.5;
+/// Chance that room is made for the whole of a service at once, and the load that a device without any seems to have.
+const WHOLE: f64 = 0.5;
+const LITTLE: f64 = 0.1;
 /// Devices drawn until one could hold a stage.
 const PICKS: u32 = 8;
 /// Restarts of the greedy construction with those first that found no room.
@@ -57,6 +60,8 @@ pub(super) struct Walk<'e> {
     need: Vec<f64>,
     /// By service: steps that ended with it out.
     missed: Vec<u64>,
+    /// Devices that could be cleared, with what speaks against it.
+    rooms: Vec<(f64, u16)>,
 }
 
 impl<'e> Walk<'e> {
@@ -89,6 +94,7 @@ impl<'e> Walk<'e> {
             order: Vec::new(),
             need: needs(even),
             missed: vec![0; even.streams.len()],
+            rooms: Vec::new(),
         }
     }
 
@@ -238,17 +244,45 @@ impl<'e> Walk<'e> {
         let even = self.fleet.even;
         let ways = even.streams[j].ways.clone();
         let way = ways.start + self.rng.random_range(0..ways.len() as u32) as usize;
-        let devices = self.rng.random_range(1..=even.ways[way].stages);
-        for _ in 0..devices {
-            for _ in 0..PICKS {
-                let d = self.pick_awake_or(0);
-                if even.cell(way, self.fleet.class(d)).fit > 0 {
-                    self.clear(d, MOST);
-                    break;
+        if self.rng.random_bool(WHOLE) {
+            self.clear_for(way);
+        } else {
+            let devices = self.rng.random_range(1..=even.ways[way].stages);
+            for _ in 0..devices {
+                for _ in 0..PICKS {
+                    let d = self.pick_awake_or(0);
+                    if even.cell(way, self.fleet.class(d)).fit > 0 {
+                        self.clear(d, MOST);
+                        break;
+                    }
                 }
             }
         }
         Without { priced: self.advice.prices.is_some() && self.rng.random_bool(PRICED), ..Without::default() }
+    }
+
+    /// Takes out what stands on as many devices as all layers of a way need: large ones with little on them, by lot.
+    fn clear_for(&mut self, way: usize) {
+        let (even, fleet, rng) = (self.fleet.even, &self.fleet, &mut self.rng);
+        self.rooms.clear();
+        for &d in &fleet.awake {
+            let fit = even.cell(way, fleet.class(d)).fit;
+            if fit > 0 {
+                let load = fleet.loads[usize::from(d)][..LIMITS].iter().fold(0.0, |a: f64, b| a.max(*b));
+                self.rooms.push(((LITTLE + load) * (0.5 + rng.random::<f64>()) / f64::from(fit), d));
+            }
+        }
+        self.rooms.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (mut layers, mut stages) = (even.ways[way].layers, even.ways[way].stages);
+        for i in 0..self.rooms.len() {
+            if layers == 0 || stages == 0 {
+                break;
+            }
+            let d = self.rooms[i].1;
+            layers = layers.saturating_sub(even.cell(way, self.fleet.class(d)).fit);
+            stages -= 1;
+            self.clear(d, MOST);
+        }
     }
 
     /// What those who are out have missed.

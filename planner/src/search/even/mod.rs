@@ -50,6 +50,9 @@ const RACE: f64 = 0.1;
 /// Share of the seats for ideas without a plan that promise at least so much of the best.
 const CHASE: f64 = 0.5;
 const WORTH: f64 = 0.01;
+/// Ideas that are gone on with where any device may wake, and the share of the seats of each.
+const LIFTED: usize = 2;
+const LIFT: f64 = 0.1;
 /// Part of the pivots that goes into advice at most.
 const ADVICE: u64 = 3;
 /// Factor on the first temperature of what goes on from a race.
@@ -176,6 +179,8 @@ fn race<'e>(
     };
     let mut walks: Vec<Walk<'e>> = ideas.par_iter().enumerate().map(run).collect();
     chase(&mut walks, seats, effort, watch);
+    let lifted = lift(&walks, &free, seats, effort, watch);
+    walks.extend(lifted);
     let stats = Stats {
         moves: walks.iter().map(|w| w.moves).sum(),
         accepted: walks.iter().map(|w| w.accepted).sum(),
@@ -217,6 +222,27 @@ fn chase(walks: &mut [Walk<'_>], seats: u64, effort: &Effort, watch: &dyn Watch)
         }
         order.rotate_left(1);
     }
+}
+
+/// Ideas that promise much and came to no plan, gone on with where any device may wake: who has no place gets one, and
+/// the rest is still what the relaxation wanted. The most promising ones.
+fn lift<'e>(walks: &[Walk<'e>], free: &Advice, seats: u64, effort: &Effort, watch: &dyn Watch) -> Vec<Walk<'e>> {
+    let value = walks.iter().map(|w| w.best_cost).fold(f64::INFINITY, f64::min);
+    let out = |w: &Walk<'_>| w.best.iter().any(|p| !p.served());
+    let mut order: Vec<&Walk<'e>> =
+        walks.iter().filter(|w| out(w) && !w.advice.most.is_empty() && w.advice.cost < value * (1.0 - WORTH)).collect();
+    order.sort_by(|a, b| a.advice.cost.total_cmp(&b.advice.cost));
+    let go_on = |(i, from): (usize, &&Walk<'e>)| {
+        let seed = effort.seed.wrapping_add((walks.len() + i) as u64);
+        let advice = Advice { cost: from.advice.cost, prices: from.advice.prices.clone(), ..free.clone() };
+        let mut walk = Walk::at(from.fleet.even, from.goal, advice, seed, &from.best);
+        let work = (seats as f64 * LIFT) as u64;
+        let cooling = Cooling { work, heat: AGAIN, patience: 1, annealing: effort.parts.annealing };
+        cool(&mut walk, &cooling, watch, None, &|_| ());
+        walk
+    };
+    order.truncate(LIFTED);
+    order.par_iter().enumerate().map(go_on).collect()
 }
 
 /// Mean watts of a device in use, the unit of temperatures.
