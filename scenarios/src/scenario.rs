@@ -3,7 +3,7 @@
 use profiles::units::{
     Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, JoulesPerByte, PerSecond, Ratio, Seconds, Watts,
 };
-use profiles::{DeviceProfile, ModelProfile, Precision};
+use profiles::{DeviceProfile, ModelProfile, Precision, WeightFormat};
 
 /// Where in the file something was said: 1-based line and column. Line 0: a default, said nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,6 +153,10 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// Stages of one copy may differ in weight format.
     pub mixed: bool,
+    /// Models that may look at every request first.
+    pub prefilters: Vec<Prefilter>,
+    /// Where requests may leave a candidate.
+    pub early_exits: Vec<EarlyExit>,
     pub rate: Said<PerSecond>,
     pub arrivals: Arrivals,
     /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
@@ -180,6 +184,32 @@ pub struct Service {
     pub private_to: Vec<Said<usize>>,
     /// Services that must not share a device with this one.
     pub apart_from: Vec<Said<usize>>,
+}
+
+/// A small model that looks at every request first and passes on a share; what it holds back it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prefilter {
+    pub model: ModelProfile,
+    pub weights: WeightFormat,
+    /// Share of the requests that go on, (0, 1).
+    pub passes: Ratio,
+    /// Share of all requests that are answered wrongly because of it.
+    pub loses: Ratio,
+    pub at: At,
+}
+
+/// A place inside a candidate at which requests may leave with their answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EarlyExit {
+    /// Index among the service's models.
+    pub model: usize,
+    /// Blocks that every request goes through; at least 1, fewer than the model has.
+    pub after_block: u32,
+    /// Share of the requests that go on, (0, 1).
+    pub passes: Ratio,
+    /// Share of all requests that are answered wrongly because of it.
+    pub loses: Ratio,
+    pub at: At,
 }
 
 /// How requests arrive; decides the waiting that a percentile must cover.

@@ -84,6 +84,9 @@ pub(super) struct StageCost {
     /// All first passes, one decode pass: processor time, waiting not included.
     pub(super) first_s: f64,
     pub(super) each_s: f64,
+    /// The whole request.
+    pub(super) alone_s: f64,
+    /// Mean over all requests of the service, of which some may not get here: booked time, and energy.
     pub(super) busy_s: f64,
     pub(super) dynamic_j: f64,
     /// Shares of the decode (or only) pass that arithmetic and memory alone would take.
@@ -157,6 +160,7 @@ pub(super) fn stage(
     Some(StageCost {
         first_s,
         each_s,
+        alone_s: first_s + request.passes * each_s,
         busy_s: first_s + request.passes * each_s,
         dynamic_j: request.items * first.energy + request.passes * each.energy,
         arithmetic: (shown.arithmetic / whole).min(1.0),

@@ -18,6 +18,7 @@
 mod account;
 mod cost;
 mod fleet;
+mod gate;
 mod heat;
 mod money;
 mod note;

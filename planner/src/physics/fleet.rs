@@ -25,10 +25,12 @@ pub(super) struct Unit {
     /// One block in one prefill pass, and in one decode pass.
     pub groups: Vec<(Spent, Spent)>,
     pub pass_overhead_s: f64,
+    /// All passes of the way's filter for one request, without their overheads.
+    pub filter: Option<Spent>,
 }
 
 impl Unit {
-    /// Time and energy of a whole request on this processor, waiting not included.
+    /// Time and energy of a request that goes through all blocks on this processor, waiting not included.
     pub(super) fn request(&self, way: &Way<'_>) -> Spent {
         let r = &way.request;
         let blocks = way.profile.blocks.iter().zip(&self.groups);
@@ -36,6 +38,10 @@ impl Unit {
             sum + (prefill.times(r.items) + decode.times(r.passes)).times(f64::from(g.count))
         });
         sum.time_s += self.pass_overhead_s * (r.items + r.passes);
+        if let (Some(spent), Some(filter)) = (self.filter, &way.gated.filter) {
+            sum = sum + spent;
+            sum.time_s += self.pass_overhead_s * filter.request.items;
+        }
         sum
     }
 }
@@ -76,10 +82,14 @@ pub(super) struct Fleet {
     pub joined: Vec<Joined>,
 }
 
-/// What one way costs on a processor at given rates; `None` where it cannot run. The flag: the cap lowered a clock.
-pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
+/// What one way costs on a processor at given rates, its filter at its own; `None` where it cannot run. The flag: the cap
+/// lowered a clock.
+pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> Option<(Unit, bool)> {
     let miss = 1.0 - way.resident_share;
-    let mut capped = false;
+    let (filter, mut capped) = match (&way.gated.filter, of_filter) {
+        (Some(filter), Some(rates)) => filter.run(rates).map(|(spent, capped)| (Some(spent), capped))?,
+        _ => (None, false),
+    };
     let mut groups = Vec::with_capacity(way.profile.blocks.len());
     for g in &way.profile.blocks {
         let mut one = |runs: bool, pass| {
@@ -94,7 +104,7 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
         let decode = one(work::in_decode(&g.block) && way.request.passes > 0.0, way.request.decode)?;
         groups.push((prefill, decode));
     }
-    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s }, capped))
+    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter }, capped))
 }
 
 /// Whether a device may sleep between requests. A host may not: its guest would be without it.
@@ -233,8 +243,12 @@ fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec
             if way.resident_share < 1.0 && !device.may_stream {
                 return None;
             }
-            let rates = Rates::of(profile, profile.modes.get(mode)?, processor, way.precision.weights, clock)?;
-            let (unit, capped) = unit(way, &rates)?;
+            let rates = |format| Rates::of(profile, profile.modes.get(mode)?, processor, format, clock);
+            let of_filter = match &way.gated.filter {
+                Some(filter) => Some(rates(filter.precision.weights)?),
+                None => None,
+            };
+            let (unit, capped) = unit(way, &rates(way.precision.weights)?, of_filter.as_ref())?;
             any_capped |= capped;
             Some(unit)
         };

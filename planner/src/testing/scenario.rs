@@ -70,6 +70,8 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         models: vec![said(model, 11)],
         precisions: vec![precision(WeightFormat::W4)],
         mixed: false,
+        prefilters: Vec::new(),
+        early_exits: Vec::new(),
         rate: said(PerSecond(0.02), 12),
         arrivals: Arrivals::Poisson,
         prompt_tokens: 64,

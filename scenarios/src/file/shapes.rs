@@ -157,6 +157,10 @@ shape! {
         /// Whether stages of one copy may differ in weight format; false unless said. Its accuracy is then taken as that of
         /// the worst of its formats.
         optional "mixed_precisions" mixed_precisions: Flag,
+        /// Small models that may look at every request first and pass on a share. The planner takes one or none.
+        optional "prefilters" prefilters: Vec<Marked<Prefilter>>,
+        /// Places inside the candidates where requests may leave with their answer. The planner takes one or none.
+        optional "early_exits" early_exits: Vec<Marked<EarlyExit>>,
         /// Mean request rate.
         required "rate" rate: PerSecond,
         /// How requests arrive; `poisson` unless said.
@@ -193,6 +197,34 @@ shape! {
         optional "first_block_on" first_block_on: Vec<Marked<Name>>,
         /// Services that must not share a device with this one.
         optional "apart_from" apart_from: Vec<Marked<Name>>,
+    }
+}
+
+shape! {
+    /// A small model that looks at every request first: those that it holds back are answered by it.
+    Prefilter, "a pre-filter" {
+        /// Model of the catalogue, or of `model_files`.
+        required "model" model: Name,
+        /// Format of its weights; w16 unless said.
+        optional "weights" weights: Weights,
+        /// Share of the requests that go on to the service's model, as you measured it.
+        required "passes" passes: Ratio,
+        /// Share of all requests that are answered wrongly because of it, as you measured it.
+        required "loses" loses: Ratio,
+    }
+}
+
+shape! {
+    /// A place inside a model at which a request may leave with its answer. For models that answer in one pass.
+    EarlyExit, "an early exit" {
+        /// The candidate that has it; may be left out where there is one.
+        optional "model" model: Name,
+        /// Blocks that every request goes through, counted from the first.
+        required "after_block" after_block: u32,
+        /// Share of the requests that go on through the other blocks, as you measured it.
+        required "passes" passes: Ratio,
+        /// Share of all requests that are answered wrongly because of it, as you measured it.
+        required "loses" loses: Ratio,
     }
 }
 
