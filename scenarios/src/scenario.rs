@@ -157,6 +157,8 @@ pub struct Service {
     pub prefilters: Vec<Prefilter>,
     /// Where requests may leave a candidate.
     pub early_exits: Vec<EarlyExit>,
+    /// Adapters of which each request names one.
+    pub adapters: Option<Adapters>,
     pub rate: Said<PerSecond>,
     pub arrivals: Arrivals,
     /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
@@ -210,6 +212,26 @@ pub struct EarlyExit {
     /// Share of all requests that are answered wrongly because of it.
     pub loses: Ratio,
     pub at: At,
+}
+
+/// Adapters of low rank beside a language model's weights: each request names one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapters {
+    pub count: u32,
+    /// Of one, for the whole model.
+    pub size: Bytes,
+    /// What may be kept in memory instead of all; the others are read from storage when they are asked for.
+    pub kept: Option<KeptAdapters>,
+    pub at: At,
+}
+
+/// A part of the adapters in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptAdapters {
+    /// At least 1, fewer than there are.
+    pub count: u32,
+    /// Share of the requests that find theirs missing, (0, 1].
+    pub misses: Ratio,
 }
 
 /// How requests arrive; decides the waiting that a percentile must cover.

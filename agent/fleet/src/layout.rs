@@ -77,6 +77,8 @@ pub fn not_yet(plan: &Plan) -> Option<Unusable> {
             ("a filter looks at its requests first", "prefilters")
         } else if service.exit.is_some() {
             ("its requests may leave the model early", "early_exits")
+        } else if service.adapters.is_some() {
+            ("its requests name adapters", "adapters")
         } else {
             return None;
         };

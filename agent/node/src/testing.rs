@@ -41,6 +41,7 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         filter: None,
         exit: None,
+        adapters: None,
         rate_hz: 1.0,
         replicas: vec![replica],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

@@ -137,6 +137,9 @@ pub struct PlannedService {
     /// Where requests may leave the model with their answer; `None`: all go through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<PlannedExit>,
+    /// How the adapters are held of which each request names one; `None`: requests name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapters: Option<PlannedAdapters>,
     pub rate_hz: f64,
     pub replicas: Vec<Replica>,
     pub expected: ServiceExpectation,
@@ -167,6 +170,19 @@ pub struct PlannedExit {
     /// As [`PlannedFilter::passes`] and [`PlannedFilter::loses`].
     pub passes: f64,
     pub loses: f64,
+}
+
+/// Adapters of low rank beside a model's weights. Each stage has those of its layers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedAdapters {
+    pub count: u32,
+    /// Of one, for the whole model.
+    pub bytes: f64,
+    /// In memory at once; the others are read from storage when a request names them.
+    pub kept: u32,
+    /// Share of the requests that find theirs missing; 0 where all are kept.
+    pub misses: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -87,6 +87,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
             filter: None,
             exit: None,
+            adapters: None,
             rate_hz: 0.2,
             replicas: vec![Replica {
                 share: 1.0,

@@ -13,7 +13,7 @@ use super::service::{Chosen, chosen};
 use super::{Context, Set, stage};
 use crate::pairs;
 use crate::physics::gate::percent;
-use crate::physics::{Gate, Gated};
+use crate::physics::{Adapters, Gate, Gated};
 use crate::table::Stage;
 
 /// Numbers by name: quality, and watts that hang on them.
@@ -187,7 +187,9 @@ fn rates(
         }
         ledger.add(name(&format!("memory clock in mode {mode}")), &clocks.memory, cost.memory_saturation * running_w);
     }
-    if chosen.label.resident_share < 1.0
+    let pages =
+        chosen.label.adapters.and_then(|kept| Adapters::of(chosen.service, kept, chosen.model)).is_some_and(|a| a.pages());
+    if (chosen.label.resident_share < 1.0 || pages)
         && let Some(storage) = &p.storage
     {
         ledger.add(format!("{}: storage rate", p.id), &storage.bandwidth, running_w);
@@ -295,6 +297,14 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
         if s.label.kv_assumed {
             let bits = s.label.precision.kv_bits;
             all.push(format!("{}: a {bits}-bit KV cache answers as well as a 16-bit one", s.service.name));
+        }
+        if let Some(a) = s.label.adapters.and_then(|kept| Adapters::of(s.service, kept, s.model)) {
+            let name = &s.service.name;
+            all.push(format!("{name}: adapters lie beside layers in proportion to their parameters, one of them is read a pass"));
+            if a.pages() {
+                let misses = percent(a.misses);
+                all.push(format!("{name}: {misses} of the requests find their adapter missing, {} of {} kept", a.kept, a.count));
+            }
         }
         if let Some(gated) = Gated::of(s.service, s.label.gate, s.model.kind).filter(|g| g.gate != Gate::Open) {
             let (passes, loses) = (percent(gated.passes), percent(gated.loses));

@@ -6,7 +6,7 @@ use scenarios::Service;
 use crate::physics::nap::Nap;
 use crate::physics::pass::{self, Rates, Spent};
 use crate::physics::request::Request;
-use crate::physics::{Gated, Label, ModeLabel, roofline, work};
+use crate::physics::{Adapters, Gated, Label, ModeLabel, roofline, work};
 
 /// What a stage costs a request, waiting not included, mean over all requests of the service; being woken and awake
 /// included where its device naps.
@@ -29,6 +29,7 @@ pub(super) struct Job<'a> {
     pub resident_share: f64,
     pub request: Request,
     pub gated: Gated<'a>,
+    pub adapters: Option<Adapters>,
 }
 
 /// The job of an option's stages on places of a format; `None` where the service has not what the option speaks of.
@@ -40,6 +41,10 @@ pub(super) fn job<'a>(service: &'a Service, label: &Label, model: &'a ModelProfi
         resident_share: label.resident_share,
         request: Request::new(model.kind, service.prompt_tokens, answer, label.samples),
         gated: Gated::of(service, label.gate, model.kind)?,
+        adapters: match label.adapters {
+            Some(kept) => Some(Adapters::of(service, kept, model)?),
+            None => None,
+        },
     })
 }
 
@@ -92,6 +97,8 @@ fn model(job: &Job<'_>, rates: &Rates, blocks: std::ops::Range<u32>) -> Option<S
     // Of one request that goes through all of them, and as means.
     let (mut prefill, mut decode) = (Spent::default(), Spent::default());
     let (mut all_prefill, mut all_decode, mut op_j) = (Spent::default(), Spent::default(), 0.0);
+    // Bytes of adapters that a request reads from storage in the mean.
+    let mut paged = 0.0;
     let mut first = gated.lead();
     for g in &job.model.blocks {
         let last = first.saturating_add(g.count);
@@ -103,8 +110,12 @@ fn model(job: &Job<'_>, rates: &Rates, blocks: std::ops::Range<u32>) -> Option<S
         let count = f64::from(to - from);
         let behind = f64::from(to.saturating_sub(from.max(gated.from)));
         let mean = count - behind + gated.passes * behind;
+        paged += job.adapters.map_or(0.0, |a| mean * a.misses * a.beside(&g.block));
         let mut one = |pass: work::Pass, times: f64| -> Option<Spent> {
-            let w = work::of_block(&g.block, job.precision, pass, rates.cache_bytes);
+            let mut w = work::of_block(&g.block, job.precision, pass, rates.cache_bytes);
+            if let Some(adapters) = &job.adapters {
+                w = adapters.with(&g.block, pass, w);
+            }
             let (spent, clock) = pass::run(&w, rates, 1.0 - job.resident_share)?;
             op_j += times * mean * w.ops * rates.joules_per_op * crate::physics::power::energy_factor(rates.clock * clock);
             Some(spent)
@@ -121,10 +132,15 @@ fn model(job: &Job<'_>, rates: &Rates, blocks: std::ops::Range<u32>) -> Option<S
     let overhead = rates.pass_overhead_s;
     let shown = if decode.time_s > 0.0 { decode } else { prefill };
     let begun = gated.share(blocks.start) * overhead;
+    let (paged_s, paged_j) = match rates.storage.filter(|_| paged > 0.0) {
+        Some((bandwidth, joules_per_byte)) => (paged / bandwidth, paged * joules_per_byte),
+        None => (0.0, 0.0),
+    };
     Some(StageCost {
         busy_s: request.items * (all_prefill.time_s + begun)
-            + if request.passes > 0.0 { request.passes * (all_decode.time_s + begun) } else { 0.0 },
-        dynamic_j: request.items * all_prefill.energy_j + request.passes * all_decode.energy_j,
+            + if request.passes > 0.0 { request.passes * (all_decode.time_s + begun) } else { 0.0 }
+            + paged_s,
+        dynamic_j: request.items * all_prefill.energy_j + request.passes * all_decode.energy_j + paged_j,
         dasi: roofline::saturation(shown.alu_s, shown.time_s + overhead),
         memory_saturation: roofline::saturation(shown.memory_s, shown.time_s + overhead),
         op_j,

@@ -66,6 +66,7 @@ fn plan() -> Plan {
             scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
             filter: None,
             exit: None,
+            adapters: None,
             rate_hz: 0.1,
             replicas: vec![replica],
             expected: ServiceExpectation { accuracy: Some(0.4), benchmark: Some("gsm8k".into()), energy_j: 12.0, service_s: 5.0 },

@@ -1,7 +1,7 @@
 //! Other ways to serve one service, all others fixed.
 
 use super::Case;
-use crate::physics::Gated;
+use crate::physics::{Adapters, Gated};
 use crate::table::{Chain, Deployment, Stage, Table, Violation, evaluate};
 
 /// Another way, costed.
@@ -118,7 +118,10 @@ pub(super) fn option_words(case: &Case<'_>, s: usize, option: u32) -> String {
     let stream =
         if label.resident_share < 1.0 { format!(", {:.0} % in memory", 100.0 * label.resident_share) } else { String::new() };
     let gated = gated(case, label).map_or_else(String::new, |g| g.words());
-    format!("{model} {}{scaling}{budget}{gated}{stream}", label.precision)
+    let service = &case.scenario.services[label.service];
+    let of = |kept| Adapters::of(service, kept, &service.models[label.model].value);
+    let adapters = label.adapters.and_then(of).map_or_else(String::new, |a| a.words());
+    format!("{model} {}{scaling}{budget}{gated}{adapters}{stream}", label.precision)
 }
 
 /// What passes on a share of an option's requests.

@@ -92,6 +92,7 @@ fn deployment(
             && l.replicas as usize == planned.replicas.len()
             && (l.resident_share - share).abs() < 1e-9
             && gated(wanted, l, planned)
+            && l.adapters == planned.adapters.map(|a| a.kept)
     };
     let options = &model.table.services[s].options;
     let placed = |o: usize| Some(Deployment { option: o as u32, chains: chains(scenario, model, &options[o], planned, modes)? });

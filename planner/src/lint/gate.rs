@@ -8,7 +8,7 @@ use protocol::PlannedService;
 use scenarios::Service;
 
 use super::account;
-use super::cost::{self, Request, Spot, StageCost};
+use super::cost::{self, Held, Request, Spot, StageCost};
 use super::note::{Notes, near};
 use super::structure::{Placed, Served};
 use crate::physics::pressure::RUNTIME_BYTES;
@@ -122,13 +122,13 @@ pub(super) fn stage(s: &Served<'_>, request: &Request, placed: &Placed<'_>, spot
     let mut sum = StageCost::default();
     if let Some(filter) = s.gate.filter.filter(|_| placed.stage.filters) {
         let blocks = u32::try_from(filter.model.block_count()).ok()?;
-        sum = cost::stage(filter.model, (0, blocks), filter.precision, &filter.request, spot, 1.0)?;
+        sum = cost::stage(filter.model, (0, blocks), filter.precision, &filter.request, spot, Held::WHOLE)?;
     }
     let (start, end) = (placed.stage.start, placed.stage.end);
     if end <= start {
         return Some(sum);
     }
-    let of = |range| cost::stage(s.model, range, placed.precision, request, spot, placed.stage.resident_share);
+    let of = |range| cost::stage(s.model, range, placed.precision, request, spot, s.held(placed.stage.resident_share));
     let whole = of((start, end))?;
     let (mut busy_s, mut dynamic_j) = (whole.busy_s, whole.dynamic_j);
     let cut = s.gate.exit.0;

@@ -16,6 +16,7 @@
 //! Everything that a plan says and that is not so is fatal; what merely looks odd is a warning.
 
 mod account;
+mod adapters;
 mod cost;
 mod fleet;
 mod gate;

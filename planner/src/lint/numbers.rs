@@ -4,7 +4,7 @@ use profiles::{Block, ModelKind};
 use scenarios::{Scenario, Service};
 
 use super::account;
-use super::cost::{self, Request, Spot, StageCost};
+use super::cost::{self, Held, Request, Spot, StageCost};
 use super::gate;
 use super::note::{Notes, near};
 use super::route::{self, Budget, Route};
@@ -130,7 +130,7 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
             load.dynamic_w[placed.device] += rate * cost.dynamic_j;
             load.booked[placed.device][placed.processor] += rate * cost.busy_s;
             let filter = s.gate.filter.filter(|_| placed.stage.filters).map_or(0.0, |f| gate::memory(&f, looking));
-            let own = if placed.stage.end > placed.stage.start { memory(&request, placed, &chain, sequences) } else { 0.0 };
+            let own = if placed.stage.end > placed.stage.start { memory(s, &request, placed, &chain, sequences) } else { 0.0 };
             let bytes = filter + own;
             let pool = pool_of(r, placed)?;
             load.resident[placed.device][pool] += bytes;
@@ -340,8 +340,8 @@ fn messages(
     Some(joules)
 }
 
-/// Resident bytes of a stage: its blocks' weights and state, and what each stage needs beside them.
-fn memory(request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
+/// Resident bytes of a stage: its blocks' weights, adapters and state, and what each stage needs beside them.
+fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
     let precision = placed.precision;
     let blocks = chain.get(placed.stage.start as usize..placed.stage.end as usize).unwrap_or_default();
     let own: f64 = blocks
@@ -349,6 +349,7 @@ fn memory(request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f
         .map(|b| {
             account::resident_weights(b, precision) * placed.stage.resident_share
                 + account::resident_state(b, precision, sequences, request.held)
+                + s.adapters.map_or(0.0, |a| a.resident(b))
         })
         .sum();
     let widest = chain.iter().map(|b| account::moved_elements(b)).fold(0.0, f64::max);
@@ -374,7 +375,8 @@ fn fastest(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Requ
     let blocks = s.model.block_count() as u32;
     let mut best = f64::INFINITY;
     for (d, device) in scenario.devices.iter().enumerate() {
-        if s.wanted.forbidden.iter().any(|f| f.value == d) || (share < 1.0 && !device.may_stream) {
+        let reads = share < 1.0 || s.adapters.is_some_and(|a| a.misses > 0.0);
+        if s.wanted.forbidden.iter().any(|f| f.value == d) || (reads && !device.may_stream) {
             continue;
         }
         for mode in super::fleet::settable(r.devices[d].wanted) {
@@ -383,11 +385,11 @@ fn fastest(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Requ
                 let looks = match &s.gate.filter {
                     Some(f) => {
                         let all = f.model.block_count() as u32;
-                        cost::stage(f.model, (0, all), f.precision, &f.request, spot, 1.0).map(|c| c.alone_s)
+                        cost::stage(f.model, (0, all), f.precision, &f.request, spot, Held::WHOLE).map(|c| c.alone_s)
                     }
                     None => Some(0.0),
                 };
-                let works = cost::stage(s.model, (0, blocks), s.planned.precision, request, spot, share);
+                let works = cost::stage(s.model, (0, blocks), s.planned.precision, request, spot, s.held(share));
                 if let (Some(looks), Some(works)) = (looks, works) {
                     best = best.min(looks + works.alone_s);
                 }

@@ -4,6 +4,8 @@ use profiles::{DeviceProfile, ModelProfile, PowerMode, Precision, WeightFormat};
 use protocol::{Plan, PlannedDevice, PlannedPartner, PlannedService, PlannedStage, SCHEMA, canonical};
 use scenarios::{Device, Scenario, Service};
 
+use super::adapters::{self, Adapters};
+use super::cost::Held;
 use super::gate::{self, Gate};
 use super::note::{Notes, near};
 
@@ -33,7 +35,15 @@ pub(super) struct Served<'a> {
     pub(super) planned: &'a PlannedService,
     pub(super) model: &'a ModelProfile,
     pub(super) gate: Gate<'a>,
+    pub(super) adapters: Option<Adapters>,
     pub(super) replicas: Vec<Vec<Placed<'a>>>,
+}
+
+impl Served<'_> {
+    /// What of its model a stage with a resident share has in memory.
+    pub(super) fn held(&self, resident_share: f64) -> Held {
+        Held { resident_share, adapters: self.adapters }
+    }
 }
 
 /// A stage with its names resolved.
@@ -171,10 +181,11 @@ fn services<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Op
         notes.check(model.is_some(), "model", &p.name, || format!("`{}` is not among its models", p.model));
         let replicas = replicas(scenario, p, notes);
         let gate = model.and_then(|model| Gate::resolve(w, p, model, notes));
-        if let (Some(model), Some(gate), Some(replicas)) = (model, gate, replicas)
+        let adapters = model.and_then(|model| adapters::resolve(w, p, model, notes));
+        if let (Some(model), Some(gate), Some(adapters), Some(replicas)) = (model, gate, adapters, replicas)
             && covers(model, p, notes)
         {
-            let served = Served { wanted: w, planned: p, model, gate, replicas };
+            let served = Served { wanted: w, planned: p, model, gate, adapters, replicas };
             wishes(scenario, &served, notes);
             out.push(served);
         }
@@ -316,9 +327,16 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
             notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || {
                 format!("resident share {share} is not in (0, 1]")
             });
-            notes.check(share >= 1.0 || (owner.may_stream && owner.profile.storage.is_some()), "streaming", &subject, || {
-                format!("weights may not be streamed on {}", owner.name)
+            let pages = s.adapters.is_some_and(|a| a.misses > 0.0) && c.stage.end > c.stage.start;
+            notes.check(c.mate.is_none() || s.adapters.is_none(), "pair-adapters", &subject, || {
+                "adapters are not divided between two devices".into()
             });
+            notes.check(
+                (share >= 1.0 && !pages) || (owner.may_stream && owner.profile.storage.is_some()),
+                "streaming",
+                &subject,
+                || format!("weights may not be streamed on {}", owner.name),
+            );
         }
     }
 }

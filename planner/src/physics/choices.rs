@@ -152,6 +152,7 @@ fn mixtures(
             && way.precision.weights != own.precision.weights
             && way.resident_share >= 1.0
             && way.gated.gate == own.gated.gate
+            && way.adapters.map(|a| a.kept) == own.adapters.map(|a| a.kept)
             && way.accuracy.is_some() == own.accuracy.is_some()
             && rank(way) > rank(own)
     };
@@ -174,7 +175,8 @@ fn usable(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) ->
         return Err(Reason::NoPlace);
     }
     let filter = way.gated.filter.as_ref().map_or(0.0, |f| ways::weight_bytes(f.profile, f.precision));
-    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share + filter;
+    let adapters = way.adapters.map_or(0.0, |a| f64::from(a.kept) * a.bytes);
+    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share + filter + adapters;
     let forbidden = |d: u32| service.forbidden.iter().any(|f| f.value == d as usize);
     let available: f64 = parts.fleet.pools.iter().filter(|p| !forbidden(p.device)).map(|p| p.capacity_bytes).sum();
     if bytes > available {
@@ -226,6 +228,7 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
         formats: mixed.iter().map(|(way, _)| way.precision.weights).collect(),
         naps: offer.rest == Rest::Naps,
         gate: way.gated.gate,
+        adapters: way.adapters.map(|a| a.kept),
         service: way.service,
         model: way.model,
         precision: way.precision,
@@ -243,12 +246,13 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
     }
 }
 
-/// Resident bytes of one block of each group: weights, cache and state for the booked concurrency.
+/// Resident bytes of one block of each group: weights, adapters, cache and state for the booked concurrency.
 fn group_bytes(way: &Way<'_>, concurrency: u32) -> Vec<f64> {
     let sequences = f64::from(concurrency) * way.request.samples;
     let of = |g: &profiles::BlockGroup| {
         work::weight_bytes(&g.block, way.precision) * way.resident_share
             + work::state_resident_bytes(&g.block, way.precision, sequences, way.request.held_tokens)
+            + way.adapters.map_or(0.0, |a| a.resident(&g.block))
     };
     way.profile.blocks.iter().map(of).collect()
 }
@@ -383,7 +387,14 @@ fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &Resident<'_>, nap:
     }
     for ((g, (prefill, decode)), &bytes) in way.profile.blocks.iter().zip(&unit.groups).zip(bytes.groups) {
         let energy = way.request.items * prefill.energy_j + way.request.passes * decode.energy_j;
-        let one = awake(cost(way, prefill.time_s, decode.time_s, wait, energy, bytes));
+        let mut one = awake(cost(way, prefill.time_s, decode.time_s, wait, energy, bytes));
+        if let (Some((s_per_byte, j_per_byte)), Some(adapters)) = (unit.paging, &way.adapters) {
+            // A request that misses waits for its adapter; how many do counts in booked time and energy.
+            let (load, m) = (adapters.beside(&g.block), adapters.misses);
+            let load_s = load * s_per_byte;
+            let paged = Cost { ttft_s: wait * load_s, total_s: wait * load_s, busy_s: m * load_s, ..Cost::default() };
+            add(&mut one, &awake(Cost { dynamic_j: m * load * j_per_byte, ..paged }));
+        }
         for _ in 0..g.count {
             add(&mut total, &of_share(one, gated.share(sum.len() as u32 - 1)));
             sum.push(total);
@@ -494,6 +505,7 @@ fn prune(
         let (wa, wb) = (&ways[a], &ways[b]);
         wa.model == wb.model
             && wa.gated.gate == wb.gated.gate
+            && wa.adapters.map(|a| a.kept) == wb.adapters.map(|a| a.kept)
             && wa.accuracy.unwrap_or(1.0) >= wb.accuracy.unwrap_or(1.0)
             && wa.accuracy.is_some() == wb.accuracy.is_some()
             && no_dearer(service, ways, &rows, first, (a, alone_a), (b, alone_b))

@@ -4,6 +4,7 @@
 
 use scenarios::{Arrivals, Device, Scenario};
 
+use super::adapters::Adapters;
 use super::joined;
 use super::model::{Joined, ModeLabel, Unusable};
 use super::nap::Nap;
@@ -27,6 +28,8 @@ pub(super) struct Unit {
     pub pass_overhead_s: f64,
     /// All passes of the way's filter for one request, without their overheads.
     pub filter: Option<Spent>,
+    /// Seconds and joules of a byte of storage, where a request may wait for its adapter.
+    pub paging: Option<(f64, f64)>,
 }
 
 impl Unit {
@@ -41,6 +44,10 @@ impl Unit {
         if let (Some(spent), Some(filter)) = (self.filter, &way.gated.filter) {
             sum = sum + spent;
             sum.time_s += self.pass_overhead_s * filter.request.items;
+        }
+        if let (Some((s_per_byte, j_per_byte)), Some(adapters)) = (self.paging, &way.adapters) {
+            sum.time_s += adapters.bytes * s_per_byte;
+            sum.energy_j += adapters.bytes * j_per_byte;
         }
         sum
     }
@@ -90,13 +97,21 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> O
         (Some(filter), Some(rates)) => filter.run(rates).map(|(spent, capped)| (Some(spent), capped))?,
         _ => (None, false),
     };
+    let paging = match way.adapters.filter(Adapters::pages) {
+        Some(_) => Some(rates.storage.filter(|s| s.0 > 0.0).map(|(bandwidth, joules)| (1.0 / bandwidth, joules))?),
+        None => None,
+    };
     let mut groups = Vec::with_capacity(way.profile.blocks.len());
     for g in &way.profile.blocks {
         let mut one = |runs: bool, pass| {
             if !runs {
                 return Some(Spent::default());
             }
-            let (spent, clock) = pass::run(&work::of_block(&g.block, way.precision, pass, rates.cache_bytes), rates, miss)?;
+            let mut work = work::of_block(&g.block, way.precision, pass, rates.cache_bytes);
+            if let Some(adapters) = &way.adapters {
+                work = adapters.with(&g.block, pass, work);
+            }
+            let (spent, clock) = pass::run(&work, rates, miss)?;
             capped |= clock < 1.0;
             Some(spent)
         };
@@ -104,7 +119,7 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> O
         let decode = one(work::in_decode(&g.block) && way.request.passes > 0.0, way.request.decode)?;
         groups.push((prefill, decode));
     }
-    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter }, capped))
+    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter, paging }, capped))
 }
 
 /// Whether a device may sleep between requests. A host may not: its guest would be without it.
@@ -240,7 +255,8 @@ fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec
     let mut any_capped = false;
     let by_processor = profile.processors.iter().map(|processor| {
         let cost = |way: &Way<'_>| {
-            if way.resident_share < 1.0 && !device.may_stream {
+            let reads = way.resident_share < 1.0 || way.adapters.is_some_and(|a| a.pages());
+            if reads && !device.may_stream {
                 return None;
             }
             let rates = |format| Rates::of(profile, profile.modes.get(mode)?, processor, format, clock);

@@ -173,7 +173,8 @@ pub(super) fn block_costs(
     place: &Place,
     joined: &Joined,
 ) -> Option<(BlockCosts, u32)> {
-    if way.resident_share < 1.0 || !way.precision.weights.divides() || way.gated.gate != Gate::Open {
+    let whole = way.resident_share >= 1.0 && way.gated.gate == Gate::Open && way.adapters.is_none();
+    if !whole || !way.precision.weights.divides() {
         return None;
     }
     let (fleet, scenario, network): (&Fleet, &Scenario, &Network) = (parts.fleet, parts.scenario, parts.network);

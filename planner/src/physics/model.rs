@@ -82,6 +82,8 @@ pub struct Label {
     pub naps: bool,
     /// What passes on a share of its requests.
     pub gate: Gate,
+    /// Adapters that are kept in memory; `None`: requests name none.
+    pub adapters: Option<u32>,
     pub method: Method,
     pub samples: u32,
     /// Answer tokens of a sample where the model is held to a budget; `None`: the service's own length.

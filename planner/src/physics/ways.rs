@@ -4,6 +4,7 @@
 use profiles::{ModelKind, ModelProfile, Precision, QualityRow, WeightFormat};
 use scenarios::{Method, Scenario, Service};
 
+use super::adapters::Adapters;
 use super::gate::{Gate, Gated};
 use super::model::{Dropped, Reason};
 use super::request::Request;
@@ -31,6 +32,8 @@ pub(super) struct Way<'a> {
     pub request: Request,
     /// What passes on a share of its requests.
     pub gated: Gated<'a>,
+    /// How the service's adapters are held.
+    pub adapters: Option<Adapters>,
     /// In words, for reasons.
     pub what: String,
 }
@@ -71,9 +74,10 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
                         benchmark: accuracy.and(benchmark.clone()),
                         request: Request::new(model.kind, service.prompt_tokens, answer, samples),
                         gated,
+                        adapters: None,
                         what,
                     };
-                    for way in gates(service, way, dropped) {
+                    for way in gates(service, way, dropped).into_iter().flat_map(|w| adapted(service, w)) {
                         stream(scenario, service, &way, &mut ways);
                         ways.push(way);
                     }
@@ -108,6 +112,19 @@ fn gates<'a>(service: &'a Service, way: Way<'a>, dropped: &mut Vec<Dropped>) -> 
     }
     all.insert(0, way);
     all
+}
+
+/// A way with each number of the service's adapters that may be kept in memory; as it is where requests name none.
+fn adapted<'a>(service: &Service, way: Way<'a>) -> Vec<Way<'a>> {
+    if service.adapters.is_none() {
+        return vec![way];
+    }
+    let with = |kept: u32| {
+        let adapters = Adapters::of(service, kept, way.profile)?;
+        let what = format!("{}{}", way.what, adapters.words());
+        Some(Way { adapters: Some(adapters), what, ..way.clone() })
+    };
+    Adapters::choices(service).filter_map(with).collect()
 }
 
 /// Whether a model at a precision can run at all.

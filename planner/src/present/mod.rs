@@ -10,7 +10,7 @@ mod roofline;
 mod services;
 mod where_it_goes;
 
-pub(crate) use services::gate;
+pub(crate) use services::{adapters, gate};
 
 use crate::baselines::Baseline;
 use crate::explain::WhyReport;

@@ -44,6 +44,15 @@ pub(crate) fn gate(s: &PlannedService) -> String {
     }
 }
 
+/// `, 24 adapters in memory`, `, 4 of 24 adapters in memory`; empty where requests name none.
+pub(crate) fn adapters(s: &PlannedService) -> String {
+    match &s.adapters {
+        None => String::new(),
+        Some(a) if a.kept == a.count => format!(", {} adapters in memory", a.count),
+        Some(a) => format!(", {} of {} adapters in memory", a.kept, a.count),
+    }
+}
+
 /// Blocks of a stage: `0-14`, `filter`, `filter, 0-14`.
 pub(super) fn blocks(st: &protocol::PlannedStage) -> String {
     match (st.filters, st.end) {
@@ -84,7 +93,7 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
         bits_per_weight: s.bits_per_weight,
         kv_bits: u32::from(s.precision.kv_bits),
         activation_bits: u32::from(s.precision.activation_bits),
-        scaling: format!("{}{}", scaling(&s.scaling), gate(s)),
+        scaling: format!("{}{}{}", scaling(&s.scaling), gate(s), adapters(s)),
         rate_hz: s.rate_hz,
         replicas: s.replicas.len() as u32,
         stages: stages(s, wanted.models.iter().find(|m| m.value.id == s.model).and_then(|m| m.value.divisible())),

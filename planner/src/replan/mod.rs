@@ -20,7 +20,7 @@ pub use repair::repair;
 use held::held;
 use scenarios::Scenario;
 
-use crate::physics::{Gate, Model};
+use crate::physics::{Adapters, Gate, Model};
 use crate::table::{Assignment, Deployment, Evaluation, Table, evaluate};
 
 /// What a change must pay for.
@@ -251,12 +251,16 @@ fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Mo
     let lead = u32::from(filter.is_some());
     let chain: Vec<(u32, &profiles::Block)> =
         filter.iter().flat_map(|f| f.model.chain()).map(|b| (0, b)).chain((lead..).zip(own.chain())).collect();
+    let adapters = label.adapters.and_then(|kept| Adapters::of(&scenario.services[s], kept, own));
     for (d, device) in scenario.devices.iter().enumerate() {
         let new = |&(at, block): &(u32, &profiles::Block)| {
             let own = held(scenario, model, s, next, d, at, block)?;
             let there = before.and_then(|b| held(scenario, from.0, s, b, d, at, block));
             let resident = if at < lead { 1.0 } else { label.resident_share };
-            Some(own.beside(block, there.as_ref()) * resident)
+            // All adapters come along: those that are not in memory are on its storage.
+            let beside = adapters.filter(|_| at >= lead && there.is_none());
+            let beside = beside.map_or(0.0, |a| f64::from(a.count) * a.beside(block));
+            Some(own.beside(block, there.as_ref()) * resident + beside)
         };
         let parts: Vec<f64> = chain.iter().filter_map(new).collect();
         let bytes: f64 = parts.iter().sum();

@@ -4,6 +4,7 @@
 //! For the tests of every layer above `profiles`. Public so that other crates' tests can reuse it,
 //! hidden because it is no part of what the planner promises. Nothing here is a real device.
 
+mod adapters;
 mod device;
 mod fleet;
 mod gates;
@@ -16,6 +17,7 @@ mod shares;
 mod tables;
 mod yardstick;
 
+pub use adapters::adapted_scenario;
 pub use device::{board, card, sourced, workstation};
 pub use fleet::fleet_instance;
 pub use gates::gated_scenario;

@@ -72,6 +72,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         mixed: false,
         prefilters: Vec::new(),
         early_exits: Vec::new(),
+        adapters: None,
         rate: said(PerSecond(0.02), 12),
         arrivals: Arrivals::Poisson,
         prompt_tokens: 64,

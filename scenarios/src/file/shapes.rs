@@ -161,6 +161,8 @@ shape! {
         optional "prefilters" prefilters: Vec<Marked<Prefilter>>,
         /// Places inside the candidates where requests may leave with their answer. The planner takes one or none.
         optional "early_exits" early_exits: Vec<Marked<EarlyExit>>,
+        /// Adapters (LoRA) beside the candidates' weights, of which each request names one.
+        optional "adapters" adapters: Adapters,
         /// Mean request rate.
         required "rate" rate: PerSecond,
         /// How requests arrive; `poisson` unless said.
@@ -225,6 +227,20 @@ shape! {
         required "passes" passes: Ratio,
         /// Share of all requests that are answered wrongly because of it, as you measured it.
         required "loses" loses: Ratio,
+    }
+}
+
+shape! {
+    /// Adapters of low rank for one model. The planner keeps all of them in memory, or as many as `kept` says.
+    Adapters, "adapters" {
+        /// How many there are.
+        required "count" count: u32,
+        /// Size of one, for the whole model.
+        required "size" size: Bytes,
+        /// How many may be kept in memory instead of all; the others are read from the storage of devices with `stream: true`.
+        optional "kept" kept: u32,
+        /// Share of the requests that find theirs missing then, as you measured it; unless said, requests are spread evenly.
+        optional "misses" misses: Ratio,
     }
 }
 

@@ -6,7 +6,7 @@ use profiles::units::{
 
 use super::draw::Draw;
 use crate::file::{
-    Accuracy, Arriving, Bits, DayPrice, Deadline, Device, EarlyExit, Ends, EnergyPrice, File, Flag, HourPrice, Length,
+    Accuracy, Adapters, Arriving, Bits, DayPrice, Deadline, Device, EarlyExit, Ends, EnergyPrice, File, Flag, HourPrice, Length,
     LengthUnit, Limits, Link, LinkDetail, Marked, Name, Objective, Override, Pair, PrecisionDetail, PrecisionEntry, Precisions,
     Prefilter, Replicas, Scaling, Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
 };
@@ -177,6 +177,7 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         mixed_precisions: draw.maybe(|_| Flag(false)),
         // The filter hands on what the first block would see.
         prefilters: if private.is_empty() && kind < 2 { draw.maybe(|d| vec![prefilter(d).into()]) } else { None },
+        adapters: if language { draw.maybe(adapters) } else { None },
         early_exits: if kind == 1 { draw.maybe(|d| vec![early_exit(d, &models).into()]) } else { None },
         rate: Some(PerSecond(1e-3 + draw.share()).into()),
         arrivals: draw.maybe(|d| Arriving(d.one_of(Arriving::ALL).1)),
@@ -225,6 +226,13 @@ fn early_exit(draw: &mut Draw, models: &[String]) -> EarlyExit {
     let (passes, loses) = (Some(draw.percent(1, 90).into()), Some(draw.percent(0, 5).into()));
     let after_block = Some((1 + draw.below(3) as u32).into());
     EarlyExit { model: word(&models[0]), after_block, passes, loses, unread: Vec::new() }
+}
+
+fn adapters(draw: &mut Draw) -> Adapters {
+    let count = 2 + draw.below(30) as u32;
+    let kept = draw.maybe(|d| 1 + d.below(count as usize - 1) as u32);
+    let misses = if kept.is_some() { draw.maybe(|d| d.percent(1, 90)) } else { None };
+    Adapters { count: Some(count.into()), size: Some(Bytes(1e6 + 1e8 * draw.share()).into()), kept, misses, unread: Vec::new() }
 }
 
 fn precisions(draw: &mut Draw) -> Precisions {

@@ -3,8 +3,8 @@ use profiles::{Precision, WeightFormat};
 use protocol::envelope::{self, Terms};
 use protocol::testing::{device, sources, totals};
 use protocol::{
-    Certificate, Digest, Keyring, Plan, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling, PlannedService, PlannedStage,
-    Replica, SCHEMA, ServiceExpectation, Signer, canonical,
+    Certificate, Digest, Keyring, Plan, PlannedAdapters, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling,
+    PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation, Signer, canonical,
 };
 
 fn stage(device: &str, partner: Option<&str>) -> PlannedStage {
@@ -53,6 +53,7 @@ fn changed(stages: Vec<PlannedStage>, change: impl FnOnce(&mut PlannedService)) 
         scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         filter: None,
         exit: None,
+        adapters: None,
         rate_hz: 1.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: 1.0, tpot_s: 1.0, total_s: 1.0 }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
@@ -122,6 +123,9 @@ fn what_no_agent_does_yet_is_refused() {
     let exit = PlannedExit { after_block: 3, passes: 0.4, loses: 0.0 };
     let refused = changed(vec![stage("a", None)], |s| s.exit = Some(exit)).unwrap_err().to_string();
     assert!(refused.contains("may leave the model early") && refused.contains("`early_exits`"), "{refused}");
+    let adapters = PlannedAdapters { count: 8, bytes: 1e6, kept: 8, misses: 0.0 };
+    let refused = changed(vec![stage("a", None)], |s| s.adapters = Some(adapters)).unwrap_err().to_string();
+    assert!(refused.contains("name adapters") && refused.contains("`adapters`"), "{refused}");
     let first = PlannedStage { filters: true, ..stage("a", None) };
     assert!(matches!(layout(vec![first]), Err(Unusable::NotYet { .. })), "a stage says it, too");
 }

@@ -97,6 +97,7 @@ fn service(name: &str, replicas: Vec<Replica>) -> PlannedService {
         scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
         filter: None,
         exit: None,
+        adapters: None,
         rate_hz: 1.0,
         replicas,
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

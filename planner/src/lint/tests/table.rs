@@ -1,9 +1,9 @@
 //! The linter's own numbers against the table's, on random scenarios and random assignments.
 
 use super::super::*;
-use crate::physics::{self, Gate, Gated, Model};
+use crate::physics::{self, Adapters, Gate, Gated, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
-use crate::testing::{gated_scenario, rich_scenario, scenario_of, small_scenario};
+use crate::testing::{adapted_scenario, gated_scenario, rich_scenario, scenario_of, small_scenario};
 use protocol::*;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -121,6 +121,10 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 passes: gated.passes,
                 loses: gated.loses,
             }),
+            adapters: label.adapters.map(|kept| {
+                let a = Adapters::of(s, kept, &s.models[label.model].value).unwrap();
+                PlannedAdapters { count: a.count, bytes: a.bytes, kept, misses: a.misses }
+            }),
             exit: matches!(label.gate, Gate::Exit(_)).then_some(PlannedExit {
                 after_block: gated.from,
                 passes: gated.passes,
@@ -180,7 +184,8 @@ fn the_linter_and_the_table_agree_on_every_number() {
         let scenario = match seed % 10 {
             0 => scenario_of(seed, 7, 4),
             1..=3 => rich_scenario(seed),
-            4..=6 => gated_scenario(seed),
+            4..=5 => gated_scenario(seed),
+            6..=7 => adapted_scenario(seed),
             _ => small_scenario(seed),
         };
         let model = physics::build(&scenario);

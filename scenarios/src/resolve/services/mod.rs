@@ -1,5 +1,6 @@
 //! Services: candidates, lengths, demands and placement rules of each.
 
+mod adapters;
 mod demands;
 mod gates;
 mod lengths;
@@ -35,6 +36,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
     let mixed = models::mixed(file, &precisions, placement.max_stages, sink);
     let prefilters = gates::prefilters(context, file, &models, sink);
     let early_exits = gates::early_exits(file, &models, sink);
+    let adapters = adapters::resolve(file, &models, sink);
     let name = file.name.as_ref()?;
     let lengths = lengths?;
     Some(Service {
@@ -45,6 +47,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
         mixed,
         prefilters,
         early_exits,
+        adapters,
         rate: said(file.rate.as_ref()?),
         arrivals: file.arrivals.as_ref().map_or(Arrivals::Poisson, |a| a.value.0),
         prompt_tokens: lengths.prompt,
