@@ -3,7 +3,7 @@
 use profiles::units::{
     Bytes, BytesPerSecond, Celsius, GramsPerDay, GramsPerKilowattHour, JoulesPerByte, PerSecond, Ratio, Seconds, Watts,
 };
-use profiles::{DeviceProfile, ModelProfile, Precision};
+use profiles::{DeviceProfile, ModelProfile, Precision, WeightFormat};
 
 /// Where in the file something was said: 1-based line and column. Line 0: a default, said nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,6 +153,12 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// Stages of one copy may differ in weight format.
     pub mixed: bool,
+    /// Models that may look at every request first.
+    pub prefilters: Vec<Prefilter>,
+    /// Where requests may leave a candidate.
+    pub early_exits: Vec<EarlyExit>,
+    /// Adapters of which each request names one.
+    pub adapters: Option<Adapters>,
     pub rate: Said<PerSecond>,
     pub arrivals: Arrivals,
     /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
@@ -180,6 +186,52 @@ pub struct Service {
     pub private_to: Vec<Said<usize>>,
     /// Services that must not share a device with this one.
     pub apart_from: Vec<Said<usize>>,
+}
+
+/// A small model that looks at every request first and passes on a share; what it holds back it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prefilter {
+    pub model: ModelProfile,
+    pub weights: WeightFormat,
+    /// Share of the requests that go on, (0, 1).
+    pub passes: Ratio,
+    /// Share of all requests that are answered wrongly because of it.
+    pub loses: Ratio,
+    pub at: At,
+}
+
+/// A place inside a candidate at which requests may leave with their answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EarlyExit {
+    /// Index among the service's models.
+    pub model: usize,
+    /// Blocks that every request goes through; at least 1, fewer than the model has.
+    pub after_block: u32,
+    /// Share of the requests that go on, (0, 1).
+    pub passes: Ratio,
+    /// Share of all requests that are answered wrongly because of it.
+    pub loses: Ratio,
+    pub at: At,
+}
+
+/// Adapters of low rank beside a language model's weights: each request names one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapters {
+    pub count: u32,
+    /// Of one, for the whole model.
+    pub size: Bytes,
+    /// What may be kept in memory instead of all; the others are read from storage when they are asked for.
+    pub kept: Option<KeptAdapters>,
+    pub at: At,
+}
+
+/// A part of the adapters in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptAdapters {
+    /// At least 1, fewer than there are.
+    pub count: u32,
+    /// Share of the requests that find theirs missing, (0, 1].
+    pub misses: Ratio,
 }
 
 /// How requests arrive; decides the waiting that a percentile must cover.

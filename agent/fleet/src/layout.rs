@@ -1,6 +1,6 @@
 //! A plan as the fleet sees it: who forms a pipeline with whom, who is its entry, who must agree.
 
-use protocol::{Name, Order, PlanRef, SignedPlan};
+use protocol::{Name, Order, Plan, PlanRef, PlannedService, SignedPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -62,6 +62,29 @@ pub enum Unusable {
     Alone { service: String, device: String },
     #[error("plan: {got} {what}, at most {most}")]
     TooMany { what: &'static str, got: usize, most: usize },
+    #[error("plan, service `{service}`: {what}, which agents do not do yet; plan it without `{without}`")]
+    NotYet { service: String, what: &'static str, without: &'static str },
+}
+
+/// What a plan asks for that no agent does yet; `None`: nothing.
+///
+/// Whoever carried such a plan out would silently serve something else.
+#[must_use]
+pub fn not_yet(plan: &Plan) -> Option<Unusable> {
+    let of = |service: &PlannedService| {
+        let filters = service.replicas.iter().flat_map(|r| &r.stages).any(|st| st.filters);
+        let (what, without) = if service.filter.is_some() || filters {
+            ("a filter looks at its requests first", "prefilters")
+        } else if service.exit.is_some() {
+            ("its requests may leave the model early", "early_exits")
+        } else if service.adapters.is_some() {
+            ("its requests name adapters", "adapters")
+        } else {
+            return None;
+        };
+        Some(Unusable::NotYet { service: service.name.clone(), what, without })
+    };
+    plan.services.iter().find_map(of)
 }
 
 impl Layout {
@@ -78,6 +101,9 @@ impl Layout {
             if got > most {
                 return Err(Unusable::TooMany { what, got, most });
             }
+        }
+        if let Some(why) = not_yet(plan) {
+            return Err(why);
         }
         let mut devices = BTreeMap::new();
         let mut awake = BTreeSet::new();

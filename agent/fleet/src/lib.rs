@@ -20,5 +20,5 @@ pub mod store;
 
 pub use agent::{Action, Agent, Event};
 pub use controller::Controller;
-pub use layout::Layout;
+pub use layout::{Layout, not_yet};
 pub use rules::{Now, Rules};

@@ -131,11 +131,58 @@ pub struct PlannedService {
     pub precision: Precision,
     pub bits_per_weight: f64,
     pub scaling: PlannedScaling,
+    /// Model that looks at every request first; `None`: the service's model sees all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<PlannedFilter>,
+    /// Where requests may leave the model with their answer; `None`: all go through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<PlannedExit>,
+    /// How the adapters are held of which each request names one; `None`: requests name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapters: Option<PlannedAdapters>,
     pub rate_hz: f64,
     pub replicas: Vec<Replica>,
     pub expected: ServiceExpectation,
     /// The demands and what the plan makes of them.
     pub targets: Vec<Target>,
+}
+
+/// A small model in front of a service's: it passes on a share of the requests and answers the others itself. It is the
+/// beginning of the first stage of each replica ([`PlannedStage::filters`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedFilter {
+    /// Catalogue id.
+    pub model: String,
+    pub weights: WeightFormat,
+    /// Share of the requests that go on, (0, 1).
+    pub passes: f64,
+    /// Share of all requests that are answered wrongly because of it; counted in the expected accuracy.
+    pub loses: f64,
+}
+
+/// An exit inside a model: a share of the requests goes on behind it, the others leave with their answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedExit {
+    /// Blocks that every request goes through.
+    pub after_block: u32,
+    /// As [`PlannedFilter::passes`] and [`PlannedFilter::loses`].
+    pub passes: f64,
+    pub loses: f64,
+}
+
+/// Adapters of low rank beside a model's weights. Each stage has those of its layers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedAdapters {
+    pub count: u32,
+    /// Of one, for the whole model.
+    pub bytes: f64,
+    /// In memory at once; the others are read from storage when a request names them.
+    pub kept: u32,
+    /// Share of the requests that find theirs missing; 0 where all are kept.
+    pub misses: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -166,7 +213,7 @@ pub struct Replica {
     /// Share of the service's requests.
     pub share: f64,
     pub stages: Vec<PlannedStage>,
-    /// At the service's percentile.
+    /// At the service's percentile, of a request that goes through all stages.
     pub ttft_s: f64,
     pub tpot_s: f64,
     pub total_s: f64,
@@ -177,10 +224,16 @@ pub struct Replica {
 pub struct PlannedStage {
     pub device: String,
     pub processor: String,
+    /// True where it begins with the service's filter; it then has no block of the model where `end` is 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filters: bool,
     /// First block.
     pub start: u32,
     /// One past the last block.
     pub end: u32,
+    /// Share of the service's requests that get to it; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<f64>,
     /// Format of this stage's weights where it is another than the service's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightFormat>,
@@ -188,7 +241,8 @@ pub struct PlannedStage {
     pub resident_share: f64,
     /// Weights, KV cache for the booked concurrency, activations, runtime.
     pub memory_bytes: f64,
-    /// Per request, waiting not included; where the device sleeps between requests its waking included.
+    /// Per request of the service, mean over those that get to each block and those that do not; waiting not included;
+    /// where the device sleeps between requests its waking included.
     pub busy_s: f64,
     /// Likewise, what being awake costs above sleep included.
     pub dynamic_j: f64,
@@ -234,7 +288,7 @@ pub struct ServiceExpectation {
     pub benchmark: Option<String>,
     /// Energy per request that this service answers for: dynamic, network, standing while it runs.
     pub energy_j: f64,
-    /// Mean time a request takes, waiting not included.
+    /// Mean time a request takes, waiting not included; of those that a filter holds back or that leave early what they take.
     pub service_s: f64,
 }
 

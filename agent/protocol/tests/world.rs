@@ -37,8 +37,10 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
     let stage = |(i, d): (usize, &&str)| PlannedStage {
         device: (*d).to_owned(),
         processor: "cpu".into(),
+        filters: false,
         start: 4 * u32::try_from(i).unwrap(),
         end: 4 * u32::try_from(i).unwrap() + 4,
+        reached: None,
         weights: None,
         resident_share: 1.0,
         memory_bytes: 1.5e8,
@@ -83,6 +85,9 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
             bits_per_weight: 4.5,
             scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
+            filter: None,
+            exit: None,
+            adapters: None,
             rate_hz: 0.2,
             replicas: vec![Replica {
                 share: 1.0,

@@ -107,6 +107,8 @@ fn fixed(scenario: &Scenario, formats: &[WeightFormat]) -> Scenario {
         service.scaling.methods = vec![scenarios::Method::Single];
         service.scaling.samples = vec![1];
         service.replicas = (1, 1);
+        service.prefilters.clear();
+        service.early_exits.clear();
         // A rule knows no pins; which it breaks is said afterwards.
         service.forbidden.clear();
         if let Some(floor) = &mut service.accuracy {

@@ -2,7 +2,7 @@
 
 use protocol::{DeviceExpectation, PlannedDevice, PlannedMode, PoolUse, ProcessorUse};
 
-use super::Context;
+use super::{Context, service};
 use crate::pairs;
 use crate::physics::thermal::Body;
 use crate::physics::{power, pressure};
@@ -92,16 +92,19 @@ fn expected(c: &Context<'_>, d: usize) -> DeviceExpectation {
     }
 }
 
-/// Requests a second that wake a device, each stage one.
+/// Requests a second that wake a device, each stage that they get to one.
 fn wakes_hz(c: &Context<'_>, d: usize) -> f64 {
     let table = &c.model.table;
-    let of = |(service, deployment): (&crate::table::Service, &Option<crate::table::Deployment>)| {
+    let of = |(s, (service, deployment)): (usize, (&crate::table::Service, &Option<crate::table::Deployment>))| {
         let Some(deployment) = deployment else { return 0.0 };
         let here = |s: &&crate::table::Stage| table.places[s.place as usize].device as usize == d;
-        let stages = deployment.chains.iter().flat_map(|chain| &chain.stages).filter(here).count();
-        service.rate_hz / deployment.chains.len() as f64 * stages as f64
+        let gated = service::chosen(c, s)
+            .and_then(|chosen| crate::physics::Gated::of(&c.scenario.services[s], chosen.label.gate, chosen.model.kind));
+        let comes = |st: &crate::table::Stage| gated.as_ref().map_or(1.0, |g| g.share(st.start));
+        let stages: f64 = deployment.chains.iter().flat_map(|chain| &chain.stages).filter(here).map(comes).sum();
+        service.rate_hz / deployment.chains.len() as f64 * stages
     };
-    table.services.iter().zip(&c.assignment.services).map(of).sum()
+    table.services.iter().zip(&c.assignment.services).enumerate().map(of).sum()
 }
 
 /// Standing power in the device's mode, leakage excluded: idle, or asleep where it sleeps between requests; `None` asleep.

@@ -2,15 +2,15 @@
 
 use profiles::ModelProfile;
 use protocol::{
-    PlannedClose, PlannedDevice, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, ServiceExpectation,
-    Target,
+    PlannedAdapters, PlannedClose, PlannedDevice, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling, PlannedService,
+    PlannedStage, Replica, ServiceExpectation, Target,
 };
 use scenarios::{Method, Service};
 
 use super::target::{percentile, target};
 use super::{Context, device, stage};
 use crate::pairs;
-use crate::physics::Label;
+use crate::physics::{Adapters, Gate, Gated, Label};
 use crate::table::{Chain, Choice, Deployment};
 
 /// Services that are served, in the scenario's order.
@@ -25,6 +25,33 @@ pub(super) struct Chosen<'a> {
     pub label: &'a Label,
     pub model: &'a ModelProfile,
     pub deployment: &'a Deployment,
+}
+
+impl Chosen<'_> {
+    /// What passes on a share of its requests.
+    fn gated(&self) -> Option<Gated<'_>> {
+        Gated::of(self.service, self.label.gate, self.model.kind)
+    }
+
+    /// The model that looks first.
+    fn filter(&self) -> Option<PlannedFilter> {
+        let Gate::Filter(f) = self.label.gate else { return None };
+        let f = self.service.prefilters.get(f)?;
+        Some(PlannedFilter { model: f.model.id.clone(), weights: f.weights, passes: f.passes.get(), loses: f.loses.get() })
+    }
+
+    /// How its adapters are held.
+    fn adapters(&self) -> Option<PlannedAdapters> {
+        let a = Adapters::of(self.service, self.label.adapters?, self.model)?;
+        Some(PlannedAdapters { count: a.count, bytes: a.bytes, kept: a.kept, misses: a.misses })
+    }
+
+    /// The exit that requests may leave by.
+    fn exit(&self) -> Option<PlannedExit> {
+        let Gate::Exit(e) = self.label.gate else { return None };
+        let e = self.service.early_exits.get(e)?;
+        Some(PlannedExit { after_block: e.after_block, passes: e.passes.get(), loses: e.loses.get() })
+    }
 }
 
 /// `None` where it is not served.
@@ -72,6 +99,9 @@ fn service(c: &Context<'_>, s: usize, devices: &[PlannedDevice]) -> Option<Plann
             token_budget: label.budget,
             close: label.budget.and(close(wanted)),
         },
+        filter: chosen.filter(),
+        exit: chosen.exit(),
+        adapters: chosen.adapters(),
         rate_hz: wanted.rate.value.get(),
         targets: targets(wanted, &replicas, &expected),
         replicas,
@@ -117,8 +147,10 @@ fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared
     PlannedStage {
         device: device(lead).name.clone(),
         processor: processor(lead, 0),
+        filters: false,
         start: st.start,
         end: st.end,
+        reached: None,
         weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
         resident_share: chosen.label.resident_share,
         memory_bytes: own.memory_bytes,
@@ -140,7 +172,6 @@ fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared
 }
 
 fn stages(c: &Context<'_>, s: usize, chosen: &Chosen<'_>, chain: &Chain) -> Vec<PlannedStage> {
-    let request = stage::request(chosen.service, chosen.label, chosen.model);
     let of = |st: &crate::table::Stage| {
         if let Some(shared) = shared(c, s, chosen, st) {
             return on_two(c, chosen, st, &shared);
@@ -150,14 +181,19 @@ fn stages(c: &Context<'_>, s: usize, chosen: &Chosen<'_>, chain: &Chain) -> Vec<
         let mode = c.model.modes[place.mode as usize];
         let range = st.start..st.end;
         let precision = chosen.label.precision_at(place.format);
-        let how = (precision, chosen.label.resident_share);
-        let cost = stage::cost(chosen.model, how, &request, &device.profile, mode, place.processor as usize, range);
+        let job = stage::job(chosen.service, chosen.label, chosen.model, place.format);
+        let cost =
+            job.as_ref().map(|job| stage::cost(job, &device.profile, mode, place.processor as usize, range)).unwrap_or_default();
+        let lead = job.as_ref().map_or(0, |job| job.gated.lead());
+        let reached = job.map_or(1.0, |job| job.gated.share(st.start));
         let bytes = chosen.choice.at[st.place as usize].as_ref().map_or(0.0, |at| at.stage(st.start, st.end).bytes);
         PlannedStage {
             device: device.name.clone(),
             processor: device.profile.processors[place.processor as usize].id.clone(),
-            start: st.start,
-            end: st.end,
+            filters: st.start < lead,
+            start: st.start.saturating_sub(lead),
+            end: st.end - lead,
+            reached: Some(reached).filter(|r| *r < 1.0),
             weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
             resident_share: chosen.label.resident_share,
             memory_bytes: bytes,
@@ -171,32 +207,30 @@ fn stages(c: &Context<'_>, s: usize, chosen: &Chosen<'_>, chain: &Chain) -> Vec<
     chain.stages.iter().map(of).collect()
 }
 
-/// Time and energy of one request's messages: between stages, back for each pass, from and to the origin.
+/// Mean time and energy of a request's messages: between stages, back for each pass, from and to the origin.
 fn network(c: &Context<'_>, chosen: &Chosen<'_>, chain: &Chain) -> (f64, f64) {
     let (table, o) = (&c.model.table, chosen.choice);
     let device = |i: usize| table.places[chain.stages[i].place as usize].device;
     let Some(last) = chain.stages.len().checked_sub(1) else { return (0.0, 0.0) };
     let (mut seconds, mut joules) = (0.0, 0.0);
-    let mut send = |from: u32, to: u32, times: f64, bytes: f64| {
-        let hop = table.hop(from, to);
-        seconds += times * (hop.latency_s + bytes * hop.s_per_byte);
-        joules += times * bytes * hop.j_per_byte;
-    };
-    for i in 1..=last {
-        let cut = o.cuts[chain.stages[i].start as usize];
-        send(device(i - 1), device(i), 1.0, cut.prefill_bytes);
-        if o.passes > 0.0 {
-            send(device(i - 1), device(i), o.passes, cut.decode_bytes);
+    for m in o.messages(|i| chain.stages[i].start, chain.stages.len()) {
+        let hop = table.hop(device(m.from), device(m.to));
+        for (times, bytes) in [(1.0, m.prefill), (o.passes, m.decode)] {
+            let Some(bytes) = bytes else { continue };
+            seconds += m.share * times * (hop.latency_s + bytes * hop.s_per_byte);
+            joules += m.share * times * bytes * hop.j_per_byte;
         }
     }
-    if last > 0 && o.passes > 0.0 {
-        send(device(last), device(0), o.passes, o.return_bytes);
+    if let Some(t) = o.enter.get(device(0) as usize) {
+        seconds += t.total_s;
+        joules += t.energy_j;
     }
-    for (transfers, at) in [(&o.enter, device(0)), (&o.leave, device(last))] {
-        if let Some(t) = transfers.get(at as usize) {
-            seconds += t.total_s;
-            joules += t.energy_j;
-        }
+    if let Some(t) = o.leave.get(device(last) as usize) {
+        // What a filter holds back it answers from where it is; energy of that is in the way in.
+        let admitted = chosen.gated().map_or(1.0, |g| g.admitted());
+        let back = o.leave.get(device(0) as usize).map_or(0.0, |t| t.total_s);
+        seconds += admitted * t.total_s + (1.0 - admitted) * back;
+        joules += t.energy_j;
     }
     (seconds, joules)
 }

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use super::service::{Chosen, chosen};
 use super::{Context, Set, stage};
 use crate::pairs;
+use crate::physics::gate::percent;
+use crate::physics::{Adapters, Gate, Gated};
 use crate::table::Stage;
 
 /// Numbers by name: quality, and watts that hang on them.
@@ -105,19 +107,15 @@ fn processor(c: &Context<'_>, chosen: &Chosen<'_>, st: &Stage, devices: &[Planne
     let d = place.device as usize;
     let p = &c.scenario.devices[d].profile;
     let mode = c.model.modes[place.mode as usize];
-    let request = stage::request(chosen.service, chosen.label, chosen.model);
-    let precision = chosen.label.precision_at(place.format);
-    let cost = stage::cost(
-        chosen.model,
-        (precision, chosen.label.resident_share),
-        &request,
-        p,
-        mode,
-        place.processor as usize,
-        st.start..st.end,
-    );
+    let Some(job) = stage::job(chosen.service, chosen.label, chosen.model, place.format) else { return };
+    let cost = stage::cost(&job, p, mode, place.processor as usize, st.start..st.end);
     let set = Set { mode: mode.mode, clock: mode.clock, level: mode.level, naps: mode.naps };
-    rates(c, chosen, (d, place.processor as usize), set, (precision.weights, &cost), devices, ledger);
+    // A stage of the filter alone hangs on its kernel, any other on the model's.
+    let format = match &job.gated.filter {
+        Some(filter) if st.end <= job.gated.lead() => filter.precision.weights,
+        _ => job.precision.weights,
+    };
+    rates(c, chosen, (d, place.processor as usize), set, (format, &cost), devices, ledger);
 }
 
 /// The same of both processors of a shared stage.
@@ -189,7 +187,9 @@ fn rates(
         }
         ledger.add(name(&format!("memory clock in mode {mode}")), &clocks.memory, cost.memory_saturation * running_w);
     }
-    if chosen.label.resident_share < 1.0
+    let pages =
+        chosen.label.adapters.and_then(|kept| Adapters::of(chosen.service, kept, chosen.model)).is_some_and(|a| a.pages());
+    if (chosen.label.resident_share < 1.0 || pages)
         && let Some(storage) = &p.storage
     {
         ledger.add(format!("{}: storage rate", p.id), &storage.bandwidth, running_w);
@@ -201,6 +201,11 @@ fn rates(
 fn model(chosen: &Chosen<'_>, ledger: &mut Ledger) {
     let (m, label) = (chosen.model, chosen.label);
     ledger.add(format!("{}: architecture", m.id), &m.architecture, 0.0);
+    if let Gate::Filter(f) = label.gate
+        && let Some(filter) = chosen.service.prefilters.get(f)
+    {
+        ledger.add(format!("{}: architecture", filter.model.id), &filter.model.architecture, 0.0);
+    }
     let row = label.benchmark.as_ref().and_then(|b| crate::physics::quality_row(m, b, label.precision.weights));
     let Some(row) = row else { return };
     let name = |what: &str| format!("{}: {what} on {} at {}", m.id, row.benchmark, row.weights);
@@ -292,6 +297,22 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
         if s.label.kv_assumed {
             let bits = s.label.precision.kv_bits;
             all.push(format!("{}: a {bits}-bit KV cache answers as well as a 16-bit one", s.service.name));
+        }
+        if let Some(a) = s.label.adapters.and_then(|kept| Adapters::of(s.service, kept, s.model)) {
+            let name = &s.service.name;
+            all.push(format!("{name}: adapters lie beside layers in proportion to their parameters, one of them is read a pass"));
+            if a.pages() {
+                let misses = percent(a.misses);
+                all.push(format!("{name}: {misses} of the requests find their adapter missing, {} of {} kept", a.kept, a.count));
+            }
+        }
+        if let Some(gated) = Gated::of(s.service, s.label.gate, s.model.kind).filter(|g| g.gate != Gate::Open) {
+            let (passes, loses) = (percent(gated.passes), percent(gated.loses));
+            let what = match &gated.filter {
+                Some(filter) => format!("{} at {} passes {passes}", filter.profile.id, filter.precision.weights),
+                None => format!("{passes} of the requests go on after block {}", gated.from),
+            };
+            all.push(format!("{}: {what} and {loses} are lost, at any precision: the scenario says so", s.service.name));
         }
         if s.label.needs_verifier {
             all.push(format!("{}: a verifier recognises a right answer, at no cost", s.service.name));

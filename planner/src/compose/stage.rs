@@ -6,9 +6,10 @@ use scenarios::Service;
 use crate::physics::nap::Nap;
 use crate::physics::pass::{self, Rates, Spent};
 use crate::physics::request::Request;
-use crate::physics::{Label, ModeLabel, roofline, work};
+use crate::physics::{Adapters, Gated, Label, ModeLabel, roofline, work};
 
-/// What a stage costs one request, waiting not included; being woken and awake included where its device naps.
+/// What a stage costs a request, waiting not included, mean over all requests of the service; being woken and awake
+/// included where its device naps.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct StageCost {
     pub busy_s: f64,
@@ -20,68 +21,128 @@ pub(super) struct StageCost {
     pub op_j: f64,
 }
 
-/// The request that an option makes a chain serve.
-pub(super) fn request(service: &Service, label: &Label, model: &ModelProfile) -> Request {
-    Request::new(model.kind, service.prompt_tokens, label.budget.unwrap_or(service.answer_tokens), label.samples)
+/// What an option makes a chain do.
+#[derive(Clone, Debug)]
+pub(super) struct Job<'a> {
+    pub model: &'a ModelProfile,
+    pub precision: Precision,
+    pub resident_share: f64,
+    pub request: Request,
+    pub gated: Gated<'a>,
+    pub adapters: Option<Adapters>,
 }
 
-/// Blocks `start..end` of an option's model on a processor in a mode. All zero where they cannot run there.
+/// The job of an option's stages on places of a format; `None` where the service has not what the option speaks of.
+pub(super) fn job<'a>(service: &'a Service, label: &Label, model: &'a ModelProfile, format: u32) -> Option<Job<'a>> {
+    let answer = label.budget.unwrap_or(service.answer_tokens);
+    Some(Job {
+        model,
+        precision: label.precision_at(format),
+        resident_share: label.resident_share,
+        request: Request::new(model.kind, service.prompt_tokens, answer, label.samples),
+        gated: Gated::of(service, label.gate, model.kind)?,
+        adapters: match label.adapters {
+            Some(kept) => Some(Adapters::of(service, kept, model)?),
+            None => None,
+        },
+    })
+}
+
+/// Blocks `start..end` of a job's chain on a processor in a mode. All zero where they cannot run there.
 pub(super) fn cost(
-    model: &ModelProfile,
-    (precision, resident_share): (Precision, f64),
-    request: &Request,
+    job: &Job<'_>,
     device: &DeviceProfile,
     mode: ModeLabel,
     processor: usize,
     blocks: std::ops::Range<u32>,
 ) -> StageCost {
-    try_cost(model, (precision, resident_share), request, device, mode, processor, blocks).unwrap_or_default()
+    try_cost(job, device, mode, processor, blocks).unwrap_or_default()
 }
 
 fn try_cost(
-    model: &ModelProfile,
-    (precision, resident_share): (Precision, f64),
-    request: &Request,
+    job: &Job<'_>,
     device: &DeviceProfile,
     mode: ModeLabel,
     processor: usize,
     blocks: std::ops::Range<u32>,
 ) -> Option<StageCost> {
     let processor = device.processors.get(processor)?;
-    let rates = Rates::of(device, device.modes.get(mode.mode)?, processor, precision.weights, mode.clock)?;
-    let (mut prefill, mut decode, mut op_j) = (Spent::default(), Spent::default(), 0.0);
-    let mut first = 0u32;
-    for g in &model.blocks {
-        let (from, to) = (first.max(blocks.start), (first.saturating_add(g.count)).min(blocks.end));
-        first = first.saturating_add(g.count);
-        let count = f64::from(to.saturating_sub(from));
-        if count <= 0.0 {
+    let rates = |format| Rates::of(device, device.modes.get(mode.mode)?, processor, format, mode.clock);
+    let lead = job.gated.lead();
+    let mut cost = StageCost::default();
+    if let Some(filter) = job.gated.filter.as_ref().filter(|_| blocks.start < lead) {
+        let rates = rates(filter.precision.weights)?;
+        let (spent, _) = filter.run(&rates)?;
+        cost.busy_s = spent.time_s + filter.request.items * rates.pass_overhead_s;
+        cost.dynamic_j = spent.energy_j;
+        cost.dasi = roofline::saturation(spent.alu_s, cost.busy_s);
+        cost.memory_saturation = roofline::saturation(spent.memory_s, cost.busy_s);
+    }
+    if blocks.end > lead {
+        let own = model(job, &rates(job.precision.weights)?, blocks.start.max(lead)..blocks.end)?;
+        // Saturations are the model's where there is a part of it.
+        cost = StageCost { busy_s: cost.busy_s + own.busy_s, dynamic_j: cost.dynamic_j + own.dynamic_j, ..own };
+    }
+    if mode.naps {
+        let (nap, share) = (Nap::of(device, mode.mode)?, job.gated.share(blocks.start));
+        cost.dynamic_j += nap.standing_w * cost.busy_s + share * nap.wake_j;
+        cost.busy_s += share * nap.wake_s;
+    }
+    Some(cost)
+}
+
+/// Blocks of the model alone, by their numbers in the chain.
+fn model(job: &Job<'_>, rates: &Rates, blocks: std::ops::Range<u32>) -> Option<StageCost> {
+    let (request, gated) = (&job.request, &job.gated);
+    // Of one request that goes through all of them, and as means.
+    let (mut prefill, mut decode) = (Spent::default(), Spent::default());
+    let (mut all_prefill, mut all_decode, mut op_j) = (Spent::default(), Spent::default(), 0.0);
+    // Bytes of adapters that a request reads from storage in the mean.
+    let mut paged = 0.0;
+    let mut first = gated.lead();
+    for g in &job.model.blocks {
+        let last = first.saturating_add(g.count);
+        let (from, to) = (first.max(blocks.start), last.min(blocks.end));
+        first = last;
+        if to <= from {
             continue;
         }
+        let count = f64::from(to - from);
+        let behind = f64::from(to.saturating_sub(from.max(gated.from)));
+        let mean = count - behind + gated.passes * behind;
+        paged += job.adapters.map_or(0.0, |a| mean * a.misses * a.beside(&g.block));
         let mut one = |pass: work::Pass, times: f64| -> Option<Spent> {
-            let w = work::of_block(&g.block, precision, pass, rates.cache_bytes);
-            let (spent, clock) = pass::run(&w, &rates, 1.0 - resident_share)?;
-            op_j += times * count * w.ops * rates.joules_per_op * crate::physics::power::energy_factor(rates.clock * clock);
-            Some(spent.times(count))
+            let mut w = work::of_block(&g.block, job.precision, pass, rates.cache_bytes);
+            if let Some(adapters) = &job.adapters {
+                w = adapters.with(&g.block, pass, w);
+            }
+            let (spent, clock) = pass::run(&w, rates, 1.0 - job.resident_share)?;
+            op_j += times * mean * w.ops * rates.joules_per_op * crate::physics::power::energy_factor(rates.clock * clock);
+            Some(spent)
         };
         if work::in_prefill(&g.block) {
-            prefill = prefill + one(request.prefill, request.items)?;
+            let spent = one(request.prefill, request.items)?;
+            (prefill, all_prefill) = (prefill + spent.times(count), all_prefill + spent.times(mean));
         }
         if work::in_decode(&g.block) && request.passes > 0.0 {
-            decode = decode + one(request.decode, request.passes)?;
+            let spent = one(request.decode, request.passes)?;
+            (decode, all_decode) = (decode + spent.times(count), all_decode + spent.times(mean));
         }
     }
     let overhead = rates.pass_overhead_s;
     let shown = if decode.time_s > 0.0 { decode } else { prefill };
-    let shown_s = shown.time_s + overhead;
-    let busy_s = request.items * (prefill.time_s + overhead)
-        + if request.passes > 0.0 { request.passes * (decode.time_s + overhead) } else { 0.0 };
-    let nap = if mode.naps { Some(Nap::of(device, mode.mode)?) } else { None };
+    let begun = gated.share(blocks.start) * overhead;
+    let (paged_s, paged_j) = match rates.storage.filter(|_| paged > 0.0) {
+        Some((bandwidth, joules_per_byte)) => (paged / bandwidth, paged * joules_per_byte),
+        None => (0.0, 0.0),
+    };
     Some(StageCost {
-        busy_s: busy_s + nap.map_or(0.0, |n| n.wake_s),
-        dynamic_j: request.items * prefill.energy_j + request.passes * decode.energy_j + nap.map_or(0.0, |n| n.joules(busy_s)),
-        dasi: roofline::saturation(shown.alu_s, shown_s),
-        memory_saturation: roofline::saturation(shown.memory_s, shown_s),
+        busy_s: request.items * (all_prefill.time_s + begun)
+            + if request.passes > 0.0 { request.passes * (all_decode.time_s + begun) } else { 0.0 }
+            + paged_s,
+        dynamic_j: request.items * all_prefill.energy_j + request.passes * all_decode.energy_j + paged_j,
+        dasi: roofline::saturation(shown.alu_s, shown.time_s + overhead),
+        memory_saturation: roofline::saturation(shown.memory_s, shown.time_s + overhead),
         op_j,
     })
 }

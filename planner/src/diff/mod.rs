@@ -258,7 +258,12 @@ fn stages(s: &PlannedService) -> Vec<String> {
                 .partner
                 .as_ref()
                 .map_or_else(String::new, |p| format!(" with {}/{} ({} KV heads there)", p.device, p.processor, p.kv_heads));
-            let at = format!("{}/{}{with} blocks {}..{}", st.device, st.processor, st.start, st.end);
+            let blocks = match (st.filters, st.end) {
+                (true, 0) => "filter".to_owned(),
+                (true, end) => format!("filter and blocks {}..{end}", st.start),
+                (false, end) => format!("blocks {}..{end}", st.start),
+            };
+            let at = format!("{}/{}{with} {blocks}", st.device, st.processor);
             out.push(if many { format!("replica {}: {at}", i + 1) } else { at });
         }
     }
@@ -266,9 +271,10 @@ fn stages(s: &PlannedService) -> Vec<String> {
 }
 
 fn scaling(s: &PlannedService) -> String {
+    let gate = format!("{}{}", crate::present::gate(s), crate::present::adapters(s));
     let s = &s.scaling;
     let budget = s.token_budget.map_or(String::new(), |b| format!(", {b} tokens"));
-    if s.samples == 1 { format!("{}{budget}", s.method) } else { format!("{} of {}{budget}", s.method, s.samples) }
+    if s.samples == 1 { format!("{}{budget}{gate}", s.method) } else { format!("{} of {}{budget}{gate}", s.method, s.samples) }
 }
 
 fn mode(m: &protocol::PlannedMode) -> String {

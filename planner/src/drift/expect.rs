@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 /// Seconds of one step of a stage: a pass that appends a token to each of `rows` sequences, at the service's mean
 /// context. `None` where the scenario does not have what the plan names, or the stage reads weights from storage or
-/// shares its layers: there a step waits for more than this device.
+/// shares its layers: there a step waits for more than this device; nor where a share of the requests goes on.
 #[must_use]
 pub fn step_s(scenario: &Scenario, plan: &Plan, service: &PlannedService, stage: &PlannedStage, rows: u32) -> Option<f64> {
-    if stage.resident_share < 1.0 || stage.partner.is_some() {
+    if stage.resident_share < 1.0 || stage.partner.is_some() || service.filter.is_some() || service.exit.is_some() {
         return None;
     }
     let profile = &scenario.devices.iter().find(|d| d.name == stage.device)?.profile;

@@ -1,6 +1,7 @@
 //! Other ways to serve one service, all others fixed.
 
 use super::Case;
+use crate::physics::{Adapters, Gated};
 use crate::table::{Chain, Deployment, Stage, Table, Violation, evaluate};
 
 /// Another way, costed.
@@ -116,7 +117,17 @@ pub(super) fn option_words(case: &Case<'_>, s: usize, option: u32) -> String {
     let budget = label.budget.map_or(String::new(), |b| format!(", {b} tokens"));
     let stream =
         if label.resident_share < 1.0 { format!(", {:.0} % in memory", 100.0 * label.resident_share) } else { String::new() };
-    format!("{model} {}{scaling}{budget}{stream}", label.precision)
+    let gated = gated(case, label).map_or_else(String::new, |g| g.words());
+    let service = &case.scenario.services[label.service];
+    let of = |kept| Adapters::of(service, kept, &service.models[label.model].value);
+    let adapters = label.adapters.and_then(of).map_or_else(String::new, |a| a.words());
+    format!("{model} {}{scaling}{budget}{gated}{adapters}{stream}", label.precision)
+}
+
+/// What passes on a share of an option's requests.
+pub(super) fn gated<'a>(case: &Case<'a>, label: &crate::physics::Label) -> Option<Gated<'a>> {
+    let service = &case.scenario.services[label.service];
+    Gated::of(service, label.gate, service.models.get(label.model)?.value.kind)
 }
 
 /// A whole way in words: option and places.
@@ -136,11 +147,14 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
         };
         (format!("{at} in mode {mode}{weights}"), st.start, st.end)
     };
+    let label = case.model.labels.get(table.services[s].options[d.option as usize].label as usize);
+    let gated = label.and_then(|l| gated(case, l));
+    let span = |a: u32, b: u32| gated.as_ref().map_or_else(|| format!("{a}..{b}"), |g| g.span(a, b));
     let chain = |c: &Chain| {
         let stages: Vec<_> = c.stages.iter().map(stage).collect();
         match stages.as_slice() {
             [(at, _, _)] => at.clone(),
-            many => many.iter().map(|(at, a, b)| format!("{a}..{b} on {at}")).collect::<Vec<_>>().join(", "),
+            many => many.iter().map(|(at, a, b)| format!("{} on {at}", span(*a, *b))).collect::<Vec<_>>().join(", "),
         }
     };
     let places: Vec<String> = d.chains.iter().map(chain).collect();

@@ -3,7 +3,7 @@
 use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage};
 use scenarios::{Method, Scenario};
 
-use crate::physics::Model;
+use crate::physics::{Gate, Model};
 use crate::table::{Assignment, Chain, Choice, Deployment, Stage};
 
 /// The assignment that a plan states; `None` where the plan does not fit the scenario's table (an unknown
@@ -91,11 +91,29 @@ fn deployment(
             && l.budget == planned.scaling.token_budget
             && l.replicas as usize == planned.replicas.len()
             && (l.resident_share - share).abs() < 1e-9
+            && gated(wanted, l, planned)
+            && l.adapters == planned.adapters.map(|a| a.kept)
     };
     let options = &model.table.services[s].options;
     let placed = |o: usize| Some(Deployment { option: o as u32, chains: chains(scenario, model, &options[o], planned, modes)? });
     // Options that differ in how their devices rest, or in the formats that stages may have, share all else.
     (0..options.len()).filter(|&o| fits(&options[o])).find_map(placed)
+}
+
+/// Whether an option has the filter or the exit that a plan says.
+fn gated(wanted: &scenarios::Service, label: &crate::physics::Label, planned: &PlannedService) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    match (label.gate, &planned.filter, &planned.exit) {
+        (Gate::Open, None, None) => true,
+        (Gate::Filter(i), Some(f), None) => wanted.prefilters.get(i).is_some_and(|o| {
+            o.model.id == f.model && o.weights == f.weights && near(o.passes.get(), f.passes) && near(o.loses.get(), f.loses)
+        }),
+        (Gate::Exit(i), None, Some(e)) => wanted
+            .early_exits
+            .get(i)
+            .is_some_and(|o| o.after_block == e.after_block && near(o.passes.get(), e.passes) && near(o.loses.get(), e.loses)),
+        _ => false,
+    }
 }
 
 /// A planned service's chains as places of an option; `None` where it does not run there.
@@ -134,7 +152,8 @@ fn chains(
                 return None;
             }
         }
-        Some(Stage { place, start: st.start, end: st.end })
+        let lead = option.loop_start;
+        Some(Stage { place, start: if st.filters { 0 } else { st.start + lead }, end: st.end + lead })
     };
     let chain = |r: &protocol::Replica| Some(Chain { stages: r.stages.iter().map(stage).collect::<Option<_>>()? });
     planned.replicas.iter().map(chain).collect()

@@ -179,13 +179,16 @@ fn device(case: &Case<'_>, d: usize, all: &[Vec<Alternative>]) -> DeviceWhy {
                     let [a, b] = [j.lead, j.partner].map(|d| &case.scenario.devices[d].name);
                     format!(" together with {}", if *a == name { b } else { a })
                 });
-                reasons.push(format!(
-                    "runs blocks {}..{} of {}{}",
-                    stage.start,
-                    stage.end,
-                    table.services[s].name,
-                    other.unwrap_or_default()
-                ));
+                let label = &case.model.labels[table.services[s].options[deployment.option as usize].label as usize];
+                let gated = alternatives::gated(case, label);
+                let span = match gated.filter(|g| stage.start < g.lead()) {
+                    Some(g) => g.span(stage.start, stage.end).replace("and ", "and blocks "),
+                    None => {
+                        let lead = table.services[s].options[deployment.option as usize].loop_start;
+                        format!("blocks {}..{}", stage.start - lead, stage.end - lead)
+                    }
+                };
+                reasons.push(format!("runs {span} of {}{}", table.services[s].name, other.unwrap_or_default()));
             }
         }
     }

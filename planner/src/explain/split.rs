@@ -4,6 +4,7 @@ use protocol::Plan;
 use serde::Serialize;
 
 use super::Case;
+use crate::physics::waiting;
 use crate::table::Deployment;
 
 /// Parts of a request's time at the percentile, mean over replicas, seconds.
@@ -46,6 +47,7 @@ pub struct DeviceWatts {
 
 pub(super) fn time(case: &Case<'_>, s: usize, d: &Deployment) -> Milliseconds {
     let option = &case.table().services[s].options[d.option as usize];
+    let wanted = &case.scenario.services[s];
     let mut t = Milliseconds::default();
     let share = 1.0 / d.chains.len().max(1) as f64;
     for (chain, whole) in d.chains.iter().zip(&case.evaluation.chains[s]) {
@@ -53,12 +55,13 @@ pub(super) fn time(case: &Case<'_>, s: usize, d: &Deployment) -> Milliseconds {
         for stage in &chain.stages {
             let Some(at) = &option.at[stage.place as usize] else { continue };
             let c = at.stage(stage.start, stage.end);
-            // Waiting stretches every part of a stage's own time alike.
-            let stretch = if c.busy_s > 0.0 { c.total_s / c.busy_s } else { 1.0 };
-            let prefill = c.ttft_s / stretch;
+            // Waiting stretches every part of a stage's own time alike, of a request that goes all the way.
+            let level = case.model.modes[case.table().places[stage.place as usize].mode as usize].level;
+            let stretch = waiting::slowdown(wanted.arrivals, level, wanted.deadline.percentile.get());
+            let (prefill, alone) = (c.ttft_s / stretch, c.total_s / stretch);
             t.prefill_s += share * prefill;
-            t.decode_s += share * (c.busy_s - prefill);
-            t.waiting_s += share * (c.total_s - c.busy_s);
+            t.decode_s += share * (alone - prefill);
+            t.waiting_s += share * (c.total_s - alone);
             compute_s += c.total_s;
         }
         t.network_s += share * (whole.total_s - compute_s);

@@ -4,6 +4,7 @@ use profiles::{DeviceProfile, ModelKind, ModelProfile, Phase, PowerMode, Precisi
 use scenarios::Service;
 
 use super::account::{self, Account, Pass};
+use super::adapters::Adapters;
 use crate::physics::pass::BLOCK_CLOCK_MIN;
 use crate::physics::power::{Leakage, byte_factor, energy_factor};
 use crate::physics::roofline;
@@ -78,12 +79,28 @@ pub(super) struct Spot<'a> {
     pub(super) clock: f64,
 }
 
+/// What of a model is in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// Share of its weights; each pass reads the rest from storage.
+    pub(super) resident_share: f64,
+    pub(super) adapters: Option<Adapters>,
+}
+
+impl Held {
+    /// All of it, and nothing beside.
+    pub(super) const WHOLE: Held = Held { resident_share: 1.0, adapters: None };
+}
+
 /// What a stage costs one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct StageCost {
     /// All first passes, one decode pass: processor time, waiting not included.
     pub(super) first_s: f64,
     pub(super) each_s: f64,
+    /// The whole request.
+    pub(super) alone_s: f64,
+    /// Mean over all requests of the service, of which some may not get here: booked time, and energy.
     pub(super) busy_s: f64,
     pub(super) dynamic_j: f64,
     /// Shares of the decode (or only) pass that arithmetic and memory alone would take.
@@ -126,9 +143,11 @@ pub(super) fn stage(
     precision: Precision,
     request: &Request,
     spot: Spot<'_>,
-    resident_share: f64,
+    held: Held,
 ) -> Option<StageCost> {
     let (mut first, mut each) = (Spent::default(), Spent::default());
+    // Bytes of one adapter, which a request may have to wait for.
+    let mut adapter = 0.0;
     let mut at = 0u32;
     for group in &model.blocks {
         let begin = at.max(range.0);
@@ -137,9 +156,14 @@ pub(super) fn stage(
         if count <= 0.0 {
             continue;
         }
+        adapter += count * held.adapters.map_or(0.0, |a| a.bytes(&group.block));
         let cost = |pass: Pass| -> Option<Spent> {
             let cache = spot.processor.cache.as_ref().map_or(0.0, |c| c.value.get());
-            let s = run(&account::block(&group.block, precision, pass, cache), precision, spot, 1.0 - resident_share)?;
+            let mut work = account::block(&group.block, precision, pass, cache);
+            if let Some(adapters) = held.adapters {
+                adapters.add(&group.block, pass, &mut work);
+            }
+            let s = run(&work, precision, spot, 1.0 - held.resident_share)?;
             Some(s.by(count))
         };
         if group.block.phase != Phase::Decode {
@@ -149,16 +173,24 @@ pub(super) fn stage(
             each.add(cost(request.decode_pass())?);
         }
     }
+    let misses = held.adapters.map_or(0.0, |a| a.misses);
+    let (load_s, load_j) = if misses > 0.0 && adapter > 0.0 {
+        let storage = spot.device.storage.as_ref()?;
+        (adapter / storage.bandwidth.value.get(), adapter * storage.joules_per_byte.value.get())
+    } else {
+        (0.0, 0.0)
+    };
     let overhead = spot.processor.pass_overhead.value.get();
     let first_s = request.items * (first.time + overhead);
     let each_s = if request.passes > 0.0 { each.time + overhead } else { 0.0 };
     let shown = if each.time > 0.0 { each } else { first };
     let whole = if shown.time > 0.0 { shown.time + overhead } else { f64::INFINITY };
     Some(StageCost {
-        first_s,
+        first_s: first_s + load_s,
         each_s,
-        busy_s: first_s + request.passes * each_s,
-        dynamic_j: request.items * first.energy + request.passes * each.energy,
+        alone_s: first_s + request.passes * each_s + load_s,
+        busy_s: first_s + request.passes * each_s + misses * load_s,
+        dynamic_j: request.items * first.energy + request.passes * each.energy + misses * load_j,
         arithmetic: (shown.arithmetic / whole).min(1.0),
         memory: (shown.memory / whole).min(1.0),
     })

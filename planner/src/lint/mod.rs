@@ -16,8 +16,10 @@
 //! Everything that a plan says and that is not so is fatal; what merely looks odd is a warning.
 
 mod account;
+mod adapters;
 mod cost;
 mod fleet;
+mod gate;
 mod heat;
 mod money;
 mod note;

@@ -4,7 +4,8 @@ use profiles::{Block, ModelKind};
 use scenarios::{Scenario, Service};
 
 use super::account;
-use super::cost::{self, Request, Spot, StageCost};
+use super::cost::{self, Held, Request, Spot, StageCost};
+use super::gate;
 use super::note::{Notes, near};
 use super::route::{self, Budget, Route};
 use super::shared;
@@ -35,7 +36,7 @@ pub(super) struct Load {
 /// Numbers of one service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServiceLoad {
-    /// By replica: time of a request with nobody else there, seconds.
+    /// By replica: mean time of a request with nobody else there, seconds.
     pub(super) alone_s: Vec<f64>,
     /// By replica: at the percentile.
     pub(super) total_s: Vec<f64>,
@@ -66,7 +67,8 @@ pub(super) fn load(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) -> 
     whole.then_some(load)
 }
 
-/// How a request goes over one replica: times with and without waiting.
+/// How a request that goes all the way goes over one replica, waiting included; and the mean time without waiting, over
+/// all requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Times {
     ttft_s: f64,
@@ -84,7 +86,8 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
     let chain: Vec<&Block> = s.model.chain().collect();
     let mut out = ServiceLoad::default();
     let one_share = s.replicas.first()?.first()?.stage.resident_share;
-    let sequences = concurrency(scenario, r, s, &request, one_share) * request.samples;
+    let sequences = concurrency(scenario, r, s, &request, one_share, s.gate.admitted) * request.samples;
+    let looking = concurrency(scenario, r, s, &request, one_share, 1.0);
     for (i, stages) in s.replicas.iter().enumerate() {
         let subject = format!("{} replica {}", p.name, i + 1);
         let mut times = Times::default();
@@ -116,17 +119,19 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
             notes.check(alone || !r.devices[placed.device].naps, "naps", &subject, || {
                 "it decodes in turns with other stages, so its device cannot sleep between requests".into()
             });
-            load.wakes_hz[placed.device] += rate;
+            load.wakes_hz[placed.device] += rate * s.gate.reached(placed);
             notes.check(cost.is_some(), "cannot-run", &subject, || "its power mode leaves it no power to run".into());
             let cost = cost?;
             let wait = waiting::slowdown(w.arrivals, r.devices[placed.device].booked_cap, w.deadline.percentile.get());
             times.ttft_s += wait * cost.first_s;
             times.tpot_s += wait * cost.each_s;
-            times.total_s += wait * cost.busy_s;
+            times.total_s += wait * cost.alone_s;
             times.alone_s += cost.busy_s;
             load.dynamic_w[placed.device] += rate * cost.dynamic_j;
             load.booked[placed.device][placed.processor] += rate * cost.busy_s;
-            let bytes = memory(&request, placed, &chain, sequences);
+            let filter = s.gate.filter.filter(|_| placed.stage.filters).map_or(0.0, |f| gate::memory(&f, looking));
+            let own = if placed.stage.end > placed.stage.start { memory(s, &request, placed, &chain, sequences) } else { 0.0 };
+            let bytes = filter + own;
             let pool = pool_of(r, placed)?;
             load.resident[placed.device][pool] += bytes;
             compare_stage(&subject, placed, &cost, bytes, notes);
@@ -156,15 +161,15 @@ fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_
         processor: &site.wanted.profile.processors[placed.processor],
         clock,
     };
-    let range = (placed.stage.start, placed.stage.end);
-    let mut cost = cost::stage(s.model, range, placed.precision, request, spot, placed.stage.resident_share)?;
+    let mut cost = gate::stage(s, request, placed, spot)?;
     if site.naps {
         // Awake for this request alone: its standing power above sleep, and being woken.
-        let sleep = &site.wanted.profile.sleep;
+        let (sleep, comes) = (&site.wanted.profile.sleep, s.gate.reached(placed));
         let standing_w = spot.mode.idle.value.get() - sleep.power.value.get();
-        cost.dynamic_j += standing_w * cost.busy_s + sleep.wake_energy.value.get();
+        cost.dynamic_j += standing_w * cost.busy_s + comes * sleep.wake_energy.value.get();
         cost.first_s += sleep.wake_time.value.get();
-        cost.busy_s += sleep.wake_time.value.get();
+        cost.alone_s += sleep.wake_time.value.get();
+        cost.busy_s += comes * sleep.wake_time.value.get();
     }
     Some(cost)
 }
@@ -285,46 +290,58 @@ fn messages(
         }
     };
     let bits = s.planned.precision.activation_bits;
+    let decodes = request.passes > 0.0;
     for pair in stages.windows(2) {
         let route = route::between(scenario, pair[0].device, pair[1].device)?;
-        let (first, each) = request.cut(chain, pair[1].stage.start as usize, bits);
+        let (begin, comes) = (pair[1].stage.start, s.gate.share(pair[1].stage.start));
+        // In front of the model's first block the request itself crosses, and no token comes this way.
+        let inside = begin > 0;
+        let (first, each) = if inside { request.cut(chain, begin as usize, bits) } else { (s.wanted.request_bytes.get(), 0.0) };
         times.ttft_s += route.time_s(first);
         times.total_s += route.time_s(first);
-        times.alone_s += route.time_s(first);
-        if request.passes > 0.0 {
+        times.alone_s += comes * route.time_s(first);
+        if decodes && inside {
             times.tpot_s += route.time_s(each);
             times.total_s += request.passes * route.time_s(each);
-            times.alone_s += request.passes * route.time_s(each);
+            times.alone_s += comes * request.passes * route.time_s(each);
         }
-        book(&route, first + request.passes * each);
+        book(&route, comes * (first + request.passes * each));
     }
     let (head, tail) = (stages.first()?.device, stages.last()?.device);
-    if stages.len() > 1 && request.passes > 0.0 {
-        // The new token of each sample goes back to the first stage: 4 bytes.
-        let route = route::between(scenario, tail, head)?;
-        let bytes = 4.0 * request.samples;
+    let entry = stages.iter().position(|placed| placed.stage.end > 0)?;
+    if entry + 1 < stages.len() && decodes {
+        // The new token of each sample goes back to the stage with the model's first block: 4 bytes.
+        let route = route::between(scenario, tail, stages[entry].device)?;
+        let (bytes, comes) = (4.0 * request.samples, s.gate.share(stages.last()?.stage.end.saturating_sub(1)));
         times.tpot_s += route.time_s(bytes);
         times.total_s += request.passes * route.time_s(bytes);
-        times.alone_s += request.passes * route.time_s(bytes);
-        book(&route, request.passes * bytes);
+        times.alone_s += comes * request.passes * route.time_s(bytes);
+        book(&route, comes * request.passes * bytes);
     }
     let Some(origin) = s.wanted.origin else { return Some(joules) };
     let (asked, answered) = (s.wanted.request_bytes.get(), s.wanted.answer_bytes.get());
     let one_token = if s.model.kind == ModelKind::Feedforward { answered } else { answered / (request.passes + 1.0) };
-    for (from, to, first, bytes) in [(origin, head, asked, asked), (tail, origin, one_token, answered)] {
+    let admitted = s.gate.admitted;
+    for (from, to, first, bytes, comes) in [(origin, head, asked, asked, 1.0), (tail, origin, one_token, answered, admitted)] {
         if from != to {
             let route = route::between(scenario, from, to)?;
             times.ttft_s += route.time_s(first);
             times.total_s += route.time_s(bytes);
-            times.alone_s += route.time_s(bytes);
-            book(&route, bytes);
+            times.alone_s += comes * route.time_s(bytes);
+            book(&route, comes * bytes);
         }
+    }
+    if head != origin && admitted < 1.0 {
+        // What a filter holds back it answers itself.
+        let route = route::between(scenario, head, origin)?;
+        times.alone_s += (1.0 - admitted) * route.time_s(answered);
+        book(&route, (1.0 - admitted) * answered);
     }
     Some(joules)
 }
 
-/// Resident bytes of a stage: its blocks' weights and state, and what each stage needs beside them.
-fn memory(request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
+/// Resident bytes of a stage: its blocks' weights, adapters and state, and what each stage needs beside them.
+fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f64) -> f64 {
     let precision = placed.precision;
     let blocks = chain.get(placed.stage.start as usize..placed.stage.end as usize).unwrap_or_default();
     let own: f64 = blocks
@@ -332,15 +349,16 @@ fn memory(request: &Request, placed: &Placed<'_>, chain: &[&Block], sequences: f
         .map(|b| {
             account::resident_weights(b, precision) * placed.stage.resident_share
                 + account::resident_state(b, precision, sequences, request.held)
+                + s.adapters.map_or(0.0, |a| a.resident(b))
         })
         .sum();
     let widest = chain.iter().map(|b| account::moved_elements(b)).fold(0.0, f64::max);
     own + RUNTIME_BYTES + widest * request.rows() * profiles::activation_bits_held(precision.activation_bits) / 8.0
 }
 
-/// Requests at one replica that memory is booked for (Little's law): the longest stay is the deadline, or
-/// twice the fastest time on any processor where no deadline bounds it.
-fn concurrency(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Request, share: f64) -> f64 {
+/// Requests at one replica that memory is booked for (Little's law), of a part of all: the longest stay is the deadline,
+/// or twice the fastest time on any processor where no deadline bounds it.
+fn concurrency(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Request, share: f64, part: f64) -> f64 {
     let d = &s.wanted.deadline;
     let stay = match (&d.total, &d.ttft, &d.tpot) {
         (Some(total), _, _) => total.value.get(),
@@ -349,7 +367,7 @@ fn concurrency(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &
     };
     // Who survives a loss keeps room in each replica for what the lost one served.
     let serving = if s.wanted.survives_loss { s.replicas.len().saturating_sub(1).max(1) } else { s.replicas.len() };
-    (s.wanted.rate.value.get() / serving as f64 * stay - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX))
+    (part * s.wanted.rate.value.get() / serving as f64 * stay - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX))
 }
 
 /// Fastest request on one processor of any device that may hold a stage, in any mode that can be set.
@@ -357,14 +375,23 @@ fn fastest(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Requ
     let blocks = s.model.block_count() as u32;
     let mut best = f64::INFINITY;
     for (d, device) in scenario.devices.iter().enumerate() {
-        if s.wanted.forbidden.iter().any(|f| f.value == d) || (share < 1.0 && !device.may_stream) {
+        let reads = share < 1.0 || s.adapters.is_some_and(|a| a.misses > 0.0);
+        if s.wanted.forbidden.iter().any(|f| f.value == d) || (reads && !device.may_stream) {
             continue;
         }
         for mode in super::fleet::settable(r.devices[d].wanted) {
             for processor in &device.profile.processors {
                 let spot = Spot { device: &device.profile, mode, processor, clock: 1.0 };
-                if let Some(cost) = cost::stage(s.model, (0, blocks), s.planned.precision, request, spot, share) {
-                    best = best.min(cost.busy_s);
+                let looks = match &s.gate.filter {
+                    Some(f) => {
+                        let all = f.model.block_count() as u32;
+                        cost::stage(f.model, (0, all), f.precision, &f.request, spot, Held::WHOLE).map(|c| c.alone_s)
+                    }
+                    None => Some(0.0),
+                };
+                let works = cost::stage(s.model, (0, blocks), s.planned.precision, request, spot, s.held(share));
+                if let (Some(looks), Some(works)) = (looks, works) {
+                    best = best.min(looks + works.alone_s);
                 }
             }
         }

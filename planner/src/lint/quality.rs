@@ -85,7 +85,9 @@ fn accuracy(s: &Served<'_>, method: Method, notes: &mut Notes) {
         notes.fatal("accuracy", name, format!("{} in {format} was not measured on {benchmark} in this way", s.model.id));
         return;
     };
-    notes.same("accuracy", name, "accuracy", given.accuracy.unwrap_or(0.0), own);
+    // What a filter or an exit answers wrongly counts for all requests, as the scenario says.
+    let kept = (own - s.gate.loses).max(0.0);
+    notes.same("accuracy", name, "accuracy", given.accuracy.unwrap_or(0.0), kept);
     // A copy in several formats is taken to answer as its worst one: no stage may be in a worse one, or one not measured.
     for placed in s.replicas.iter().flatten().filter(|c| c.precision.weights != format) {
         let weights = placed.precision.weights;
@@ -97,7 +99,7 @@ fn accuracy(s: &Served<'_>, method: Method, notes: &mut Notes) {
     }
     if let Some(floor) = &w.accuracy {
         let least = floor.at_least.value.get();
-        notes.check(own >= least - 1e-9, "floor", name, || format!("accuracy {own} is below the floor of {least}"));
+        notes.check(kept >= least - 1e-9, "floor", name, || format!("accuracy {kept} is below the floor of {least}"));
     }
 }
 

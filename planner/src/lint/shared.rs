@@ -148,6 +148,7 @@ pub(super) fn stage(
     let of = |d: usize| StageCost {
         first_s,
         each_s: whole[1],
+        alone_s: busy_s,
         busy_s,
         dynamic_j: request.items * own[0][d].energy + request.passes * own[1][d].energy,
         arithmetic: (own[shown][d].arithmetic / whole[shown]).min(1.0),

@@ -1,9 +1,12 @@
 //! Names, order, shares, cuts: whether a plan says something that could be carried out.
 
-use profiles::{DeviceProfile, ModelProfile, PowerMode, Precision};
+use profiles::{DeviceProfile, ModelProfile, PowerMode, Precision, WeightFormat};
 use protocol::{Plan, PlannedDevice, PlannedPartner, PlannedService, PlannedStage, SCHEMA, canonical};
 use scenarios::{Device, Scenario, Service};
 
+use super::adapters::{self, Adapters};
+use super::cost::Held;
+use super::gate::{self, Gate};
 use super::note::{Notes, near};
 
 /// A device that the plan names rightly.
@@ -31,7 +34,16 @@ pub(super) struct Served<'a> {
     pub(super) wanted: &'a Service,
     pub(super) planned: &'a PlannedService,
     pub(super) model: &'a ModelProfile,
+    pub(super) gate: Gate<'a>,
+    pub(super) adapters: Option<Adapters>,
     pub(super) replicas: Vec<Vec<Placed<'a>>>,
+}
+
+impl Served<'_> {
+    /// What of its model a stage with a resident share has in memory.
+    pub(super) fn held(&self, resident_share: f64) -> Held {
+        Held { resident_share, adapters: self.adapters }
+    }
 }
 
 /// A stage with its names resolved.
@@ -168,10 +180,12 @@ fn services<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Op
         let model = w.models.iter().map(|m| &m.value).find(|m| m.id == p.model);
         notes.check(model.is_some(), "model", &p.name, || format!("`{}` is not among its models", p.model));
         let replicas = replicas(scenario, p, notes);
-        if let (Some(model), Some(replicas)) = (model, replicas)
+        let gate = model.and_then(|model| Gate::resolve(w, p, model, notes));
+        let adapters = model.and_then(|model| adapters::resolve(w, p, model, notes));
+        if let (Some(model), Some(gate), Some(adapters), Some(replicas)) = (model, gate, adapters, replicas)
             && covers(model, p, notes)
         {
-            let served = Served { wanted: w, planned: p, model, replicas };
+            let served = Served { wanted: w, planned: p, model, gate, adapters, replicas };
             wishes(scenario, &served, notes);
             out.push(served);
         }
@@ -231,7 +245,9 @@ fn covers(model: &ModelProfile, p: &PlannedService, notes: &mut Notes) -> bool {
         let subject = format!("{} replica {}", p.name, r + 1);
         let mut next = 0u64;
         for stage in &replica.stages {
-            let follows = u64::from(stage.start) == next && stage.end > stage.start;
+            // A filter may have a stage to itself.
+            let some = stage.end > stage.start || (stage.filters && stage.end == 0);
+            let follows = u64::from(stage.start) == next && some;
             notes.check(follows, "stages-contiguous", &subject, || {
                 format!("a stage {}..{} comes where block {next} is due", stage.start, stage.end)
             });
@@ -289,7 +305,13 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
         for (i, c) in chain.iter().enumerate() {
             let subject = stage_name(p, r, i);
             let owner = &scenario.devices[c.device];
-            kernel(&owner.profile, c, &subject, notes);
+            if c.stage.end > c.stage.start {
+                kernel(&owner.profile, c, c.precision.weights, &subject, notes);
+            }
+            if let Some(filter) = s.gate.filter.filter(|_| c.stage.filters) {
+                kernel(&owner.profile, c, filter.precision.weights, &subject, notes);
+            }
+            gate::check(s, r, i, &subject, notes);
             super::shared::check(scenario, s, c, &subject, notes);
             let other = c.precision.weights != p.precision.weights;
             notes.check(c.stage.weights.is_none() || other, "stage-weights", &subject, || {
@@ -305,15 +327,21 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
             notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || {
                 format!("resident share {share} is not in (0, 1]")
             });
-            notes.check(share >= 1.0 || (owner.may_stream && owner.profile.storage.is_some()), "streaming", &subject, || {
-                format!("weights may not be streamed on {}", owner.name)
+            let pages = s.adapters.is_some_and(|a| a.misses > 0.0) && c.stage.end > c.stage.start;
+            notes.check(c.mate.is_none() || s.adapters.is_none(), "pair-adapters", &subject, || {
+                "adapters are not divided between two devices".into()
             });
+            notes.check(
+                (share >= 1.0 && !pages) || (owner.may_stream && owner.profile.storage.is_some()),
+                "streaming",
+                &subject,
+                || format!("weights may not be streamed on {}", owner.name),
+            );
         }
     }
 }
 
-fn kernel(profile: &DeviceProfile, c: &Placed<'_>, subject: &str, notes: &mut Notes) {
-    let format = c.precision.weights;
+fn kernel(profile: &DeviceProfile, c: &Placed<'_>, format: WeightFormat, subject: &str, notes: &mut Notes) {
     let has = profile.processors[c.processor].kernels.contains_key(&format);
     notes.check(has, "kernel", subject, || format!("{} has no {format} kernel", c.stage.processor));
 }

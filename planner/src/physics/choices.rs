@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use scenarios::{Scenario, Service};
 
 use super::fleet::{Fleet, Unit};
+use super::gate::Gate;
 use super::joined;
 use super::model::{Dropped, Label, Reason};
 use super::nap::Nap;
@@ -140,7 +141,7 @@ fn mixtures(
 ) -> Vec<usize> {
     let own = &ways[w];
     let mut list = vec![w];
-    if !service.mixed || service.max_stages < 2 || own.resident_share < 1.0 {
+    if !service.mixed || service.max_stages < 2 || own.resident_share < 1.0 || own.gated.filter.is_some() {
         return list;
     }
     let rank = |way: &Way<'_>| (way.accuracy.unwrap_or(1.0), way.precision.weights.bits_per_weight());
@@ -150,6 +151,8 @@ fn mixtures(
             && (way.precision.kv_bits, way.precision.activation_bits) == (own.precision.kv_bits, own.precision.activation_bits)
             && way.precision.weights != own.precision.weights
             && way.resident_share >= 1.0
+            && way.gated.gate == own.gated.gate
+            && way.adapters.map(|a| a.kept) == own.adapters.map(|a| a.kept)
             && way.accuracy.is_some() == own.accuracy.is_some()
             && rank(way) > rank(own)
     };
@@ -171,7 +174,9 @@ fn usable(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) ->
     if !alone_s.is_finite() {
         return Err(Reason::NoPlace);
     }
-    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share;
+    let filter = way.gated.filter.as_ref().map_or(0.0, |f| ways::weight_bytes(f.profile, f.precision));
+    let adapters = way.adapters.map_or(0.0, |a| f64::from(a.kept) * a.bytes);
+    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share + filter + adapters;
     let forbidden = |d: u32| service.forbidden.iter().any(|f| f.value == d as usize);
     let available: f64 = parts.fleet.pools.iter().filter(|p| !forbidden(p.device)).map(|p| p.capacity_bytes).sum();
     if bytes > available {
@@ -198,16 +203,21 @@ fn alone_s(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) -
     best
 }
 
-/// Requests at one replica that memory is booked for: Little's law with the deadline as the longest stay,
-/// or twice the fastest time where no deadline says. Independent of the plan.
+/// Requests at one replica that memory is booked for, of those that the model's first block sees.
 fn concurrency(service: &Service, way: &Way<'_>, replicas: u32, alone_s: f64) -> u32 {
+    present(service, way, replicas, alone_s, way.gated.admitted())
+}
+
+/// Requests of a share at one replica at once: Little's law with the deadline as the longest stay, or twice the fastest
+/// time where no deadline says. Independent of the plan.
+fn present(service: &Service, way: &Way<'_>, replicas: u32, alone_s: f64, share: f64) -> u32 {
     let d = &service.deadline;
     let tokens = match (&d.ttft, &d.tpot) {
         (Some(ttft), Some(tpot)) => Some(ttft.value.get() + way.request.passes * tpot.value.get()),
         _ => None,
     };
     let stay_s = d.total.as_ref().map(|t| t.value.get()).or(tokens).unwrap_or(2.0 * alone_s);
-    let rate = service.rate.value.get() / f64::from(replicas);
+    let rate = share * service.rate.value.get() / f64::from(replicas);
     // A hair below, so that a product that is whole in decimals stays whole.
     (rate * stay_s - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
@@ -217,6 +227,8 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
     Label {
         formats: mixed.iter().map(|(way, _)| way.precision.weights).collect(),
         naps: offer.rest == Rest::Naps,
+        gate: way.gated.gate,
+        adapters: way.adapters.map(|a| a.kept),
         service: way.service,
         model: way.model,
         precision: way.precision,
@@ -234,12 +246,13 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
     }
 }
 
-/// Resident bytes of one block of each group: weights, cache and state for the booked concurrency.
+/// Resident bytes of one block of each group: weights, adapters, cache and state for the booked concurrency.
 fn group_bytes(way: &Way<'_>, concurrency: u32) -> Vec<f64> {
     let sequences = f64::from(concurrency) * way.request.samples;
     let of = |g: &profiles::BlockGroup| {
         work::weight_bytes(&g.block, way.precision) * way.resident_share
             + work::state_resident_bytes(&g.block, way.precision, sequences, way.request.held_tokens)
+            + way.adapters.map_or(0.0, |a| a.resident(&g.block))
     };
     way.profile.blocks.iter().map(of).collect()
 }
@@ -262,6 +275,7 @@ fn choice(
 ) -> Choice {
     let way = mixed[0].0;
     let bytes: Vec<Vec<f64>> = mixed.iter().map(|(way, _)| group_bytes(way, concurrency)).collect();
+    let looking = present(service, way, offer.replicas, offer.alone_s, 1.0);
     let fleet = parts.fleet;
     let at = fleet.places.iter().enumerate().map(|(number, place)| {
         let forbidden = |d: usize| service.forbidden.iter().any(|f| f.value == d);
@@ -287,9 +301,10 @@ fn choice(
         };
         let unit = kind_mode.units.get(place.processor as usize)?.get(number)?.as_ref().filter(|_| resting)?;
         let wait = waiting::slowdown(service.arrivals, fleet.labels[mode].level, service.deadline.percentile.get());
-        Some(block_costs(way, unit, wait, &bytes[place.format as usize], stage_bytes(way), kind_mode.nap))
+        let bytes = Resident { groups: &bytes[place.format as usize], stage: stage_bytes(way), looking };
+        Some(block_costs(way, unit, wait, &bytes, kind_mode.nap))
     });
-    let cuts = cuts(way);
+    let cuts = chain_cuts(service, way);
     let (enter, leave) = ingress(parts, service, way);
     Choice {
         label,
@@ -301,6 +316,7 @@ fn choice(
         enter,
         leave,
         cuts,
+        loop_start: way.gated.lead(),
         return_bytes: TOKEN_BYTES * way.request.samples,
         passes: way.request.passes,
     }
@@ -314,35 +330,100 @@ pub(super) fn cost(way: &Way<'_>, prefill_s: f64, decode_s: f64, wait: f64, dyna
     Cost { ttft_s: wait * first, tpot_s: wait * each, total_s: wait * busy_s, busy_s, dynamic_j, bytes }
 }
 
-fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &[f64], stage_bytes: f64, nap: Option<Nap>) -> BlockCosts {
+/// Resident bytes of a way's blocks by group, and of a stage beside them; requests at its filter at once.
+struct Resident<'a> {
+    groups: &'a [f64],
+    stage: f64,
+    looking: u32,
+}
+
+/// Adds all parts of a cost.
+fn add(to: &mut Cost, c: &Cost) {
+    to.ttft_s += c.ttft_s;
+    to.tpot_s += c.tpot_s;
+    to.total_s += c.total_s;
+    to.busy_s += c.busy_s;
+    to.dynamic_j += c.dynamic_j;
+    to.bytes += c.bytes;
+}
+
+/// The cost where a share of the requests comes: their times as they are, booked time and energy as means over all.
+fn of_share(c: Cost, share: f64) -> Cost {
+    Cost { busy_s: share * c.busy_s, dynamic_j: share * c.dynamic_j, ..c }
+}
+
+fn block_costs(way: &Way<'_>, unit: &Unit, wait: f64, bytes: &Resident<'_>, nap: Option<Nap>) -> BlockCosts {
     let standing_w = nap.map_or(0.0, |n| n.standing_w);
+    let awake = |mut c: Cost| {
+        c.dynamic_j += standing_w * c.busy_s;
+        c
+    };
+    let woken = |mut c: Cost| {
+        if let Some(nap) = nap {
+            c.dynamic_j += nap.wake_j;
+            c.ttft_s += wait * nap.wake_s;
+            c.total_s += wait * nap.wake_s;
+            c.busy_s += nap.wake_s;
+        }
+        c
+    };
+    let gated = &way.gated;
     let blocks: usize = way.profile.blocks.iter().map(|g| g.count as usize).sum();
-    let mut sum = Vec::with_capacity(blocks + 1);
+    let mut sum = Vec::with_capacity(blocks + 2);
     let mut total = Cost::default();
     sum.push(total);
-    for ((g, (prefill, decode)), &bytes) in way.profile.blocks.iter().zip(&unit.groups).zip(bytes) {
+    let o = unit.pass_overhead_s;
+    let begin = awake(cost(way, o, o, wait, 0.0, bytes.stage));
+    let mut first = begin;
+    if let (Some(spent), Some(filter)) = (unit.filter, &gated.filter) {
+        let once = |s: f64, j: f64, bytes: f64| {
+            awake(Cost { ttft_s: wait * s, tpot_s: 0.0, total_s: wait * s, busy_s: s, dynamic_j: j, bytes })
+        };
+        add(&mut total, &once(spent.time_s, spent.energy_j, filter.bytes(bytes.looking)));
+        sum.push(total);
+        first = once(o * filter.request.items, 0.0, filter.stage_bytes());
+        // A stage that goes on with the model begins that, too; one that begins with it has this in its first block.
+        add(&mut total, &of_share(begin, gated.admitted()));
+    }
+    for ((g, (prefill, decode)), &bytes) in way.profile.blocks.iter().zip(&unit.groups).zip(bytes.groups) {
         let energy = way.request.items * prefill.energy_j + way.request.passes * decode.energy_j;
-        let mut one = cost(way, prefill.time_s, decode.time_s, wait, energy, bytes);
-        one.dynamic_j += standing_w * one.busy_s;
+        let mut one = awake(cost(way, prefill.time_s, decode.time_s, wait, energy, bytes));
+        if let (Some((s_per_byte, j_per_byte)), Some(adapters)) = (unit.paging, &way.adapters) {
+            // A request that misses waits for its adapter; how many do counts in booked time and energy.
+            let (load, m) = (adapters.beside(&g.block), adapters.misses);
+            let load_s = load * s_per_byte;
+            let paged = Cost { ttft_s: wait * load_s, total_s: wait * load_s, busy_s: m * load_s, ..Cost::default() };
+            add(&mut one, &awake(Cost { dynamic_j: m * load * j_per_byte, ..paged }));
+        }
         for _ in 0..g.count {
-            total.ttft_s += one.ttft_s;
-            total.tpot_s += one.tpot_s;
-            total.total_s += one.total_s;
-            total.busy_s += one.busy_s;
-            total.dynamic_j += one.dynamic_j;
-            total.bytes += one.bytes;
+            add(&mut total, &of_share(one, gated.share(sum.len() as u32 - 1)));
             sum.push(total);
         }
     }
-    let o = unit.pass_overhead_s;
-    let mut per_stage = cost(way, o, o, wait, 0.0, stage_bytes);
-    if let Some(nap) = nap {
-        per_stage.dynamic_j += nap.joules(per_stage.busy_s);
-        per_stage.ttft_s += wait * nap.wake_s;
-        per_stage.total_s += wait * nap.wake_s;
-        per_stage.busy_s += nap.wake_s;
+    let per_stage = woken(first);
+    if gated.gate == Gate::Open {
+        return BlockCosts { sum, per_stage, begins: Vec::new() };
     }
-    BlockCosts { sum, per_stage }
+    let begins = (0..sum.len() as u32 - 1).map(|b| match b.cmp(&gated.lead()) {
+        std::cmp::Ordering::Less => per_stage,
+        std::cmp::Ordering::Equal if gated.filter.is_some() => of_share(woken(Cost::default()), gated.share(b)),
+        _ => of_share(woken(begin), gated.share(b)),
+    });
+    let begins = begins.collect();
+    BlockCosts { sum, per_stage, begins }
+}
+
+/// Cuts of a way's chain: behind a filter the whole request crosses, behind a gate a share of the requests.
+fn chain_cuts(service: &Service, way: &Way<'_>) -> Vec<Cut> {
+    let mut all = cuts(way);
+    if way.gated.filter.is_some() {
+        all[0] = Cut { prefill_bytes: service.request_bytes.get(), ..Cut::default() };
+        all.insert(0, Cut::default());
+    }
+    for (b, cut) in (0..).zip(&mut all) {
+        cut.share = way.gated.share(b);
+    }
+    all
 }
 
 /// What crosses each cut. Before a decoder block the encoder's output crosses, for every decoder block attends to it;
@@ -356,6 +437,7 @@ pub(super) fn cuts(way: &Way<'_>) -> Vec<Cut> {
         let after = Cut {
             prefill_bytes: if work::in_prefill(&g.block) { r.items * r.prefill.tokens * width } else { before.prefill_bytes },
             decode_bytes: if work::in_decode(&g.block) && r.passes > 0.0 { r.samples * width } else { 0.0 },
+            share: 1.0,
         };
         before.prefill_bytes *= work::tokens_seen(&g.block, r.prefill.tokens) / r.prefill.tokens;
         for i in 0..g.count {
@@ -392,8 +474,19 @@ fn ingress(parts: &Parts<'_>, service: &Service, way: &Way<'_>) -> (Vec<Transfer
             segments: hop.segments.clone(),
         }
     };
-    let enter = (0..n).map(|d| transfer(origin, d, asked, asked)).collect();
-    let leave = (0..n).map(|d| transfer(d, origin, first, answered)).collect();
+    let (mut enter, mut leave): (Vec<Transfer>, Vec<Transfer>) =
+        (0..n).map(|d| (transfer(origin, d, asked, asked), transfer(d, origin, first, answered))).unzip();
+    if way.gated.filter.is_some() {
+        // What a filter holds back it answers from where it is; the others' answers come from the last stage. A route
+        // and its way back are booked on the same links.
+        let admitted = way.gated.admitted();
+        for (there, back) in enter.iter_mut().zip(&mut leave) {
+            there.energy_j += (1.0 - admitted) * back.energy_j;
+            there.bytes += (1.0 - admitted) * back.bytes;
+            back.energy_j *= admitted;
+            back.bytes *= admitted;
+        }
+    }
     (enter, leave)
 }
 
@@ -411,6 +504,8 @@ fn prune(
     let beats = |(a, alone_a): (usize, f64), (b, alone_b): (usize, f64)| {
         let (wa, wb) = (&ways[a], &ways[b]);
         wa.model == wb.model
+            && wa.gated.gate == wb.gated.gate
+            && wa.adapters.map(|a| a.kept) == wb.adapters.map(|a| a.kept)
             && wa.accuracy.unwrap_or(1.0) >= wb.accuracy.unwrap_or(1.0)
             && wa.accuracy.is_some() == wb.accuracy.is_some()
             && no_dearer(service, ways, &rows, first, (a, alone_a), (b, alone_b))

@@ -4,6 +4,7 @@
 
 use scenarios::{Arrivals, Device, Scenario};
 
+use super::adapters::Adapters;
 use super::joined;
 use super::model::{Joined, ModeLabel, Unusable};
 use super::nap::Nap;
@@ -25,10 +26,14 @@ pub(super) struct Unit {
     /// One block in one prefill pass, and in one decode pass.
     pub groups: Vec<(Spent, Spent)>,
     pub pass_overhead_s: f64,
+    /// All passes of the way's filter for one request, without their overheads.
+    pub filter: Option<Spent>,
+    /// Seconds and joules of a byte of storage, where a request may wait for its adapter.
+    pub paging: Option<(f64, f64)>,
 }
 
 impl Unit {
-    /// Time and energy of a whole request on this processor, waiting not included.
+    /// Time and energy of a request that goes through all blocks on this processor, waiting not included.
     pub(super) fn request(&self, way: &Way<'_>) -> Spent {
         let r = &way.request;
         let blocks = way.profile.blocks.iter().zip(&self.groups);
@@ -36,6 +41,14 @@ impl Unit {
             sum + (prefill.times(r.items) + decode.times(r.passes)).times(f64::from(g.count))
         });
         sum.time_s += self.pass_overhead_s * (r.items + r.passes);
+        if let (Some(spent), Some(filter)) = (self.filter, &way.gated.filter) {
+            sum = sum + spent;
+            sum.time_s += self.pass_overhead_s * filter.request.items;
+        }
+        if let (Some((s_per_byte, j_per_byte)), Some(adapters)) = (self.paging, &way.adapters) {
+            sum.time_s += adapters.bytes * s_per_byte;
+            sum.energy_j += adapters.bytes * j_per_byte;
+        }
         sum
     }
 }
@@ -76,17 +89,29 @@ pub(super) struct Fleet {
     pub joined: Vec<Joined>,
 }
 
-/// What one way costs on a processor at given rates; `None` where it cannot run. The flag: the cap lowered a clock.
-pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
+/// What one way costs on a processor at given rates, its filter at its own; `None` where it cannot run. The flag: the cap
+/// lowered a clock.
+pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> Option<(Unit, bool)> {
     let miss = 1.0 - way.resident_share;
-    let mut capped = false;
+    let (filter, mut capped) = match (&way.gated.filter, of_filter) {
+        (Some(filter), Some(rates)) => filter.run(rates).map(|(spent, capped)| (Some(spent), capped))?,
+        _ => (None, false),
+    };
+    let paging = match way.adapters.filter(Adapters::pages) {
+        Some(_) => Some(rates.storage.filter(|s| s.0 > 0.0).map(|(bandwidth, joules)| (1.0 / bandwidth, joules))?),
+        None => None,
+    };
     let mut groups = Vec::with_capacity(way.profile.blocks.len());
     for g in &way.profile.blocks {
         let mut one = |runs: bool, pass| {
             if !runs {
                 return Some(Spent::default());
             }
-            let (spent, clock) = pass::run(&work::of_block(&g.block, way.precision, pass, rates.cache_bytes), rates, miss)?;
+            let mut work = work::of_block(&g.block, way.precision, pass, rates.cache_bytes);
+            if let Some(adapters) = &way.adapters {
+                work = adapters.with(&g.block, pass, work);
+            }
+            let (spent, clock) = pass::run(&work, rates, miss)?;
             capped |= clock < 1.0;
             Some(spent)
         };
@@ -94,7 +119,7 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates) -> Option<(Unit, bool)> {
         let decode = one(work::in_decode(&g.block) && way.request.passes > 0.0, way.request.decode)?;
         groups.push((prefill, decode));
     }
-    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s }, capped))
+    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter, paging }, capped))
 }
 
 /// Whether a device may sleep between requests. A host may not: its guest would be without it.
@@ -230,11 +255,16 @@ fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec
     let mut any_capped = false;
     let by_processor = profile.processors.iter().map(|processor| {
         let cost = |way: &Way<'_>| {
-            if way.resident_share < 1.0 && !device.may_stream {
+            let reads = way.resident_share < 1.0 || way.adapters.is_some_and(|a| a.pages());
+            if reads && !device.may_stream {
                 return None;
             }
-            let rates = Rates::of(profile, profile.modes.get(mode)?, processor, way.precision.weights, clock)?;
-            let (unit, capped) = unit(way, &rates)?;
+            let rates = |format| Rates::of(profile, profile.modes.get(mode)?, processor, format, clock);
+            let of_filter = match &way.gated.filter {
+                Some(filter) => Some(rates(filter.precision.weights)?),
+                None => None,
+            };
+            let (unit, capped) = unit(way, &rates(way.precision.weights)?, of_filter.as_ref())?;
             any_capped |= capped;
             Some(unit)
         };

@@ -10,6 +10,7 @@ use scenarios::{Scenario, Service};
 
 use super::choices;
 use super::fleet::Fleet;
+use super::gate::Gate;
 use super::model::{Joined, ModeLabel, PartnerMode};
 use super::network::Network;
 use super::pressure;
@@ -172,7 +173,8 @@ pub(super) fn block_costs(
     place: &Place,
     joined: &Joined,
 ) -> Option<(BlockCosts, u32)> {
-    if way.resident_share < 1.0 || !way.precision.weights.divides() {
+    let whole = way.resident_share >= 1.0 && way.gated.gate == Gate::Open && way.adapters.is_none();
+    if !whole || !way.precision.weights.divides() {
         return None;
     }
     let (fleet, scenario, network): (&Fleet, &Scenario, &Network) = (parts.fleet, parts.scenario, parts.network);
@@ -218,7 +220,7 @@ pub(super) fn block_costs(
     let beside: f64 = sharing.beside_bytes().iter().sum();
     let begun_j = sent_j(r.items * begin.1 + r.passes * each.1);
     let per_stage = choices::cost(way, overhead + begin.0, overhead + each.0, wait, begun_j, beside);
-    Some((BlockCosts { sum, per_stage }, first))
+    Some((BlockCosts { sum, per_stage, begins: Vec::new() }, first))
 }
 
 /// The two halves of a joined device in a mode, on the pair of processors of the first's so-numbered one.

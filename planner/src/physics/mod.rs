@@ -12,12 +12,15 @@
 //! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
 //! - One request on one processor, without a fleet, is [`whole`], on stages of several precisions [`chain`]; weights that are read ahead, cached or multiplied in
 //!   flash, which plans do not offer yet, are [`stream`] and [`flash`].
+//! - Each request may name one of many adapters, all in memory or some ([`adapters`]).
+//! - A small model may look first, or requests leave a model early: a share goes on ([`gate`]).
 //! - Two devices may compute layers together ([`shared`]); a table in which they do has them as one device (`joined`).
 //! - Money and carbon of a day are further sums over devices' power ([`bills`]).
 //! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
 //!
 //! [`build`] makes the table; [`Model`] says what its numbers mean.
 
+pub mod adapters;
 pub mod bills;
 pub mod budget;
 mod build;
@@ -27,6 +30,7 @@ pub mod coverage;
 pub mod curve;
 pub mod flash;
 mod fleet;
+pub mod gate;
 pub(crate) mod joined;
 pub mod link;
 pub mod majority;
@@ -46,7 +50,9 @@ mod ways;
 pub mod whole;
 pub mod work;
 
+pub use adapters::Adapters;
 pub use build::{build, build_all, build_joined, offers};
+pub use gate::{Gate, Gated};
 pub use model::{Dropped, Joined, Label, ModeLabel, Model, Offers, PartnerMode, Reason, Unusable};
 pub use network::COPY_LATENCY_S;
 pub use ways::{of_row as accuracy_of_row, row as quality_row};

@@ -5,6 +5,7 @@ use scenarios::Method;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::gate::Gate;
 use crate::table::{PlaceId, Table};
 
 /// What a scenario has to choose from.
@@ -79,6 +80,10 @@ pub struct Label {
     pub formats: Vec<WeightFormat>,
     /// True where its devices sleep between requests.
     pub naps: bool,
+    /// What passes on a share of its requests.
+    pub gate: Gate,
+    /// Adapters that are kept in memory; `None`: requests name none.
+    pub adapters: Option<u32>,
     pub method: Method,
     pub samples: u32,
     /// Answer tokens of a sample where the model is held to a budget; `None`: the service's own length.
@@ -91,7 +96,7 @@ pub struct Label {
     pub benchmark: Option<String>,
     /// Mean over the model's weights, scales included.
     pub bits_per_weight: f64,
-    /// Requests at one replica that memory is booked for.
+    /// Requests at one replica that memory is booked for, of those that the model's first block sees.
     pub concurrency: u32,
     /// True where the accuracy needs a verifier that recognises a right answer (best-of-n).
     pub needs_verifier: bool,

@@ -4,6 +4,8 @@
 use profiles::{ModelKind, ModelProfile, Precision, QualityRow, WeightFormat};
 use scenarios::{Method, Scenario, Service};
 
+use super::adapters::Adapters;
+use super::gate::{Gate, Gated};
 use super::model::{Dropped, Reason};
 use super::request::Request;
 use super::{budget, coverage, majority, pressure, work};
@@ -28,6 +30,10 @@ pub(super) struct Way<'a> {
     pub accuracy: Option<f64>,
     pub benchmark: Option<String>,
     pub request: Request,
+    /// What passes on a share of its requests.
+    pub gated: Gated<'a>,
+    /// How the service's adapters are held.
+    pub adapters: Option<Adapters>,
     /// In words, for reasons.
     pub what: String,
 }
@@ -54,6 +60,7 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
             match accuracy(service, model, precision, benchmark.as_deref(), method, samples, budget) {
                 Ok(accuracy) => {
                     let answer = budget.unwrap_or(service.answer_tokens);
+                    let Some(gated) = Gated::of(service, Gate::Open, model.kind) else { continue };
                     let way = Way {
                         service: index,
                         model: m,
@@ -66,10 +73,14 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
                         accuracy,
                         benchmark: accuracy.and(benchmark.clone()),
                         request: Request::new(model.kind, service.prompt_tokens, answer, samples),
+                        gated,
+                        adapters: None,
                         what,
                     };
-                    stream(scenario, service, &way, &mut ways);
-                    ways.push(way);
+                    for way in gates(service, way, dropped).into_iter().flat_map(|w| adapted(service, w)) {
+                        stream(scenario, service, &way, &mut ways);
+                        ways.push(way);
+                    }
                 }
                 Err(reason @ Reason::NotMeasured { .. }) => {
                     // So is every other way of sampling it: said once.
@@ -82,6 +93,38 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
         }
     }
     ways
+}
+
+/// A way as it is, behind each pre-filter, and with each exit of its model; those that keep the floor.
+fn gates<'a>(service: &'a Service, way: Way<'a>, dropped: &mut Vec<Dropped>) -> Vec<Way<'a>> {
+    let exits = (0..service.early_exits.len()).filter(|&e| service.early_exits[e].model == way.model).map(Gate::Exit);
+    let mut all = Vec::new();
+    for gate in (0..service.prefilters.len()).map(Gate::Filter).chain(exits) {
+        let Some(gated) = Gated::of(service, gate, way.profile.kind) else { continue };
+        let accuracy = way.accuracy.map(|a| (a - gated.loses).max(0.0));
+        let what = format!("{}{}", way.what, gated.words());
+        match (accuracy, service.accuracy.as_ref().map(|f| f.at_least.value.get())) {
+            (Some(accuracy), Some(floor)) if accuracy < floor - 1e-12 => {
+                dropped.push(Dropped { service: way.service, what, reason: Reason::BelowFloor { accuracy, floor } });
+            }
+            _ => all.push(Way { accuracy, gated, what, ..way.clone() }),
+        }
+    }
+    all.insert(0, way);
+    all
+}
+
+/// A way with each number of the service's adapters that may be kept in memory; as it is where requests name none.
+fn adapted<'a>(service: &Service, way: Way<'a>) -> Vec<Way<'a>> {
+    if service.adapters.is_none() {
+        return vec![way];
+    }
+    let with = |kept: u32| {
+        let adapters = Adapters::of(service, kept, way.profile)?;
+        let what = format!("{}{}", way.what, adapters.words());
+        Some(Way { adapters: Some(adapters), what, ..way.clone() })
+    };
+    Adapters::choices(service).filter_map(with).collect()
 }
 
 /// Whether a model at a precision can run at all.

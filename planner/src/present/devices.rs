@@ -17,8 +17,10 @@ pub(super) fn does(m: &Material<'_>, device: &str) -> Vec<String> {
                 _ if stage.device == device => String::new(),
                 _ => continue,
             };
-            let weights = super::services::weights(stage.weights.unwrap_or(s.precision.weights));
-            does.push(format!("{} {}-{} ({weights}{with})", s.name, stage.start, stage.end));
+            let own = stage.weights.unwrap_or(s.precision.weights);
+            let own = s.filter.as_ref().filter(|_| stage.filters && stage.end == 0).map_or(own, |f| f.weights);
+            let weights = super::services::weights(own);
+            does.push(format!("{} {} ({weights}{with})", s.name, super::services::blocks(stage)));
         }
     }
     does

@@ -95,16 +95,12 @@ fn traffic(m: &Material<'_>) -> Vec<Traffic> {
                     });
                 }
             }
-            for i in 1..chain.stages.len() {
-                let cut = option.cuts[chain.stages[i].start as usize];
-                let bytes_per_s = rate * (cut.prefill_bytes + option.passes * cut.decode_bytes);
-                if device(i - 1) != device(i) {
-                    all.push(Traffic {
-                        service: service.name.clone(),
-                        from: device(i - 1).clone(),
-                        to: device(i).clone(),
-                        bytes_per_s,
-                    });
+            let messages = option.messages(|i| chain.stages[i].start, chain.stages.len());
+            for message in messages.filter(|message| message.from < message.to) {
+                let (from, to) = (device(message.from), device(message.to));
+                if from != to {
+                    let bytes_per_s = rate * message.mean_bytes(option.passes);
+                    all.push(Traffic { service: service.name.clone(), from: from.clone(), to: to.clone(), bytes_per_s });
                 }
             }
         }

@@ -10,6 +10,8 @@ mod roofline;
 mod services;
 mod where_it_goes;
 
+pub(crate) use services::{adapters, gate};
+
 use crate::baselines::Baseline;
 use crate::explain::WhyReport;
 use crate::physics::Model;

@@ -34,6 +34,34 @@ pub(crate) fn scaling(s: &protocol::PlannedScaling) -> String {
     s.token_budget.map_or_else(|| method.clone(), |b| format!("{method}, {b} tokens"))
 }
 
+/// `, behind mobilenet-v2 w8 (20 % pass)`, `, exit after block 12 (40 % go on)`; empty where all requests go all the way.
+pub(crate) fn gate(s: &PlannedService) -> String {
+    let share = crate::physics::gate::percent;
+    match (&s.filter, &s.exit) {
+        (Some(f), _) => format!(", behind {} {} ({} pass)", f.model, weights(f.weights), share(f.passes)),
+        (None, Some(e)) => format!(", exit after block {} ({} go on)", e.after_block, share(e.passes)),
+        (None, None) => String::new(),
+    }
+}
+
+/// `, 24 adapters in memory`, `, 4 of 24 adapters in memory`; empty where requests name none.
+pub(crate) fn adapters(s: &PlannedService) -> String {
+    match &s.adapters {
+        None => String::new(),
+        Some(a) if a.kept == a.count => format!(", {} adapters in memory", a.count),
+        Some(a) => format!(", {} of {} adapters in memory", a.kept, a.count),
+    }
+}
+
+/// Blocks of a stage: `0-14`, `filter`, `filter, 0-14`.
+pub(super) fn blocks(st: &protocol::PlannedStage) -> String {
+    match (st.filters, st.end) {
+        (true, 0) => "filter".to_owned(),
+        (true, end) => format!("filter, {}-{end}", st.start),
+        (false, end) => format!("{}-{end}", st.start),
+    }
+}
+
 /// `orin-a/gpu 0-14 > orin-b/gpu 14-28`, replicas after `+`.
 pub(crate) fn placement(s: &PlannedService) -> String {
     let chain = |r: &protocol::Replica| {
@@ -44,7 +72,7 @@ pub(crate) fn placement(s: &PlannedService) -> String {
                 let own = st.weights.map_or_else(String::new, |w| format!(" {}", weights(w)));
                 let at = format!("{}/{}", st.device, st.processor);
                 let at = st.partner.as_ref().map_or(at.clone(), |p| format!("{at} with {}/{}", p.device, p.processor));
-                if r.stages.len() == 1 { at } else { format!("{at} {}-{}{own}", st.start, st.end) }
+                if r.stages.len() == 1 { at } else { format!("{at} {}{own}", blocks(st)) }
             })
             .collect();
         stages.join(" > ")
@@ -65,7 +93,7 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
         bits_per_weight: s.bits_per_weight,
         kv_bits: u32::from(s.precision.kv_bits),
         activation_bits: u32::from(s.precision.activation_bits),
-        scaling: scaling(&s.scaling),
+        scaling: format!("{}{}{}", scaling(&s.scaling), gate(s), adapters(s)),
         rate_hz: s.rate_hz,
         replicas: s.replicas.len() as u32,
         stages: stages(s, wanted.models.iter().find(|m| m.value.id == s.model).and_then(|m| m.value.divisible())),
@@ -91,7 +119,11 @@ fn stages(s: &PlannedService, all: Option<u32>) -> Vec<reports::Stage> {
                 replica: i as u32,
                 share: r.share,
                 device: st.device.clone(),
-                processor: st.processor.clone(),
+                processor: match (st.filters, st.end) {
+                    (true, 0) => format!("{} (filter)", st.processor),
+                    (true, _) => format!("{} (filter and model)", st.processor),
+                    (false, _) => st.processor.clone(),
+                },
                 start: st.start,
                 end: st.end,
                 memory_bytes: st.memory_bytes,

@@ -1,6 +1,7 @@
 //! Where each joule and each millisecond goes.
 
 use super::{Material, finite};
+use crate::physics::waiting;
 use crate::table::{Chain, Choice, Cost, PlaceId, Service};
 use protocol::Plan;
 use reports::{Bar, BarKind, EnergyPart, LatencyParts};
@@ -76,11 +77,13 @@ struct StageTime {
     decode_waiting_s: f64,
 }
 
-/// Waiting multiplies prefill and decode alike, so the booked time tells them apart.
-fn stage_times(option: &Choice, chain: &Chain) -> Vec<StageTime> {
+/// Of a request that goes all the way. Waiting multiplies prefill and decode alike, as the load level says.
+fn stage_times(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) -> Vec<StageTime> {
+    let wanted = m.scenario.services.iter().find(|s| s.name == service.name);
     let time = |stage: &crate::table::Stage| {
         let c: Cost = option.at[stage.place as usize].as_ref().map_or_else(Cost::default, |at| at.stage(stage.start, stage.end));
-        let work = if c.total_s > 0.0 { (c.busy_s / c.total_s).min(1.0) } else { 1.0 };
+        let level = m.model.modes[m.model.table.places[stage.place as usize].mode as usize].level;
+        let work = wanted.map_or(1.0, |w| 1.0 / waiting::slowdown(w.arrivals, level, w.deadline.percentile.get()));
         let decode = (c.total_s - c.ttft_s).max(0.0);
         StageTime {
             place: stage.place,
@@ -95,7 +98,7 @@ fn stage_times(option: &Choice, chain: &Chain) -> Vec<StageTime> {
 
 pub(super) fn latency(m: &Material<'_>) -> Vec<LatencyParts> {
     let one = |(service, option, chain): (&Service, &Choice, &Chain)| {
-        let times = stage_times(option, chain);
+        let times = stage_times(m, service, option, chain);
         let sum = |get: fn(&StageTime) -> f64| times.iter().map(get).sum::<f64>();
         let planned = m.plan.services.iter().find(|s| s.name == service.name).and_then(|s| s.replicas.first());
         let (prefill_s, decode_s) = (sum(|t| t.prefill_s), sum(|t| t.decode_s));
@@ -124,6 +127,17 @@ pub(super) fn timeline(m: &Material<'_>) -> Vec<Bar> {
         .collect()
 }
 
+/// A stage's blocks in words, its model's own numbers.
+fn blocks(option: &Choice, stage: &crate::table::Stage) -> String {
+    let lead = option.loop_start;
+    let own = format!("blocks {}-{}", stage.start.saturating_sub(lead), stage.end.saturating_sub(lead));
+    match (stage.start < lead, stage.end <= lead) {
+        (true, true) => "filter".to_owned(),
+        (true, false) => format!("filter and {own}"),
+        _ => own,
+    }
+}
+
 fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) -> Vec<Bar> {
     let table = &m.model.table;
     let device = |p: PlaceId| table.places[p as usize].device;
@@ -145,7 +159,7 @@ fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) 
         });
         *now += seconds;
     };
-    let times = stage_times(option, chain);
+    let times = stage_times(m, service, option, chain);
     let (Some(first), Some(last)) = (chain.stages.first(), chain.stages.last()) else { return Vec::new() };
     if let Some(enter) = option.enter.get(device(first.place) as usize) {
         push("network".into(), "request in".into(), BarKind::Transfer, enter.total_s, &mut now);
@@ -154,37 +168,38 @@ fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) 
         if i > 0 {
             let hop = table.hop(device(chain.stages[i - 1].place), device(stage.place));
             let bytes = option.cuts[stage.start as usize].prefill_bytes;
+            let inside = stage.start > option.loop_start || option.loop_start == 0;
             push(
                 "network".into(),
-                "activations of the prompt".into(),
+                if inside { "activations of the prompt" } else { "the request, past the filter" }.into(),
                 BarKind::Transfer,
                 hop.latency_s + bytes * hop.s_per_byte,
                 &mut now,
             );
         }
         push(track(t.place), "waiting".into(), BarKind::Waiting, t.prefill_waiting_s, &mut now);
-        push(track(t.place), format!("prefill, blocks {}-{}", stage.start, stage.end), BarKind::Prefill, t.prefill_s, &mut now);
+        push(track(t.place), format!("prefill, {}", blocks(option, stage)), BarKind::Prefill, t.prefill_s, &mut now);
     }
     for (stage, t) in chain.stages.iter().zip(&times) {
         push(track(t.place), "waiting".into(), BarKind::Waiting, t.decode_waiting_s, &mut now);
         push(
             track(t.place),
-            format!("{} decode passes in sum, blocks {}-{}", option.passes, stage.start, stage.end),
+            format!("{} decode passes in sum, {}", option.passes, blocks(option, stage)),
             BarKind::Decode,
             t.decode_s,
             &mut now,
         );
     }
-    let crossing: f64 = (1..chain.stages.len())
-        .map(|i| {
-            let hop = table.hop(device(chain.stages[i - 1].place), device(chain.stages[i].place));
-            option.passes * (hop.latency_s + option.cuts[chain.stages[i].start as usize].decode_bytes * hop.s_per_byte)
+    let decoding: f64 = option
+        .messages(|i| chain.stages[i].start, chain.stages.len())
+        .filter(|message| message.decode.is_some())
+        .map(|message| {
+            let hop = table.hop(device(chain.stages[message.from].place), device(chain.stages[message.to].place));
+            option.passes * message.seconds(hop)[1]
         })
         .sum();
-    if chain.stages.len() > 1 && option.passes > 0.0 {
-        let back = table.hop(device(last.place), device(first.place));
-        let all = crossing + option.passes * (back.latency_s + option.return_bytes * back.s_per_byte);
-        push("network".into(), "activations of all decode passes in sum".into(), BarKind::Transfer, all, &mut now);
+    if decoding > 0.0 {
+        push("network".into(), "activations of all decode passes in sum".into(), BarKind::Transfer, decoding, &mut now);
     }
     if let Some(leave) = option.leave.get(device(last.place) as usize) {
         push("network".into(), "answer out".into(), BarKind::Transfer, leave.total_s, &mut now);

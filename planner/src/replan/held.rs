@@ -1,8 +1,9 @@
 //! What of a service's weights a deployment has on a device: whole blocks, or some KV heads of the blocks of a shared stage.
 
 use profiles::{Block, Precision};
+use scenarios::Scenario;
 
-use crate::physics::{Model, work};
+use crate::physics::{Gate, Model, work};
 use crate::table::Deployment;
 
 /// A device's part of one block: KV heads `from..to` of `of`; all of them: the whole block.
@@ -36,8 +37,16 @@ impl Held {
     }
 }
 
-/// What device `d` of the scenario has of a block under a deployment of service `s`; `None`: nothing.
-pub(super) fn held(model: &Model, s: usize, dep: &Deployment, d: usize, at: u32, block: &Block) -> Option<Held> {
+/// What device `d` of the scenario has of a block of the chain under a deployment of service `s`; `None`: nothing.
+pub(super) fn held(
+    scenario: &Scenario,
+    model: &Model,
+    s: usize,
+    dep: &Deployment,
+    d: usize,
+    at: u32,
+    block: &Block,
+) -> Option<Held> {
     let table = &model.table;
     let lead = model.stands_for(d);
     let mut stages = dep.chains.iter().flat_map(|c| &c.stages);
@@ -45,7 +54,16 @@ pub(super) fn held(model: &Model, s: usize, dep: &Deployment, d: usize, at: u32,
         |st: &&crate::table::Stage| table.places[st.place as usize].device as usize == lead && (st.start..st.end).contains(&at);
     let st = stages.find(here)?;
     let option = &table.services[s].options[dep.option as usize];
-    let precision = model.labels[option.label as usize].precision_at(table.places[st.place as usize].format);
+    let label = &model.labels[option.label as usize];
+    // Block 0 of a chain behind a filter is the filter, in its own format.
+    let filter = match label.gate {
+        Gate::Filter(f) if at == 0 => scenario.services[s].prefilters.get(f),
+        _ => None,
+    };
+    let precision = match filter {
+        Some(f) => Precision { weights: f.weights, ..label.precision },
+        None => label.precision_at(table.places[st.place as usize].format),
+    };
     let Some(pair) = model.joined_at(d) else { return Some(Held { precision, from: 0, to: 1, of: 1 }) };
     let Some(all) = block.divisible() else {
         // The model's ends are with the first device alone.

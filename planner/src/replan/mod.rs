@@ -20,7 +20,7 @@ pub use repair::repair;
 use held::held;
 use scenarios::Scenario;
 
-use crate::physics::Model;
+use crate::physics::{Adapters, Gate, Model};
 use crate::table::{Assignment, Deployment, Evaluation, Table, evaluate};
 
 /// What a change must pay for.
@@ -242,14 +242,27 @@ fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Mo
     let asleep: Vec<bool> = awake(scenario, from.0, from.1).into_iter().map(|a| !a).collect();
     let before = from.1.services.get(s).and_then(Option::as_ref).filter(|d| same_weights((from.0, d), (model, next), s));
     let label = &model.labels[table.services[s].options[next.option as usize].label as usize];
-    let chain: Vec<&profiles::Block> = scenario.services[s].models[label.model].value.chain().collect();
+    let own = &scenario.services[s].models[label.model].value;
+    let filter = match label.gate {
+        Gate::Filter(f) => scenario.services[s].prefilters.get(f),
+        _ => None,
+    };
+    // A filter is one block of the chain: each of its blocks is where it is.
+    let lead = u32::from(filter.is_some());
+    let chain: Vec<(u32, &profiles::Block)> =
+        filter.iter().flat_map(|f| f.model.chain()).map(|b| (0, b)).chain((lead..).zip(own.chain())).collect();
+    let adapters = label.adapters.and_then(|kept| Adapters::of(&scenario.services[s], kept, own));
     for (d, device) in scenario.devices.iter().enumerate() {
-        let new = |(at, block): (usize, &&profiles::Block)| {
-            let own = held(model, s, next, d, at as u32, block)?;
-            let there = before.and_then(|b| held(from.0, s, b, d, at as u32, block));
-            Some(own.beside(block, there.as_ref()) * label.resident_share)
+        let new = |&(at, block): &(u32, &profiles::Block)| {
+            let own = held(scenario, model, s, next, d, at, block)?;
+            let there = before.and_then(|b| held(scenario, from.0, s, b, d, at, block));
+            let resident = if at < lead { 1.0 } else { label.resident_share };
+            // All adapters come along: those that are not in memory are on its storage.
+            let beside = adapters.filter(|_| at >= lead && there.is_none());
+            let beside = beside.map_or(0.0, |a| f64::from(a.count) * a.beside(block));
+            Some(own.beside(block, there.as_ref()) * resident + beside)
         };
-        let parts: Vec<f64> = chain.iter().enumerate().filter_map(new).collect();
+        let parts: Vec<f64> = chain.iter().filter_map(new).collect();
         let bytes: f64 = parts.iter().sum();
         if !parts.is_empty() && asleep[d] {
             m.seconds = m.seconds.max(device.profile.sleep.wake_time.value.get());
@@ -266,11 +279,13 @@ fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Mo
     m
 }
 
-/// Whether two deployments of a service may share weights: the same model, the same share of it resident.
+/// Whether two deployments of a service may share weights: the same model behind the same filter, if any, the same share of
+/// it resident.
 fn same_weights((of_a, a): (&Model, &Deployment), (of_b, b): (&Model, &Deployment), s: usize) -> bool {
     fn label<'m>(model: &'m Model, s: usize, d: &Deployment) -> &'m crate::physics::Label {
         &model.labels[model.table.services[s].options[d.option as usize].label as usize]
     }
     let (a, b) = (label(of_a, s, a), label(of_b, s, b));
-    a.model == b.model && (a.resident_share - b.resident_share).abs() < 1e-12
+    let filter = |l: &crate::physics::Label| if let Gate::Filter(f) = l.gate { Some(f) } else { None };
+    a.model == b.model && filter(a) == filter(b) && (a.resident_share - b.resident_share).abs() < 1e-12
 }

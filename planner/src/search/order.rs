@@ -266,12 +266,15 @@ fn service(table: &Table, s: usize) -> u64 {
     let v = &table.services[s];
     let own = [v.rate_hz, v.ttft_cap_s, v.tpot_cap_s, v.total_cap_s, v.total_ref_s, v.share, v.answer_share, v.skip_cost];
     let option = |colour: Colour, o: &Choice| {
-        colour
+        let whole = colour
             .word(u64::from(o.blocks))
             .word(u64::from(o.replicas))
             .word(u64::from(o.max_stages))
             .reals([o.accuracy, o.return_bytes, o.passes])
-            .reals(o.cuts.iter().skip(1).flat_map(|c| [c.prefill_bytes, c.decode_bytes]))
+            .reals(o.cuts.iter().skip(1).flat_map(|c| [c.prefill_bytes, c.decode_bytes]));
+        // An option that all requests go through whole has the colour that it had before there were others.
+        let some = o.loop_start > 0 || o.cuts.iter().any(|c| c.share < 1.0);
+        if some { whole.word(u64::from(o.loop_start)).reals(o.cuts.iter().map(|c| c.share)) } else { whole }
     };
     v.options.iter().fold(Colour::new(2).reals(own), option).0
 }
@@ -287,7 +290,7 @@ fn pair(table: &Table, s: usize, d: usize) -> u64 {
         for p in modes.clone().flat_map(|m| table.modes[m as usize].places.clone()) {
             colour = match &o.at[p as usize] {
                 None => colour.word(1),
-                Some(at) => colour.reals(at.sum.iter().flat_map(cost)).reals(cost(&at.per_stage)),
+                Some(at) => colour.reals(at.sum.iter().chain(&at.begins).flat_map(cost)).reals(cost(&at.per_stage)),
             };
         }
     }

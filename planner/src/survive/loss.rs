@@ -127,6 +127,8 @@ fn alike(a: &Label, b: &Label, replicas: u32) -> bool {
         && a.budget == b.budget
         && a.replicas == replicas
         && a.naps == b.naps
+        && a.gate == b.gate
+        && a.adapters == b.adapters
         && (a.resident_share - b.resident_share).abs() < 1e-12
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn whole(model: &Model) -> Cow<'_, Model> {
 fn scale(table: &mut Table, factors: &[f64], caps: f64) {
     for (service, &factor) in table.services.iter_mut().zip(factors) {
         for costs in service.options.iter_mut().flat_map(|o| &mut o.at).flatten() {
-            costs.sum.iter_mut().chain(std::iter::once(&mut costs.per_stage)).for_each(|c| c.busy_s *= factor);
+            costs.sum.iter_mut().chain(&mut costs.begins).chain([&mut costs.per_stage]).for_each(|c| c.busy_s *= factor);
         }
     }
     table.modes.iter_mut().for_each(|m| m.dynamic_cap_w /= caps);

@@ -2,7 +2,7 @@
 //!
 //! The definition that every search method must agree with; fast paths are tested against it.
 
-use super::{Assignment, Bill, Chain, Choice, Cost, Service, Table};
+use super::{Assignment, Bill, Chain, Choice, Cost, Hop, Message, Service, Table};
 
 /// Relative slack given to every limit, so that a limit met exactly is met.
 pub const TOLERANCE: f64 = 1e-9;
@@ -190,14 +190,10 @@ fn book(table: &Table, service: &Service, s: u32, option: &Choice, chain: &Chain
         }
     }
     let device = |i: usize| table.places[chain.stages[i].place as usize].device;
-    for i in 1..chain.stages.len() {
-        let cut = option.cuts[chain.stages[i].start as usize];
-        message(table, device(i - 1), device(i), cut.prefill_bytes, cut.decode_bytes, option.passes, rate, &mut cost, e);
+    for m in option.messages(|i| chain.stages[i].start, chain.stages.len()) {
+        message(table.hop(device(m.from), device(m.to)), &m, option.passes, rate, &mut cost, e);
     }
     let last = chain.stages.len() - 1;
-    if last > 0 && option.passes > 0.0 {
-        message(table, device(last), device(0), -1.0, option.return_bytes, option.passes, rate, &mut cost, e);
-    }
     for (transfers, at) in [(&option.enter, device(0)), (&option.leave, device(last))] {
         if let Some(t) = transfers.get(at as usize) {
             cost.ttft_s += t.ttft_s;
@@ -223,29 +219,16 @@ fn book(table: &Table, service: &Service, s: u32, option: &Choice, chain: &Chain
     cost
 }
 
-/// One hop of one request: a prefill message (negative: none) and `passes` decode messages.
-#[allow(clippy::too_many_arguments, reason = "one message is these numbers")]
-fn message(
-    table: &Table,
-    from: u32,
-    to: u32,
-    prefill: f64,
-    decode: f64,
-    passes: f64,
-    rate: f64,
-    cost: &mut Cost,
-    e: &mut Evaluation,
-) {
-    let hop = table.hop(from, to);
-    let first = if prefill >= 0.0 { hop.latency_s + prefill * hop.s_per_byte } else { 0.0 };
-    let each = hop.latency_s + decode * hop.s_per_byte;
+/// One hop of one request: a prefill message and `passes` decode messages.
+fn message(hop: &Hop, m: &Message, passes: f64, rate: f64, cost: &mut Cost, e: &mut Evaluation) {
+    let [first, each] = m.seconds(hop);
     cost.ttft_s += first;
     cost.total_s += first;
-    if passes > 0.0 {
+    if m.decode.is_some() {
         cost.tpot_s += each;
         cost.total_s += passes * each;
     }
-    let bytes = prefill.max(0.0) + passes * decode;
+    let bytes = m.mean_bytes(passes);
     e.network_w += rate * bytes * hop.j_per_byte;
     for &g in &hop.segments {
         e.segment_bytes_s[g as usize] += rate * bytes;
@@ -352,7 +335,7 @@ impl super::BlockCosts {
     /// Cost of a stage that runs blocks `start..end`.
     #[must_use]
     pub fn stage(&self, start: u32, end: u32) -> Cost {
-        let f = &self.per_stage;
+        let f = self.begin(start);
         if let [_, each] = &self.sum[..] {
             let n = f64::from(end) - f64::from(start);
             return Cost {
@@ -375,10 +358,16 @@ impl super::BlockCosts {
         }
     }
 
+    /// What the beginning of a stage costs beside its blocks.
+    #[must_use]
+    pub fn begin(&self, start: u32) -> &Cost {
+        self.begins.get(start as usize).unwrap_or(&self.per_stage)
+    }
+
     /// Blocks that cost alike.
     #[must_use]
     pub fn alike(each: Cost, per_stage: Cost) -> Self {
-        super::BlockCosts { sum: vec![Cost::default(), each], per_stage }
+        super::BlockCosts { sum: vec![Cost::default(), each], per_stage, begins: Vec::new() }
     }
 
     /// Cost of the first `end` blocks without that of a stage.

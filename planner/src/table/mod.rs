@@ -205,14 +205,19 @@ pub struct Choice {
     pub leave: Vec<Transfer>,
     /// By block `b` in `1..blocks`: what crosses when a stage ends before block `b`; index 0 is unused.
     pub cuts: Vec<Cut>,
-    /// Bytes of the message from the last stage to the first that starts each decode pass.
+    /// Block with which each decode pass begins; blocks before it run once a request.
+    pub loop_start: u32,
+    /// Bytes of the message from the last stage to the one with [`Choice::loop_start`] that starts each decode pass.
     pub return_bytes: f64,
     /// Decode passes of one request.
     pub passes: f64,
 }
 
 /// Costs of one request on one place as prefix sums over blocks: entry `b` covers blocks `0..b`.
-/// A stage `s..e` costs `sum[e] - sum[s] + per_stage`.
+/// A stage `s..e` costs `sum[e] - sum[s]` and what its beginning costs ([`BlockCosts::begin`]).
+///
+/// Times are those of a request that goes through all blocks; `busy_s` and `dynamic_j` are means over all requests,
+/// of which some blocks may see a share only.
 ///
 /// Two entries, nothing and one block, stand for any number of blocks that cost alike: a fleet of
 /// hundreds of devices would else hold the same numbers dozens of times over.
@@ -220,6 +225,8 @@ pub struct Choice {
 pub struct BlockCosts {
     pub sum: Vec<Cost>,
     pub per_stage: Cost,
+    /// By first block, where stages do not all begin alike; else empty.
+    pub begins: Vec<Cost>,
 }
 
 /// What a request costs, or a part of one.
@@ -249,13 +256,73 @@ pub struct Transfer {
     pub segments: Vec<u32>,
 }
 
-/// What crosses one cut for one request.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What crosses one cut for one request that crosses it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cut {
     /// In the prefill pass.
     pub prefill_bytes: f64,
     /// In each decode pass.
     pub decode_bytes: f64,
+    /// Share of the requests that cross it.
+    pub share: f64,
+}
+
+impl Default for Cut {
+    /// No bytes, every request.
+    fn default() -> Self {
+        Cut { prefill_bytes: 0.0, decode_bytes: 0.0, share: 1.0 }
+    }
+}
+
+/// A message between two stages of a chain, or back for the next decode pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Message {
+    /// Numbers of the chain's stages.
+    pub from: usize,
+    pub to: usize,
+    /// Bytes of the prefill pass; `None`: it has no such message.
+    pub prefill: Option<f64>,
+    /// Bytes of each decode pass; `None`: likewise.
+    pub decode: Option<f64>,
+    /// Share of the requests that send it: what energy and rates are booked for.
+    pub share: f64,
+}
+
+impl Choice {
+    /// Messages of a chain whose stages start at these blocks, in order of time.
+    pub fn messages<'c>(&'c self, start: impl Fn(usize) -> u32 + 'c, stages: usize) -> impl Iterator<Item = Message> + 'c {
+        let decodes = self.passes > 0.0;
+        let last = stages.saturating_sub(1);
+        // The stage with the first block of a decode pass: the last that starts no later.
+        let again = (0..stages).rev().find(|&i| start(i) <= self.loop_start).unwrap_or(0);
+        let back = (decodes && again < last).then(|| Message {
+            from: last,
+            to: again,
+            prefill: None,
+            decode: Some(self.return_bytes),
+            share: self.cuts.last().map_or(1.0, |c| c.share),
+        });
+        let between = (1..stages).map(move |i| {
+            let cut = self.cuts[start(i) as usize];
+            let decode = (decodes && i > again).then_some(cut.decode_bytes);
+            Message { from: i - 1, to: i, prefill: Some(cut.prefill_bytes), decode, share: cut.share }
+        });
+        between.chain(back)
+    }
+}
+
+impl Message {
+    /// Seconds of the prefill message and of each decode message over a hop.
+    #[must_use]
+    pub fn seconds(&self, hop: &Hop) -> [f64; 2] {
+        [self.prefill, self.decode].map(|bytes| bytes.map_or(0.0, |b| hop.latency_s + b * hop.s_per_byte))
+    }
+
+    /// Mean bytes of a request, over all requests.
+    #[must_use]
+    pub fn mean_bytes(&self, passes: f64) -> f64 {
+        self.share * (self.prefill.unwrap_or(0.0) + passes * self.decode.unwrap_or(0.0))
+    }
 }
 
 /// Everything that a plan decides, in table terms. A device's mode follows from the places used.

@@ -1,5 +1,5 @@
 //! Random tables and scenarios with what the plain ones lack: weight formats that stages of one copy may differ in,
-//! devices that sleep between requests, money and carbon. Plain ones stay as they are, seed by seed.
+//! devices that sleep between requests, requests of which a share is passed on, money and carbon. Plain ones stay as they are, seed by seed.
 
 use profiles::units::{Bytes, GramsPerDay, GramsPerKilowattHour, Joules, Seconds};
 use profiles::{ModelKind, Precision, WeightFormat};
@@ -7,17 +7,18 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use scenarios::{At, Goal, Money, Said, Scenario, Tier};
 
-use super::{Size, random_table, small_scenario};
+use super::{Size, random_table, small_scenario, with_shares};
 use crate::table::{Bill, BlockCosts, Cost, Place, Table};
 
-/// [`random_table`] with a second weight format in some options and up to two bills, by the seed alone.
+/// [`random_table`] with a second weight format in some options, some that pass on a share of requests, and up to two
+/// bills, by the seed alone.
 #[must_use]
 pub fn rich_table(seed: u64, size: Size) -> Table {
     let mut table = random_table(seed, size);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x71c4);
     formats(&mut table, &mut rng);
     bills(&mut table, &mut rng);
-    table
+    with_shares(table, seed)
 }
 
 /// Doubles the places of every mode; half of the options may run at the second ones too, at other costs.
@@ -63,7 +64,8 @@ fn other(costs: &BlockCosts, rng: &mut Xoshiro256PlusPlus) -> BlockCosts {
         dynamic_j: time * c.dynamic_j,
         bytes: bytes * c.bytes,
     };
-    BlockCosts { sum: costs.sum.iter().map(scale).collect(), per_stage: scale(&costs.per_stage) }
+    let all = |costs: &[Cost]| costs.iter().map(scale).collect();
+    BlockCosts { sum: all(&costs.sum), per_stage: scale(&costs.per_stage), begins: all(&costs.begins) }
 }
 
 fn bills(table: &mut Table, rng: &mut Xoshiro256PlusPlus) {

@@ -242,10 +242,12 @@ impl Maker {
             at.push(runs.then_some(costs));
         }
         let (enter, leave) = if self.chance(0.6) { (self.transfers(n), self.transfers(n)) } else { (Vec::new(), Vec::new()) };
-        let cut = Cut { prefill_bytes: self.real(1e4, 1e6), decode_bytes: if passes > 0.0 { self.real(1e3, 1e4) } else { 0.0 } };
-        let cuts = (0..blocks)
-            .map(|_| Cut { prefill_bytes: cut.prefill_bytes * self.real(0.5, 1.5), decode_bytes: cut.decode_bytes })
-            .collect();
+        let cut = Cut {
+            prefill_bytes: self.real(1e4, 1e6),
+            decode_bytes: if passes > 0.0 { self.real(1e3, 1e4) } else { 0.0 },
+            share: 1.0,
+        };
+        let cuts = (0..blocks).map(|_| Cut { prefill_bytes: cut.prefill_bytes * self.real(0.5, 1.5), ..cut }).collect();
         Choice {
             label,
             blocks,
@@ -256,6 +258,7 @@ impl Maker {
             enter,
             leave,
             cuts,
+            loop_start: 0,
             return_bytes: self.real(4.0, 400.0),
             passes,
         }
@@ -286,7 +289,7 @@ impl Maker {
             dynamic_j: self.real(1e-2, 1e-1),
             bytes: self.real(5e7, 3e8),
         };
-        BlockCosts { sum, per_stage }
+        BlockCosts { sum, per_stage, begins: Vec::new() }
     }
 
     fn transfers(&mut self, n: usize) -> Vec<Transfer> {

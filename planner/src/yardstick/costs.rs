@@ -173,7 +173,8 @@ fn choice(i: &Instance, s: &Service, label: u32, o: &Meaning) -> Choice {
         at: i.devices.iter().map(|d| Some(layer(i, s, m, o, d))).collect(),
         enter: vec![enter; i.devices.len()],
         leave: Vec::new(),
-        cuts: vec![Cut { prefill_bytes: bytes, decode_bytes: 0.0 }; m.layers as usize],
+        cuts: vec![Cut { prefill_bytes: bytes, ..Cut::default() }; m.layers as usize],
+        loop_start: 0,
         return_bytes: 0.0,
         // Every pass of a request is in the costs of its layers and stages.
         passes: 0.0,

@@ -20,5 +20,8 @@ pub(crate) use shape::Read;
 pub(crate) use shape::shorten;
 #[cfg(test)]
 pub(crate) use shape::{Key, Shape};
-pub use shapes::{Accuracy, Deadline, Device, File, Limits, Link, LinkDetail, Override, PrecisionDetail, Scaling, Service, Site};
+pub use shapes::{
+    Accuracy, Adapters, Deadline, Device, EarlyExit, File, Limits, Link, LinkDetail, Override, PrecisionDetail, Prefilter,
+    Scaling, Service, Site,
+};
 pub use words::{Flag, Name, Text};

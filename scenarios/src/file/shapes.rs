@@ -157,6 +157,12 @@ shape! {
         /// Whether stages of one copy may differ in weight format; false unless said. Its accuracy is then taken as that of
         /// the worst of its formats.
         optional "mixed_precisions" mixed_precisions: Flag,
+        /// Small models that may look at every request first and pass on a share. The planner takes one or none.
+        optional "prefilters" prefilters: Vec<Marked<Prefilter>>,
+        /// Places inside the candidates where requests may leave with their answer. The planner takes one or none.
+        optional "early_exits" early_exits: Vec<Marked<EarlyExit>>,
+        /// Adapters (LoRA) beside the candidates' weights, of which each request names one.
+        optional "adapters" adapters: Adapters,
         /// Mean request rate.
         required "rate" rate: PerSecond,
         /// How requests arrive; `poisson` unless said.
@@ -193,6 +199,48 @@ shape! {
         optional "first_block_on" first_block_on: Vec<Marked<Name>>,
         /// Services that must not share a device with this one.
         optional "apart_from" apart_from: Vec<Marked<Name>>,
+    }
+}
+
+shape! {
+    /// A small model that looks at every request first: those that it holds back are answered by it.
+    Prefilter, "a pre-filter" {
+        /// Model of the catalogue, or of `model_files`.
+        required "model" model: Name,
+        /// Format of its weights; w16 unless said.
+        optional "weights" weights: Weights,
+        /// Share of the requests that go on to the service's model, as you measured it.
+        required "passes" passes: Ratio,
+        /// Share of all requests that are answered wrongly because of it, as you measured it.
+        required "loses" loses: Ratio,
+    }
+}
+
+shape! {
+    /// A place inside a model at which a request may leave with its answer. For models that answer in one pass.
+    EarlyExit, "an early exit" {
+        /// The candidate that has it; may be left out where there is one.
+        optional "model" model: Name,
+        /// Blocks that every request goes through, counted from the first.
+        required "after_block" after_block: u32,
+        /// Share of the requests that go on through the other blocks, as you measured it.
+        required "passes" passes: Ratio,
+        /// Share of all requests that are answered wrongly because of it, as you measured it.
+        required "loses" loses: Ratio,
+    }
+}
+
+shape! {
+    /// Adapters of low rank for one model. The planner keeps all of them in memory, or as many as `kept` says.
+    Adapters, "adapters" {
+        /// How many there are.
+        required "count" count: u32,
+        /// Size of one, for the whole model.
+        required "size" size: Bytes,
+        /// How many may be kept in memory instead of all; the others are read from the storage of devices with `stream: true`.
+        optional "kept" kept: u32,
+        /// Share of the requests that find theirs missing then, as you measured it; unless said, requests are spread evenly.
+        optional "misses" misses: Ratio,
     }
 }
 

@@ -7,7 +7,8 @@ use super::*;
 use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{
-    Accuracy, Deadline, Device, File, Key, Limits, Link, LinkDetail, Override, PrecisionDetail, Scaling, Service, Shape, Site,
+    Accuracy, Adapters, Deadline, Device, EarlyExit, File, Key, Limits, Link, LinkDetail, Override, PrecisionDetail, Prefilter,
+    Scaling, Service, Shape, Site,
 };
 use crate::read::parse;
 
@@ -39,6 +40,9 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Device>(part("Device"));
     same_keys::<Override>(part("Override"));
     same_keys::<Service>(part("Service"));
+    same_keys::<Prefilter>(part("Prefilter"));
+    same_keys::<EarlyExit>(part("EarlyExit"));
+    same_keys::<Adapters>(part("Adapters"));
     same_keys::<Deadline>(part("Deadline"));
     same_keys::<Accuracy>(part("Accuracy"));
     same_keys::<Scaling>(part("Scaling"));
@@ -46,7 +50,7 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Limits>(part("Limits"));
     // No map of the schema was forgotten above.
     let maps = schema["$defs"].as_object().unwrap().iter().filter(|(_, d)| d.get("properties").is_some()).count();
-    assert_eq!(maps, 11);
+    assert_eq!(maps, 14);
 }
 
 /// Each key of each map is put before the reader with a value that no key takes: it must look at it.

@@ -6,9 +6,9 @@ use profiles::units::{
 
 use super::draw::Draw;
 use crate::file::{
-    Accuracy, Arriving, Bits, DayPrice, Deadline, Device, Ends, EnergyPrice, File, Flag, HourPrice, Length, LengthUnit, Limits,
-    Link, LinkDetail, Marked, Name, Objective, Override, Pair, PrecisionDetail, PrecisionEntry, Precisions, Replicas, Scaling,
-    Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
+    Accuracy, Adapters, Arriving, Bits, DayPrice, Deadline, Device, EarlyExit, Ends, EnergyPrice, File, Flag, HourPrice, Length,
+    LengthUnit, Limits, Link, LinkDetail, Marked, Name, Objective, Override, Pair, PrecisionDetail, PrecisionEntry, Precisions,
+    Prefilter, Replicas, Scaling, Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
 };
 use crate::scenario::{Method, Money};
 
@@ -175,6 +175,10 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         precisions: draw.maybe(precisions),
         // `true` asks for two formats and two stages; files in `broken` have it.
         mixed_precisions: draw.maybe(|_| Flag(false)),
+        // The filter hands on what the first block would see.
+        prefilters: if private.is_empty() && kind < 2 { draw.maybe(|d| vec![prefilter(d).into()]) } else { None },
+        adapters: if language { draw.maybe(adapters) } else { None },
+        early_exits: if kind == 1 { draw.maybe(|d| vec![early_exit(d, &models).into()]) } else { None },
         rate: Some(PerSecond(1e-3 + draw.share()).into()),
         arrivals: draw.maybe(|d| Arriving(d.one_of(Arriving::ALL).1)),
         prompt: Some(Length { count: 1 + draw.below(1000) as u32, unit }.into()),
@@ -210,6 +214,25 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         apart_from: if index > 0 { words(&[format!("service-{}", draw.below(index))]) } else { None },
         unread: Vec::new(),
     }
+}
+
+fn prefilter(draw: &mut Draw) -> Prefilter {
+    let weights = draw.maybe(|d| Weights(*d.one_of(&[profiles::WeightFormat::W16, profiles::WeightFormat::W8])));
+    let (passes, loses) = (Some(draw.percent(1, 90).into()), Some(draw.percent(0, 5).into()));
+    Prefilter { model: word("mobilenet-v2"), weights, passes, loses, unread: Vec::new() }
+}
+
+fn early_exit(draw: &mut Draw, models: &[String]) -> EarlyExit {
+    let (passes, loses) = (Some(draw.percent(1, 90).into()), Some(draw.percent(0, 5).into()));
+    let after_block = Some((1 + draw.below(3) as u32).into());
+    EarlyExit { model: word(&models[0]), after_block, passes, loses, unread: Vec::new() }
+}
+
+fn adapters(draw: &mut Draw) -> Adapters {
+    let count = 2 + draw.below(30) as u32;
+    let kept = draw.maybe(|d| 1 + d.below(count as usize - 1) as u32);
+    let misses = if kept.is_some() { draw.maybe(|d| d.percent(1, 90)) } else { None };
+    Adapters { count: Some(count.into()), size: Some(Bytes(1e6 + 1e8 * draw.share()).into()), kept, misses, unread: Vec::new() }
 }
 
 fn precisions(draw: &mut Draw) -> Precisions {

@@ -3,8 +3,8 @@ use profiles::{Precision, WeightFormat};
 use protocol::envelope::{self, Terms};
 use protocol::testing::{device, sources, totals};
 use protocol::{
-    Certificate, Digest, Keyring, Plan, PlannedPartner, PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA,
-    ServiceExpectation, Signer, canonical,
+    Certificate, Digest, Keyring, Plan, PlannedAdapters, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling,
+    PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation, Signer, canonical,
 };
 
 fn stage(device: &str, partner: Option<&str>) -> PlannedStage {
@@ -21,8 +21,10 @@ fn stage(device: &str, partner: Option<&str>) -> PlannedStage {
     PlannedStage {
         device: device.into(),
         processor: "cpu".into(),
+        filters: false,
         start: 0,
         end: 1,
+        reached: None,
         weights: None,
         resident_share: 1.0,
         memory_bytes: 1.0,
@@ -36,19 +38,28 @@ fn stage(device: &str, partner: Option<&str>) -> PlannedStage {
 
 /// One service of one pipeline, over five devices of which the last sleeps.
 fn layout(stages: Vec<PlannedStage>) -> Result<Layout, Unusable> {
+    changed(stages, |_| ())
+}
+
+/// The same with a change to its service.
+fn changed(stages: Vec<PlannedStage>, change: impl FnOnce(&mut PlannedService)) -> Result<Layout, Unusable> {
     let mut devices: Vec<_> = ["a", "b", "c", "d", "e"].map(|d| device(d, 80.0)).into();
     devices[4].awake = false;
-    let service = PlannedService {
+    let mut service = PlannedService {
         name: "s".into(),
         model: "m".into(),
         precision: Precision { weights: WeightFormat::W4, kv_bits: 16, activation_bits: 16 },
         bits_per_weight: 4.5,
         scaling: PlannedScaling { method: "single".into(), samples: 1, token_budget: None, close: None },
+        filter: None,
+        exit: None,
+        adapters: None,
         rate_hz: 1.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: 1.0, tpot_s: 1.0, total_s: 1.0 }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
         targets: Vec::new(),
     };
+    change(&mut service);
     let (objective, unit, status) = ("power".into(), "W".into(), "stopped".into());
     let mut plan = Plan {
         schema: SCHEMA.into(),
@@ -101,4 +112,20 @@ fn partners_that_cannot_be_are_refused() {
     assert!(refused("e").contains("`e` is not among the plan's devices, or asleep"));
     assert!(refused("nobody").contains("`nobody` is not among"));
     assert!(refused("no name").contains("is no name") || refused("no name").contains("name"));
+}
+
+#[test]
+fn what_no_agent_does_yet_is_refused() {
+    let filter = PlannedFilter { model: "small".into(), weights: WeightFormat::W8, passes: 0.2, loses: 0.0 };
+    let refused = changed(vec![stage("a", None)], |s| s.filter = Some(filter)).unwrap_err().to_string();
+    assert!(refused.contains("service `s`: a filter looks at its requests first"), "{refused}");
+    assert!(refused.contains("plan it without `prefilters`"), "{refused}");
+    let exit = PlannedExit { after_block: 3, passes: 0.4, loses: 0.0 };
+    let refused = changed(vec![stage("a", None)], |s| s.exit = Some(exit)).unwrap_err().to_string();
+    assert!(refused.contains("may leave the model early") && refused.contains("`early_exits`"), "{refused}");
+    let adapters = PlannedAdapters { count: 8, bytes: 1e6, kept: 8, misses: 0.0 };
+    let refused = changed(vec![stage("a", None)], |s| s.adapters = Some(adapters)).unwrap_err().to_string();
+    assert!(refused.contains("name adapters") && refused.contains("`adapters`"), "{refused}");
+    let first = PlannedStage { filters: true, ..stage("a", None) };
+    assert!(matches!(layout(vec![first]), Err(Unusable::NotYet { .. })), "a stage says it, too");
 }

@@ -27,6 +27,9 @@ use session::Session;
 
 pub(crate) fn apply(args: &Apply) -> Outcome {
     let plan = files::plan(&args.plan)?;
+    if let Some(why) = fleet::not_yet(&plan) {
+        return Err(Failure::input(format!("error: the plan is not applied: {why}")));
+    }
     if args.dry_run {
         let mut session = Session::open(&args.fleet, false)?;
         session.adopt()?;

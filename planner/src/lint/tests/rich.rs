@@ -16,7 +16,7 @@ fn said<T>(value: T) -> Said<T> {
     Said { value, at: At { line: 9, column: 1 } }
 }
 
-fn solved(s: &Scenario, seed: u64) -> Option<(Model, Assignment, Plan)> {
+pub(super) fn solved(s: &Scenario, seed: u64) -> Option<(Model, Assignment, Plan)> {
     let model = physics::build(s);
     let found = search::solve(&model.table, &Effort { seed, front: 0, ..Effort::for_seconds(0.3) }, &Silent);
     let (assignment, e) = found.best?;
@@ -37,7 +37,7 @@ fn solved(s: &Scenario, seed: u64) -> Option<(Model, Assignment, Plan)> {
 }
 
 /// What the linter says of a spoilt plan, by rule.
-fn codes(s: &Scenario, plan: &Plan, spoil: impl FnOnce(&mut Plan)) -> Vec<&'static str> {
+pub(super) fn codes(s: &Scenario, plan: &Plan, spoil: impl FnOnce(&mut Plan)) -> Vec<&'static str> {
     let mut other = plan.clone();
     spoil(&mut other);
     lint(s, &seal(other)).notes.iter().map(|n| n.code).collect()

@@ -1,9 +1,9 @@
 //! The linter's own numbers against the table's, on random scenarios and random assignments.
 
 use super::super::*;
-use crate::physics::{self, Model};
+use crate::physics::{self, Adapters, Gate, Gated, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
-use crate::testing::{rich_scenario, scenario_of, small_scenario};
+use crate::testing::{adapted_scenario, gated_scenario, rich_scenario, scenario_of, small_scenario};
 use protocol::*;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -80,14 +80,17 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
     let services = scenario.services.iter().zip(&a.services).zip(&t.services).map(|((s, d), row)| {
         let d = d.as_ref().unwrap();
         let label = &model.labels[row.options[d.option as usize].label as usize];
+        let gated = Gated::of(s, label.gate, s.models[label.model].value.kind).unwrap();
         let stage = |st: &Stage| {
             let place = &t.places[st.place as usize];
             let device = &scenario.devices[place.device as usize];
             PlannedStage {
                 device: device.name.clone(),
                 processor: device.profile.processors[place.processor as usize].id.clone(),
-                start: st.start,
-                end: st.end,
+                filters: st.start < gated.lead(),
+                start: st.start.saturating_sub(gated.lead()),
+                end: st.end - gated.lead(),
+                reached: Some(gated.share(st.start)).filter(|share| *share < 1.0),
                 weights: Some(label.precision_at(place.format).weights).filter(|w| *w != label.precision.weights),
                 resident_share: label.resident_share,
                 memory_bytes: 0.0,
@@ -112,6 +115,21 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
             precision: label.precision,
             bits_per_weight: label.bits_per_weight,
             scaling: PlannedScaling { method, samples: label.samples, token_budget: label.budget, close: None },
+            filter: gated.filter.as_ref().map(|f| PlannedFilter {
+                model: f.profile.id.clone(),
+                weights: f.precision.weights,
+                passes: gated.passes,
+                loses: gated.loses,
+            }),
+            adapters: label.adapters.map(|kept| {
+                let a = Adapters::of(s, kept, &s.models[label.model].value).unwrap();
+                PlannedAdapters { count: a.count, bytes: a.bytes, kept, misses: a.misses }
+            }),
+            exit: matches!(label.gate, Gate::Exit(_)).then_some(PlannedExit {
+                after_block: gated.from,
+                passes: gated.passes,
+                loses: gated.loses,
+            }),
             rate_hz: s.rate.value.get(),
             replicas: d.chains.iter().map(replica).collect(),
             expected: ServiceExpectation {
@@ -165,7 +183,9 @@ fn the_linter_and_the_table_agree_on_every_number() {
     for seed in 0..1500u64 {
         let scenario = match seed % 10 {
             0 => scenario_of(seed, 7, 4),
-            1..=4 => rich_scenario(seed),
+            1..=3 => rich_scenario(seed),
+            4..=5 => gated_scenario(seed),
+            6..=7 => adapted_scenario(seed),
             _ => small_scenario(seed),
         };
         let model = physics::build(&scenario);

@@ -110,29 +110,17 @@ impl Column {
         let stages = &self.chain.stages;
         let device = |i: usize| table.places[stages[i].place as usize].device;
         let last = stages.len() - 1;
-        let mut messages: Vec<(u32, u32, Option<f64>, f64)> = (1..stages.len())
-            .map(|i| {
-                let cut = o.cuts[stages[i].start as usize];
-                (device(i - 1), device(i), Some(cut.prefill_bytes), cut.decode_bytes)
-            })
-            .collect();
-        if last > 0 && o.passes > 0.0 {
-            messages.push((device(last), device(0), None, o.return_bytes));
-        }
         let mut segments: Vec<(u32, f64)> = Vec::new();
-        for (from, to, prefill, decode) in messages {
-            let hop = table.hop(from, to);
-            if let Some(bytes) = prefill {
-                let first = hop.latency_s + bytes * hop.s_per_byte;
-                self.ttft_s += first;
-                self.total_s += first;
-            }
-            let each = hop.latency_s + decode * hop.s_per_byte;
-            if o.passes > 0.0 {
+        for m in o.messages(|i| stages[i].start, stages.len()) {
+            let hop = table.hop(device(m.from), device(m.to));
+            let [first, each] = m.seconds(hop);
+            self.ttft_s += first;
+            self.total_s += first;
+            if m.decode.is_some() {
                 self.tpot_s += each;
                 self.total_s += o.passes * each;
             }
-            let bytes = prefill.unwrap_or(0.0) + o.passes * decode;
+            let bytes = m.mean_bytes(o.passes);
             self.network_w += rate * bytes * hop.j_per_byte;
             segments.extend(hop.segments.iter().map(|&g| (g, rate * bytes)));
         }

@@ -266,7 +266,8 @@ fn receivers(table: &Table) -> Option<Vec<Hop>> {
 /// By device: seconds and joules of the message that starts a stage there.
 fn entries(option: &Choice, hops: &[Hop]) -> Option<Vec<[f64; 2]>> {
     let bytes = option.cuts.get(1).map(|c| c.prefill_bytes);
-    if option.cuts.iter().skip(1).any(|c| Some(c.prefill_bytes) != bytes)
+    if option.cuts.iter().skip(1).any(|c| Some(c.prefill_bytes) != bytes || c.share < 1.0)
+        || option.loop_start > 0
         || option.leave.iter().any(|t| t.total_s != 0.0 || t.energy_j != 0.0 || !t.segments.is_empty())
     {
         return None;
@@ -290,7 +291,7 @@ fn entries(option: &Choice, hops: &[Hop]) -> Option<Vec<[f64; 2]>> {
 /// What a stage of an option costs at a place; `None` when its blocks are not alike.
 fn cell(table: &Table, service: &Service, option: &Choice, place: usize, entry: [f64; 2]) -> Option<Cell> {
     let Some(at) = option.at.get(place).and_then(Option::as_ref) else { return Some(Cell::NEVER) };
-    if at.sum.len() != 2 {
+    if at.sum.len() != 2 || !at.begins.is_empty() {
         return None;
     }
     let (p, each, stage) = (&table.places[place], &at.sum[1], &at.per_stage);

@@ -13,8 +13,11 @@ pub fn dominates(a: &Choice, b: &Choice, busy_equal: bool) -> bool {
         && a.passes <= b.passes
         // Whether tokens are passed on at all changes which messages there are.
         && (a.passes > 0.0) == (b.passes > 0.0)
+        && a.loop_start == b.loop_start
         && a.return_bytes <= b.return_bytes
-        && a.cuts.iter().zip(&b.cuts).skip(1).all(|(a, b)| a.prefill_bytes <= b.prefill_bytes && a.decode_bytes <= b.decode_bytes)
+        && a.cuts.iter().zip(&b.cuts).skip(1).all(|(a, b)| {
+            a.prefill_bytes <= b.prefill_bytes && a.decode_bytes <= b.decode_bytes && a.share <= b.share
+        })
         && transfers(&a.enter, &b.enter)
         && transfers(&a.leave, &b.leave)
         && a.at.iter().zip(&b.at).all(|(a, b)| match (a, b) {
@@ -39,8 +42,10 @@ fn blocks(a: &BlockCosts, b: &BlockCosts, busy_equal: bool) -> bool {
     let no_more =
         |a: [f64; 6], b: [f64; 6]| a.iter().zip(&b).all(|(a, b)| a <= b) && (!busy_equal || a[5].total_cmp(&b[5]).is_eq());
     let fixed = |c: &Cost| [c.ttft_s, c.tpot_s, c.total_s, c.dynamic_j, c.bytes, c.busy_s];
+    let begins = |i: usize| no_more(fixed(a.begin(i as u32)), fixed(b.begin(i as u32)));
     a.sum.len() == b.sum.len()
         && no_more(fixed(&a.per_stage), fixed(&b.per_stage))
+        && (0..a.begins.len().max(b.begins.len())).all(begins)
         && (0..a.sum.len().saturating_sub(1)).all(|i| no_more(step(&a.sum, i), step(&b.sum, i)))
 }
 

@@ -2,7 +2,7 @@ use super::{Goal, Rows};
 use crate::search::brute;
 use crate::search::columns::Column;
 use crate::search::split::{Lattice, Prices, Tariff};
-use crate::testing::{Size, random_table};
+use crate::testing::{Size, random_table, with_shares};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -26,13 +26,17 @@ fn priced(table: &crate::table::Table, l: &Lattice, p: &Prices, c: &Column) -> f
             seen.push(device(i));
         }
     }
-    if last > 0 { sum + t.back[device(last) * l.devices.len() + device(0)] } else { sum }
+    let again = stages.iter().rposition(|s| s.1 <= l.loop_start).unwrap_or(0);
+    if again < last { sum + t.back[device(last) * l.devices.len() + device(again)] } else { sum }
 }
 
 #[test]
 fn prices_of_any_duals_are_reduced_costs() {
     for seed in 0..30 {
         let mut table = random_table(seed, Size { processors: (1, 2), replicas: 2, ..Size::TINY });
+        if seed % 2 == 1 {
+            table = with_shares(table, seed);
+        }
         (table.power_cap_w, table.latency_cap, table.inaccuracy_cap, table.underuse_cap) = (90.0, 2.0, 0.7, 1.0);
         let rows = Rows::new(&table, Goal::of(&table), 10.0);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);

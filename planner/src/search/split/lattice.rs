@@ -12,6 +12,8 @@ pub struct Lattice {
     pub service: u32,
     pub option: u32,
     pub blocks: usize,
+    /// Block with which decode passes begin.
+    pub loop_start: usize,
     /// Most stages of a chain, at most the number of blocks and of places.
     pub stages: usize,
     /// Places that can run at least one block within their own capacities.
@@ -59,6 +61,7 @@ impl Lattice {
             service,
             option,
             blocks,
+            loop_start: o.loop_start as usize,
             stages: 0,
             places: Vec::new(),
             device_of: Vec::new(),

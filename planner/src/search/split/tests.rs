@@ -7,7 +7,7 @@ use super::{Keep, Lattice, Prices, Tariff, ToGo, Walk, fastest};
 use crate::search::brute;
 use crate::search::columns::Column;
 use crate::table::Table;
-use crate::testing::{Size, random_table};
+use crate::testing::{Size, random_table, with_shares};
 
 /// Long chains on few places, so that devices are left and entered again.
 const LONG: Size = Size { max_stages: 4, processors: (1, 2), blocks: (3, 4), replicas: 2, ..Size::TINY };
@@ -40,6 +40,9 @@ fn cost(table: &Table, p: &Prices, c: &Column) -> f64 {
 fn each_option(check: impl Fn(u64, &Table, u32, u32, &[Column])) {
     for seed in 0..90 {
         let mut table = random_table(seed, [Size::TINY, LONG][seed as usize % 2]);
+        if seed % 3 == 2 {
+            table = with_shares(table, seed);
+        }
         // Up to four pins, one more than bounds know of.
         let n = table.devices.len() as u64;
         for k in 0..seed % 5 {

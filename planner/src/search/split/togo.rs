@@ -10,11 +10,13 @@ pub struct Tariff {
     pub prefix: Vec<f64>,
     /// By local place: cost of a stage besides its blocks.
     pub stage: Vec<f64>,
+    /// The same by local place and first block, where stages do not all begin alike; else empty.
+    pub begins: Vec<f64>,
     /// By local device: paid once, when a chain first touches a mode there; by local place, as modes differ.
     pub touch: Vec<f64>,
     /// By pair of local devices and cut: cost of the hop, `pair * blocks + cut`.
     pub hop: Vec<f64>,
-    /// By pair of local devices: message from the last stage to the first; zero without decode passes.
+    /// By pair of local devices: message from the last stage to the one that begins a decode pass; zero without such passes.
     pub back: Vec<f64>,
     /// By local device, with whatever every chain of the option pays.
     pub enter: Vec<f64>,
@@ -47,11 +49,11 @@ impl Tariff {
         let bytes = |j: f64, segments: &[u32]| {
             rate * (prices.network_w * j + segments.iter().map(|&g| prices.segment[g as usize]).sum::<f64>())
         };
-        let message = |h: &Hop, count: f64, volume: f64| {
+        let message = |h: &Hop, count: f64, volume: f64, share: f64| {
             if !h.latency_s.is_finite() {
                 return f64::INFINITY;
             }
-            per_s * (count * h.latency_s + volume * h.s_per_byte) + volume * bytes(h.j_per_byte, &h.segments)
+            per_s * (count * h.latency_s + volume * h.s_per_byte) + share * volume * bytes(h.j_per_byte, &h.segments)
         };
         let transfer = |t: &Transfer| {
             if !t.total_s.is_finite() {
@@ -77,7 +79,7 @@ impl Tariff {
         let o = &table.services[l.service as usize].options[l.option as usize];
         let cost = |_: u32, c: &Cost| [c.ttft_s, c.tpot_s, c.total_s][x];
         // A message is seen by its count and volume; ttft and tpot see one part of it only, so they are filled below.
-        let message = |h: &Hop, count: f64, volume: f64| {
+        let message = |h: &Hop, count: f64, volume: f64, _: f64| {
             if h.latency_s.is_finite() { count * h.latency_s + volume * h.s_per_byte } else { f64::INFINITY }
         };
         let transfer = |t: &Transfer| [t.ttft_s, 0.0, t.total_s][x];
@@ -94,6 +96,7 @@ impl Tariff {
         let add = |to: &mut [f64], more: &[f64]| to.iter_mut().zip(more).for_each(|(a, b)| *a += rate * b);
         add(&mut self.prefix, &time.prefix);
         add(&mut self.stage, &time.stage);
+        add(&mut self.begins, &time.begins);
         add(&mut self.hop, &time.hop);
         add(&mut self.back, &time.back);
         add(&mut self.enter, &time.enter);
@@ -106,7 +109,7 @@ impl Tariff {
         l: &Lattice,
         o: &Choice,
         cost: impl Fn(u32, &Cost) -> f64,
-        message: impl Fn(&Hop, f64, f64) -> f64,
+        message: impl Fn(&Hop, f64, f64, f64) -> f64,
         transfer: impl Fn(&Transfer) -> f64,
         flat: f64,
     ) -> Tariff {
@@ -115,6 +118,7 @@ impl Tariff {
         let mut t = Tariff {
             prefix: Vec::with_capacity(l.places.len() * (l.blocks + 1)),
             stage: Vec::with_capacity(l.places.len()),
+            begins: Vec::new(),
             touch: vec![0.0; l.places.len()],
             hop: vec![0.0; n * n * l.blocks],
             back: vec![0.0; n * n],
@@ -128,15 +132,24 @@ impl Tariff {
                 t.stage.push(cost(p, &at.per_stage));
             }
         }
+        if l.places.iter().any(|&p| o.at[p as usize].as_ref().is_some_and(|at| !at.begins.is_empty())) {
+            for &p in &l.places {
+                let Some(at) = &o.at[p as usize] else { continue };
+                t.begins.extend((0..o.blocks).map(|b| cost(p, at.begin(b))));
+            }
+        }
+        let back_share = o.cuts.last().map_or(1.0, |c| c.share);
         for (i, &a) in l.devices.iter().enumerate() {
             for (j, &b) in l.devices.iter().enumerate() {
                 let hop = table.hop(a, b);
                 for cut in 1..l.blocks {
                     let c = o.cuts[cut];
-                    t.hop[(i * n + j) * l.blocks + cut] = message(hop, 1.0 + passes, c.prefill_bytes + passes * c.decode_bytes);
+                    let passes = if cut > o.loop_start as usize { passes } else { 0.0 };
+                    let volume = c.prefill_bytes + passes * c.decode_bytes;
+                    t.hop[(i * n + j) * l.blocks + cut] = message(hop, 1.0 + passes, volume, c.share);
                 }
                 if passes > 0.0 {
-                    t.back[i * n + j] = message(hop, passes, passes * o.return_bytes);
+                    t.back[i * n + j] = message(hop, passes, passes * o.return_bytes, back_share);
                 }
             }
         }
@@ -154,7 +167,7 @@ impl Tariff {
                     let c = o.cuts[cut];
                     self.hop[(i * n + j) * l.blocks + cut] = match x {
                         0 => time(c.prefill_bytes),
-                        _ if o.passes > 0.0 => time(c.decode_bytes),
+                        _ if o.passes > 0.0 && cut > o.loop_start as usize => time(c.decode_bytes),
                         _ => 0.0,
                     };
                 }
@@ -167,7 +180,13 @@ impl Tariff {
     #[must_use]
     pub fn stage(&self, l: &Lattice, place: usize, start: usize, end: usize) -> f64 {
         let row = place * (l.blocks + 1);
-        self.prefix[row + end] - self.prefix[row + start] + self.stage[place]
+        self.prefix[row + end] - self.prefix[row + start] + self.begin(l, place, start)
+    }
+
+    /// Cost of a stage on a local place besides its blocks.
+    #[must_use]
+    pub fn begin(&self, l: &Lattice, place: usize, start: usize) -> f64 {
+        self.begins.get(place * l.blocks + start).copied().unwrap_or(self.stage[place])
     }
 
     #[must_use]
@@ -224,8 +243,9 @@ impl ToGo {
     pub fn new(l: &Lattice, t: &Tariff, first: Option<usize>) -> ToGo {
         let nd = l.devices.len();
         let starts = |d: &usize| first.map_or(l.may_start[*d], |f| f == *d);
-        let back: Vec<f64> =
-            (0..nd).map(|d| (0..nd).filter(starts).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min)).collect();
+        let least = |d: usize| (0..nd).filter(starts).map(|f| t.back[d * nd + f]).fold(f64::INFINITY, f64::min);
+        // Where decode passes begin at a later stage, it may be the last one: then nothing goes back.
+        let back: Vec<f64> = (0..nd).map(|d| if l.loop_start > 0 { 0.0 } else { least(d) }).collect();
         let size = (l.pins as usize + 1) * l.blocks * l.places.len();
         let mut onward = Onward { any: vec![f64::INFINITY; size], away: vec![f64::INFINITY; size] };
         let mut togo = ToGo { layers: Vec::with_capacity(l.stages), third: Vec::new(), first };
@@ -383,7 +403,7 @@ fn layer<'a>(
                 work.stay(l, t, next, (after, p), (from, to), &mut best);
             }
             for b in (0..nb).filter(|&b| window.start.0 as usize <= b && b <= window.start.1 as usize) {
-                let cost = best[b] - t.prefix[row + b] + t.stage[p];
+                let cost = best[b] - t.prefix[row + b] + t.begin(l, p, b);
                 // Before this stage, any of the pins that its device meets may have been open.
                 for open in (0..=l.pins).filter(|open| open & !l.meets[d] == after) {
                     made.cost[l.open_node(open, b, p)] = cost;
@@ -439,7 +459,7 @@ impl Stay {
                     let starts = window.start.0 as usize <= e && e <= window.start.1 as usize;
                     if self.free[e] < best[b] && starts && last > e {
                         let end = next.ends[at + e + 1..=at + last].iter().copied().fold(f64::INFINITY, f64::min);
-                        let rest = end - t.prefix[q * (nb + 1) + e] + t.stage[q];
+                        let rest = end - t.prefix[q * (nb + 1) + e] + t.begin(l, q, e);
                         best[b] = best[b].min(t.prefix[row + e] + t.hop(l, d, d, e) + rest);
                     }
                 }

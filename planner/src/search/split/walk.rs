@@ -116,7 +116,10 @@ impl Walk<'_> {
             *self.steps -= 1;
             let cost = head.cost + self.tariff.stage(l, head.place, head.block, end);
             if end == l.blocks {
-                let back = if index > 1 { self.tariff.back[device * l.devices.len() + l.device_of[path[0].0]] } else { 0.0 };
+                // The last stage that starts no later than decode passes do.
+                let again = path.iter().rposition(|(_, start)| *start <= l.loop_start).unwrap_or(0);
+                let back =
+                    if again + 1 < index { self.tariff.back[device * l.devices.len() + l.device_of[path[again].0]] } else { 0.0 };
                 let total = cost + self.tariff.leave[device] + back;
                 if total <= keep.limit() {
                     self.finish(path, total, keep);
@@ -173,7 +176,8 @@ impl Walk<'_> {
                 hop = self.tariff.hop(l, from, to, at.block);
                 let h = self.table.hop(l.devices[from], l.devices[to]);
                 let first = h.latency_s + cut.prefill_bytes * h.s_per_byte;
-                let each = if option.passes > 0.0 { h.latency_s + cut.decode_bytes * h.s_per_byte } else { 0.0 };
+                let decodes = option.passes > 0.0 && at.block > l.loop_start;
+                let each = if decodes { h.latency_s + cut.decode_bytes * h.s_per_byte } else { 0.0 };
                 let total = first + option.passes.max(0.0) * each;
                 times = [at.times[0] + first, at.times[1] + each, at.times[2] + total];
                 seen = path.iter().find(|(p, _)| l.device_of[*p] == to).map(|(p, _)| l.mode_of[*p]);

@@ -243,27 +243,16 @@ impl Row {
         }
         let device = |i: usize| table.places[stages[i].place as usize].device;
         let last = stages.len() - 1;
-        let back = last > 0 && option.passes > 0.0;
-        #[allow(clippy::needless_range_loop, reason = "one more than there are stages: the way back")]
-        for i in 1..stages.len() + usize::from(back) {
-            let (from, to, prefill, decode) = if i <= last {
-                let cut = &option.cuts[stages[i].start as usize];
-                (device(i - 1), device(i), Some(cut.prefill_bytes), cut.decode_bytes)
-            } else {
-                (device(last), device(0), None, option.return_bytes)
-            };
-            let hop = table.hop(from, to);
-            if let Some(bytes) = prefill {
-                let first = hop.latency_s + bytes * hop.s_per_byte;
-                ttft += first;
-                total += first;
-            }
-            if option.passes > 0.0 {
-                let each = hop.latency_s + decode * hop.s_per_byte;
+        for m in option.messages(|i| stages[i].start, stages.len()) {
+            let hop = table.hop(device(m.from), device(m.to));
+            let [first, each] = m.seconds(hop);
+            ttft += first;
+            total += first;
+            if m.decode.is_some() {
                 tpot += each;
                 total += option.passes * each;
             }
-            let bytes = prefill.unwrap_or(0.0) + option.passes * decode;
+            let bytes = m.mean_bytes(option.passes);
             self.network_w += rate * bytes * hop.j_per_byte;
             self.links.extend(hop.segments.iter().map(|&g| (g, rate * bytes)));
         }

@@ -1,6 +1,8 @@
 //! Services: candidates, lengths, demands and placement rules of each.
 
+mod adapters;
 mod demands;
+mod gates;
 mod lengths;
 mod models;
 mod placement;
@@ -32,6 +34,9 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
     let scaling = demands::scaling(file, &models, sink);
     let placement = placement::resolve(context, index, file, parts, sink);
     let mixed = models::mixed(file, &precisions, placement.max_stages, sink);
+    let prefilters = gates::prefilters(context, file, &models, sink);
+    let early_exits = gates::early_exits(file, &models, sink);
+    let adapters = adapters::resolve(file, &models, sink);
     let name = file.name.as_ref()?;
     let lengths = lengths?;
     Some(Service {
@@ -40,6 +45,9 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
         models,
         precisions,
         mixed,
+        prefilters,
+        early_exits,
+        adapters,
         rate: said(file.rate.as_ref()?),
         arrivals: file.arrivals.as_ref().map_or(Arrivals::Poisson, |a| a.value.0),
         prompt_tokens: lengths.prompt,
