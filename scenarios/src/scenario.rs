@@ -159,6 +159,8 @@ pub struct Service {
     pub early_exits: Vec<EarlyExit>,
     /// Adapters of which each request names one.
     pub adapters: Option<Adapters>,
+    /// Parts of a mixture's experts that may be kept in memory instead of all.
+    pub expert_caches: Vec<ExpertCache>,
     pub rate: Said<PerSecond>,
     pub arrivals: Arrivals,
     /// Prompt tokens (or items for `Feedforward`, encoder frames for `Transducer`) and answer tokens.
@@ -232,6 +234,16 @@ pub struct KeptAdapters {
     pub count: u32,
     /// Share of the requests that find theirs missing, (0, 1].
     pub misses: Ratio,
+}
+
+/// A part of the experts of every layer in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertCache {
+    /// Share of each layer's experts, (0, 1).
+    pub holds: Ratio,
+    /// Share of look-ups that find theirs there, (0, 1].
+    pub hits: Ratio,
+    pub at: At,
 }
 
 /// How requests arrive; decides the waiting that a percentile must cover.

@@ -79,6 +79,8 @@ pub fn not_yet(plan: &Plan) -> Option<Unusable> {
             ("its requests may leave the model early", "early_exits")
         } else if service.adapters.is_some() {
             ("its requests name adapters", "adapters")
+        } else if service.experts.is_some() {
+            ("some of its experts are kept in memory", "expert_caches")
         } else {
             return None;
         };

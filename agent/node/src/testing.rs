@@ -42,6 +42,7 @@ pub fn plan(devices: &[&str], parts: &[Part], activation_bits: u8) -> Plan {
         filter: None,
         exit: None,
         adapters: None,
+        experts: None,
         rate_hz: 1.0,
         replicas: vec![replica],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

@@ -140,6 +140,9 @@ pub struct PlannedService {
     /// How the adapters are held of which each request names one; `None`: requests name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapters: Option<PlannedAdapters>,
+    /// What of a mixture's experts is in memory; `None`: all, or as each stage's resident share says of all weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experts: Option<PlannedExperts>,
     pub rate_hz: f64,
     pub replicas: Vec<Replica>,
     pub expected: ServiceExpectation,
@@ -183,6 +186,16 @@ pub struct PlannedAdapters {
     pub kept: u32,
     /// Share of the requests that find theirs missing; 0 where all are kept.
     pub misses: f64,
+}
+
+/// A part of the experts of every layer in memory; the others are read from storage when a token is routed to them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedExperts {
+    /// Share of each layer's experts, (0, 1).
+    pub holds: f64,
+    /// Share of look-ups that find theirs in memory.
+    pub hits: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -88,6 +88,7 @@ pub(crate) fn plan(generation: u64, devices: &[&str]) -> Plan {
             filter: None,
             exit: None,
             adapters: None,
+            experts: None,
             rate_hz: 0.2,
             replicas: vec![Replica {
                 share: 1.0,

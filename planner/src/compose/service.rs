@@ -2,15 +2,15 @@
 
 use profiles::ModelProfile;
 use protocol::{
-    PlannedAdapters, PlannedClose, PlannedDevice, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling, PlannedService,
-    PlannedStage, Replica, ServiceExpectation, Target,
+    PlannedAdapters, PlannedClose, PlannedDevice, PlannedExit, PlannedExperts, PlannedFilter, PlannedPartner, PlannedScaling,
+    PlannedService, PlannedStage, Replica, ServiceExpectation, Target,
 };
 use scenarios::{Method, Service};
 
 use super::target::{percentile, target};
 use super::{Context, device, stage};
 use crate::pairs;
-use crate::physics::{Adapters, Gate, Gated, Label};
+use crate::physics::{Adapters, ExpertCache, Gate, Gated, Label};
 use crate::table::{Chain, Choice, Deployment};
 
 /// Services that are served, in the scenario's order.
@@ -38,6 +38,12 @@ impl Chosen<'_> {
         let Gate::Filter(f) = self.label.gate else { return None };
         let f = self.service.prefilters.get(f)?;
         Some(PlannedFilter { model: f.model.id.clone(), weights: f.weights, passes: f.passes.get(), loses: f.loses.get() })
+    }
+
+    /// Which part of its experts is in memory.
+    fn experts(&self) -> Option<PlannedExperts> {
+        let cache = ExpertCache::of(self.service, self.label.experts?)?;
+        Some(PlannedExperts { holds: cache.holds, hits: cache.hits })
     }
 
     /// How its adapters are held.
@@ -102,6 +108,7 @@ fn service(c: &Context<'_>, s: usize, devices: &[PlannedDevice]) -> Option<Plann
         filter: chosen.filter(),
         exit: chosen.exit(),
         adapters: chosen.adapters(),
+        experts: chosen.experts(),
         rate_hz: wanted.rate.value.get(),
         targets: targets(wanted, &replicas, &expected),
         replicas,

@@ -13,7 +13,7 @@ use super::service::{Chosen, chosen};
 use super::{Context, Set, stage};
 use crate::pairs;
 use crate::physics::gate::percent;
-use crate::physics::{Adapters, Gate, Gated};
+use crate::physics::{Adapters, ExpertCache, Gate, Gated};
 use crate::table::Stage;
 
 /// Numbers by name: quality, and watts that hang on them.
@@ -189,7 +189,7 @@ fn rates(
     }
     let pages =
         chosen.label.adapters.and_then(|kept| Adapters::of(chosen.service, kept, chosen.model)).is_some_and(|a| a.pages());
-    if (chosen.label.resident_share < 1.0 || pages)
+    if (chosen.label.resident_share < 1.0 || chosen.label.experts.is_some() || pages)
         && let Some(storage) = &p.storage
     {
         ledger.add(format!("{}: storage rate", p.id), &storage.bandwidth, running_w);
@@ -305,6 +305,12 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
                 let misses = percent(a.misses);
                 all.push(format!("{name}: {misses} of the requests find their adapter missing, {} of {} kept", a.kept, a.count));
             }
+        }
+        if let Some(cache) = s.label.experts.and_then(|i| ExpertCache::of(s.service, i)) {
+            let (holds, hits) = (percent(cache.holds), percent(cache.hits));
+            let why = if (cache.hits - cache.holds).abs() < 1e-12 { "routing is even" } else { "the scenario says so" };
+            let name = &s.service.name;
+            all.push(format!("{name}: {hits} of look-ups find their expert among the {holds} in memory: {why}"));
         }
         if let Some(gated) = Gated::of(s.service, s.label.gate, s.model.kind).filter(|g| g.gate != Gate::Open) {
             let (passes, loses) = (percent(gated.passes), percent(gated.loses));

@@ -6,7 +6,7 @@ use scenarios::Service;
 use crate::physics::nap::Nap;
 use crate::physics::pass::{self, Rates, Spent};
 use crate::physics::request::Request;
-use crate::physics::{Adapters, Gated, Label, ModeLabel, roofline, work};
+use crate::physics::{Adapters, ExpertCache, Gated, Label, ModeLabel, roofline, work};
 
 /// What a stage costs a request, waiting not included, mean over all requests of the service; being woken and awake
 /// included where its device naps.
@@ -30,6 +30,7 @@ pub(super) struct Job<'a> {
     pub request: Request,
     pub gated: Gated<'a>,
     pub adapters: Option<Adapters>,
+    pub experts: Option<ExpertCache>,
 }
 
 /// The job of an option's stages on places of a format; `None` where the service has not what the option speaks of.
@@ -43,6 +44,10 @@ pub(super) fn job<'a>(service: &'a Service, label: &Label, model: &'a ModelProfi
         gated: Gated::of(service, label.gate, model.kind)?,
         adapters: match label.adapters {
             Some(kept) => Some(Adapters::of(service, kept, model)?),
+            None => None,
+        },
+        experts: match label.experts {
+            Some(i) => Some(ExpertCache::of(service, i)?),
             None => None,
         },
     })
@@ -113,10 +118,11 @@ fn model(job: &Job<'_>, rates: &Rates, blocks: std::ops::Range<u32>) -> Option<S
         paged += job.adapters.map_or(0.0, |a| mean * a.misses * a.beside(&g.block));
         let mut one = |pass: work::Pass, times: f64| -> Option<Spent> {
             let mut w = work::of_block(&g.block, job.precision, pass, rates.cache_bytes);
+            let missing = job.experts.map_or(1.0 - job.resident_share, |cache| cache.miss(&g.block, pass)) * w.weight_bytes;
             if let Some(adapters) = &job.adapters {
                 w = adapters.with(&g.block, pass, w);
             }
-            let (spent, clock) = pass::run(&w, rates, 1.0 - job.resident_share)?;
+            let (spent, clock) = pass::run_missing(&w, rates, missing)?;
             op_j += times * mean * w.ops * rates.joules_per_op * crate::physics::power::energy_factor(rates.clock * clock);
             Some(spent)
         };

@@ -271,7 +271,7 @@ fn stages(s: &PlannedService) -> Vec<String> {
 }
 
 fn scaling(s: &PlannedService) -> String {
-    let gate = format!("{}{}", crate::present::gate(s), crate::present::adapters(s));
+    let gate = [crate::present::gate(s), crate::present::adapters(s), crate::present::experts(s)].concat();
     let s = &s.scaling;
     let budget = s.token_budget.map_or(String::new(), |b| format!(", {b} tokens"));
     if s.samples == 1 { format!("{}{budget}{gate}", s.method) } else { format!("{} of {}{budget}{gate}", s.method, s.samples) }

@@ -67,6 +67,7 @@ fn plan() -> Plan {
             filter: None,
             exit: None,
             adapters: None,
+            experts: None,
             rate_hz: 0.1,
             replicas: vec![replica],
             expected: ServiceExpectation { accuracy: Some(0.4), benchmark: Some("gsm8k".into()), energy_j: 12.0, service_s: 5.0 },

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 /// shares its layers: there a step waits for more than this device; nor where a share of the requests goes on.
 #[must_use]
 pub fn step_s(scenario: &Scenario, plan: &Plan, service: &PlannedService, stage: &PlannedStage, rows: u32) -> Option<f64> {
-    if stage.resident_share < 1.0 || stage.partner.is_some() || service.filter.is_some() || service.exit.is_some() {
+    let some = stage.resident_share < 1.0 || service.experts.is_some();
+    if some || stage.partner.is_some() || service.filter.is_some() || service.exit.is_some() {
         return None;
     }
     let profile = &scenario.devices.iter().find(|d| d.name == stage.device)?.profile;

@@ -1,7 +1,7 @@
 //! Other ways to serve one service, all others fixed.
 
 use super::Case;
-use crate::physics::{Adapters, Gated};
+use crate::physics::{Adapters, ExpertCache, Gated};
 use crate::table::{Chain, Deployment, Stage, Table, Violation, evaluate};
 
 /// Another way, costed.
@@ -121,7 +121,8 @@ pub(super) fn option_words(case: &Case<'_>, s: usize, option: u32) -> String {
     let service = &case.scenario.services[label.service];
     let of = |kept| Adapters::of(service, kept, &service.models[label.model].value);
     let adapters = label.adapters.and_then(of).map_or_else(String::new, |a| a.words());
-    format!("{model} {}{scaling}{budget}{gated}{adapters}{stream}", label.precision)
+    let experts = label.experts.and_then(|i| ExpertCache::of(service, i)).map_or_else(String::new, |c| c.words());
+    format!("{model} {}{scaling}{budget}{gated}{adapters}{experts}{stream}", label.precision)
 }
 
 /// What passes on a share of an option's requests.

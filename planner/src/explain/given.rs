@@ -3,7 +3,7 @@
 use protocol::{Plan, PlannedDevice, PlannedService, PlannedStage};
 use scenarios::{Method, Scenario};
 
-use crate::physics::{Gate, Model};
+use crate::physics::{ExpertCache, Gate, Model};
 use crate::table::{Assignment, Chain, Choice, Deployment, Stage};
 
 /// The assignment that a plan states; `None` where the plan does not fit the scenario's table (an unknown
@@ -93,11 +93,22 @@ fn deployment(
             && (l.resident_share - share).abs() < 1e-9
             && gated(wanted, l, planned)
             && l.adapters == planned.adapters.map(|a| a.kept)
+            && cached(wanted, l, planned)
     };
     let options = &model.table.services[s].options;
     let placed = |o: usize| Some(Deployment { option: o as u32, chains: chains(scenario, model, &options[o], planned, modes)? });
     // Options that differ in how their devices rest, or in the formats that stages may have, share all else.
     (0..options.len()).filter(|&o| fits(&options[o])).find_map(placed)
+}
+
+/// Whether an option keeps the part of the experts in memory that a plan says.
+fn cached(wanted: &scenarios::Service, label: &crate::physics::Label, planned: &PlannedService) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    match (label.experts.map(|i| ExpertCache::of(wanted, i)), &planned.experts) {
+        (None, None) => true,
+        (Some(Some(own)), Some(said)) => near(own.holds, said.holds) && near(own.hits, said.hits),
+        _ => false,
+    }
 }
 
 /// Whether an option has the filter or the exit that a plan says.

@@ -22,6 +22,9 @@ pub(super) struct Account {
     pub(super) elements: f64,
     /// From memory: weights.
     pub(super) weights: f64,
+    /// Parameters that these are, read once; and distinct experts among them.
+    pub(super) read: f64,
+    pub(super) touched: f64,
     /// From and to memory: cache, state, activations.
     pub(super) rest: f64,
     pub(super) launches: f64,
@@ -65,7 +68,7 @@ fn seen(block: &Block, pass: Pass) -> f64 {
 }
 
 /// Bytes of a number of a block's weights, spread evenly over what is kept wide and what is not.
-fn weight_bytes_of(block: &Block, parameters: f64, precision: Precision) -> f64 {
+pub(super) fn weight_bytes_of(block: &Block, parameters: f64, precision: Precision) -> f64 {
     if let Some(bits) = block.packed_bits.get(&precision.weights).or(block.stored_bits.as_ref()) {
         return parameters * bits / 8.0;
     }
@@ -127,13 +130,15 @@ pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64)
     let attention = 4.0 * pass.sequences * seen(block, pass) * attention_width(block);
     let mut ops = rows * (2.0 * block.multiplied as f64 + block.fixed_ops) + attention;
     let table = block.read < block.parameters;
+    let mut touched = 0.0;
     let mut read = if table { (rows * block.read as f64).min(block.parameters as f64) } else { block.read as f64 };
     if let Mlp::Experts { experts, active, parameters_per_expert } = block.mlp {
         let (e, a, each) = (f64::from(experts), f64::from(active), parameters_per_expert as f64);
         ops += rows * 2.0 * a * each;
         if e > 0.0 {
             let missed_by_all = (rows * (1.0 - a / e).max(0.0).ln()).exp();
-            read += e * (1.0 - missed_by_all) * each;
+            touched = e * (1.0 - missed_by_all);
+            read += touched * each;
         }
     }
     let once = weight_bytes_of(block, read, precision);
@@ -152,6 +157,8 @@ pub(super) fn block(block: &Block, precision: Precision, pass: Pass, cache: f64)
         rows,
         elements: loops * block.output_width as f64 * (rows - rows.min(1.0)),
         weights: once * again,
+        read,
+        touched,
         rest: loops * (cache_traffic + activations),
         launches: loops,
     }

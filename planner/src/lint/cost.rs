@@ -5,6 +5,7 @@ use scenarios::Service;
 
 use super::account::{self, Account, Pass};
 use super::adapters::Adapters;
+use super::experts::Experts;
 use crate::physics::pass::BLOCK_CLOCK_MIN;
 use crate::physics::power::{Leakage, byte_factor, energy_factor};
 use crate::physics::roofline;
@@ -85,11 +86,12 @@ pub(super) struct Held {
     /// Share of its weights; each pass reads the rest from storage.
     pub(super) resident_share: f64,
     pub(super) adapters: Option<Adapters>,
+    pub(super) experts: Option<Experts>,
 }
 
 impl Held {
     /// All of it, and nothing beside.
-    pub(super) const WHOLE: Held = Held { resident_share: 1.0, adapters: None };
+    pub(super) const WHOLE: Held = Held { resident_share: 1.0, adapters: None, experts: None };
 }
 
 /// What a stage costs one request.
@@ -160,10 +162,14 @@ pub(super) fn stage(
         let cost = |pass: Pass| -> Option<Spent> {
             let cache = spot.processor.cache.as_ref().map_or(0.0, |c| c.value.get());
             let mut work = account::block(&group.block, precision, pass, cache);
+            let missing = match held.experts {
+                Some(experts) => experts.missing(&group.block, &work),
+                None => (1.0 - held.resident_share) * work.weights,
+            };
             if let Some(adapters) = held.adapters {
                 adapters.add(&group.block, pass, &mut work);
             }
-            let s = run(&work, precision, spot, 1.0 - held.resident_share)?;
+            let s = run(&work, precision, spot, missing)?;
             Some(s.by(count))
         };
         if group.block.phase != Phase::Decode {
@@ -211,9 +217,9 @@ fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles:
     first / (prompt * f) + (slower + work.elements * element) / f
 }
 
-/// One block in one pass, under the mode's cap at every instant: the arithmetic clock falls until the
+/// One block in one pass that reads so many bytes of its weights from storage, under the mode's cap at every instant: the arithmetic clock falls until the
 /// power fits, then the memory waits.
-pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f64) -> Option<Spent> {
+pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, missing: f64) -> Option<Spent> {
     let Spot { device, mode, processor, clock } = spot;
     let kernel = processor.kernels.get(&precision.weights)?;
     let (compute, memory) = mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
@@ -225,10 +231,10 @@ pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, miss: f6
     let measured = mode.clocks.get(&processor.id).and_then(|c| c.byte_energy.as_ref());
     let anchor = measured.map_or(1.0, |m| m.value.get() / byte_factor(compute, clocked));
     let mut storage_j = 0.0;
-    if miss > 0.0 {
+    if missing > 0.0 {
         let storage = device.storage.as_ref()?;
-        memory_s += miss * work.weights / storage.bandwidth.value.get();
-        storage_j += miss * work.weights * storage.joules_per_byte.value.get();
+        memory_s += missing / storage.bandwidth.value.get();
+        storage_j += missing * storage.joules_per_byte.value.get();
     }
     let behind = kernel.sample.as_ref().map_or(0.0, |rate| work.following / rate.value.get());
     let launches = work.launches * processor.launch.value.get();

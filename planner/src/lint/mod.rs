@@ -18,6 +18,7 @@
 mod account;
 mod adapters;
 mod cost;
+mod experts;
 mod fleet;
 mod gate;
 mod heat;

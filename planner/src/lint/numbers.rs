@@ -5,6 +5,7 @@ use scenarios::{Scenario, Service};
 
 use super::account;
 use super::cost::{self, Held, Request, Spot, StageCost};
+use super::experts;
 use super::gate;
 use super::note::{Notes, near};
 use super::route::{self, Budget, Route};
@@ -347,13 +348,16 @@ fn memory(s: &Served<'_>, request: &Request, placed: &Placed<'_>, chain: &[&Bloc
     let own: f64 = blocks
         .iter()
         .map(|b| {
-            account::resident_weights(b, precision) * placed.stage.resident_share
-                + account::resident_state(b, precision, sequences, request.held)
+            s.experts.map_or_else(
+                || account::resident_weights(b, precision) * placed.stage.resident_share,
+                |e| e.resident(b, precision),
+            ) + account::resident_state(b, precision, sequences, request.held)
                 + s.adapters.map_or(0.0, |a| a.resident(b))
         })
         .sum();
     let widest = chain.iter().map(|b| account::moved_elements(b)).fold(0.0, f64::max);
-    own + RUNTIME_BYTES + widest * request.rows() * profiles::activation_bits_held(precision.activation_bits) / 8.0
+    let passing = if s.experts.is_some() { experts::passing(chain, precision) } else { 0.0 };
+    own + passing + RUNTIME_BYTES + widest * request.rows() * profiles::activation_bits_held(precision.activation_bits) / 8.0
 }
 
 /// Requests at one replica that memory is booked for (Little's law), of a part of all: the longest stay is the deadline,
@@ -375,7 +379,7 @@ fn fastest(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, request: &Requ
     let blocks = s.model.block_count() as u32;
     let mut best = f64::INFINITY;
     for (d, device) in scenario.devices.iter().enumerate() {
-        let reads = share < 1.0 || s.adapters.is_some_and(|a| a.misses > 0.0);
+        let reads = share < 1.0 || s.experts.is_some() || s.adapters.is_some_and(|a| a.misses > 0.0);
         if s.wanted.forbidden.iter().any(|f| f.value == d) || (reads && !device.may_stream) {
             continue;
         }

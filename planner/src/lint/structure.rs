@@ -6,6 +6,7 @@ use scenarios::{Device, Scenario, Service};
 
 use super::adapters::{self, Adapters};
 use super::cost::Held;
+use super::experts::{self, Experts};
 use super::gate::{self, Gate};
 use super::note::{Notes, near};
 
@@ -36,13 +37,14 @@ pub(super) struct Served<'a> {
     pub(super) model: &'a ModelProfile,
     pub(super) gate: Gate<'a>,
     pub(super) adapters: Option<Adapters>,
+    pub(super) experts: Option<Experts>,
     pub(super) replicas: Vec<Vec<Placed<'a>>>,
 }
 
 impl Served<'_> {
     /// What of its model a stage with a resident share has in memory.
     pub(super) fn held(&self, resident_share: f64) -> Held {
-        Held { resident_share, adapters: self.adapters }
+        Held { resident_share, adapters: self.adapters, experts: self.experts }
     }
 }
 
@@ -182,10 +184,12 @@ fn services<'a>(scenario: &'a Scenario, plan: &'a Plan, notes: &mut Notes) -> Op
         let replicas = replicas(scenario, p, notes);
         let gate = model.and_then(|model| Gate::resolve(w, p, model, notes));
         let adapters = model.and_then(|model| adapters::resolve(w, p, model, notes));
-        if let (Some(model), Some(gate), Some(adapters), Some(replicas)) = (model, gate, adapters, replicas)
+        let experts = model.and_then(|model| experts::resolve(w, p, model, notes));
+        if let (Some(model), Some(gate), Some(adapters), Some(experts), Some(replicas)) =
+            (model, gate, adapters, experts, replicas)
             && covers(model, p, notes)
         {
-            let served = Served { wanted: w, planned: p, model, gate, adapters, replicas };
+            let served = Served { wanted: w, planned: p, model, gate, adapters, experts, replicas };
             wishes(scenario, &served, notes);
             out.push(served);
         }
@@ -327,7 +331,8 @@ fn wishes(scenario: &Scenario, s: &Served<'_>, notes: &mut Notes) {
             notes.check(share > 0.0 && share <= 1.0, "resident-share", &subject, || {
                 format!("resident share {share} is not in (0, 1]")
             });
-            let pages = s.adapters.is_some_and(|a| a.misses > 0.0) && c.stage.end > c.stage.start;
+            let reads = s.experts.is_some() || s.adapters.is_some_and(|a| a.misses > 0.0);
+            let pages = reads && c.stage.end > c.stage.start;
             notes.check(c.mate.is_none() || s.adapters.is_none(), "pair-adapters", &subject, || {
                 "adapters are not divided between two devices".into()
             });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use scenarios::{Scenario, Service};
 
+use super::experts::ExpertCache;
 use super::fleet::{Fleet, Unit};
 use super::gate::Gate;
 use super::joined;
@@ -153,6 +154,7 @@ fn mixtures(
             && way.resident_share >= 1.0
             && way.gated.gate == own.gated.gate
             && way.adapters.map(|a| a.kept) == own.adapters.map(|a| a.kept)
+            && way.cache() == own.cache()
             && way.accuracy.is_some() == own.accuracy.is_some()
             && rank(way) > rank(own)
     };
@@ -176,7 +178,8 @@ fn usable(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) ->
     }
     let filter = way.gated.filter.as_ref().map_or(0.0, |f| ways::weight_bytes(f.profile, f.precision));
     let adapters = way.adapters.map_or(0.0, |a| f64::from(a.kept) * a.bytes);
-    let bytes = ways::weight_bytes(way.profile, way.precision) * way.resident_share + filter + adapters;
+    let own: f64 = way.profile.blocks.iter().map(|g| f64::from(g.count) * way.resident(&g.block)).sum();
+    let bytes = own + filter + adapters;
     let forbidden = |d: u32| service.forbidden.iter().any(|f| f.value == d as usize);
     let available: f64 = parts.fleet.pools.iter().filter(|p| !forbidden(p.device)).map(|p| p.capacity_bytes).sum();
     if bytes > available {
@@ -229,6 +232,7 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
         naps: offer.rest == Rest::Naps,
         gate: way.gated.gate,
         adapters: way.adapters.map(|a| a.kept),
+        experts: way.cache(),
         service: way.service,
         model: way.model,
         precision: way.precision,
@@ -250,18 +254,24 @@ fn label(mixed: &[(&Way<'_>, usize)], offer: &Offer, concurrency: u32) -> Label 
 fn group_bytes(way: &Way<'_>, concurrency: u32) -> Vec<f64> {
     let sequences = f64::from(concurrency) * way.request.samples;
     let of = |g: &profiles::BlockGroup| {
-        work::weight_bytes(&g.block, way.precision) * way.resident_share
+        way.resident(&g.block)
             + work::state_resident_bytes(&g.block, way.precision, sequences, way.request.held_tokens)
             + way.adapters.map_or(0.0, |a| a.resident(&g.block))
     };
     way.profile.blocks.iter().map(of).collect()
 }
 
-/// Resident bytes of a stage beside its blocks: runtime, and activations of one pass at the model's widest block.
+/// Resident bytes of a stage beside its blocks: runtime, activations of one pass at the model's widest block, and experts on
+/// their way.
 #[must_use]
 pub(super) fn stage_bytes(way: &Way<'_>) -> f64 {
-    let widest = way.profile.blocks.iter().map(|g| work::activations(&g.block)).fold(0.0, f64::max);
-    pressure::RUNTIME_BYTES + widest * way.request.rows() * profiles::activation_bits_held(way.precision.activation_bits) / 8.0
+    let blocks = || way.profile.blocks.iter().map(|g| &g.block);
+    let widest = blocks().map(work::activations).fold(0.0, f64::max);
+    let passing = |b| if way.experts.is_some() { ExpertCache::passing(b, way.precision) } else { 0.0 };
+    let passing = blocks().map(passing).fold(0.0, f64::max);
+    passing
+        + pressure::RUNTIME_BYTES
+        + widest * way.request.rows() * profiles::activation_bits_held(way.precision.activation_bits) / 8.0
 }
 
 fn choice(
@@ -506,6 +516,7 @@ fn prune(
         wa.model == wb.model
             && wa.gated.gate == wb.gated.gate
             && wa.adapters.map(|a| a.kept) == wb.adapters.map(|a| a.kept)
+            && wa.cache() == wb.cache()
             && wa.accuracy.unwrap_or(1.0) >= wb.accuracy.unwrap_or(1.0)
             && wa.accuracy.is_some() == wb.accuracy.is_some()
             && no_dearer(service, ways, &rows, first, (a, alone_a), (b, alone_b))

@@ -108,10 +108,11 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> O
                 return Some(Spent::default());
             }
             let mut work = work::of_block(&g.block, way.precision, pass, rates.cache_bytes);
+            let missing = way.experts.map_or(miss, |(_, cache)| cache.miss(&g.block, pass)) * work.weight_bytes;
             if let Some(adapters) = &way.adapters {
                 work = adapters.with(&g.block, pass, work);
             }
-            let (spent, clock) = pass::run(&work, rates, miss)?;
+            let (spent, clock) = pass::run_missing(&work, rates, missing)?;
             capped |= clock < 1.0;
             Some(spent)
         };
@@ -255,7 +256,7 @@ fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec
     let mut any_capped = false;
     let by_processor = profile.processors.iter().map(|processor| {
         let cost = |way: &Way<'_>| {
-            let reads = way.resident_share < 1.0 || way.adapters.is_some_and(|a| a.pages());
+            let reads = way.resident_share < 1.0 || way.experts.is_some() || way.adapters.is_some_and(|a| a.pages());
             if reads && !device.may_stream {
                 return None;
             }

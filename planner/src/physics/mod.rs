@@ -10,8 +10,9 @@
 //!   function of mean dynamic power, stated as tangents ([`thermal`], [`curve`]).
 //! - A device may sleep between requests ([`nap`]), and stages of one copy may differ in weight format: further places.
 //! - Percentile deadlines hold through the waiting that a load level allows ([`waiting`]).
-//! - One request on one processor, without a fleet, is [`whole`], on stages of several precisions [`chain`]; weights that are read ahead, cached or multiplied in
+//! - One request on one processor, without a fleet, is [`whole`], on stages of several precisions [`chain`]; weights that are read ahead or multiplied in
 //!   flash, which plans do not offer yet, are [`stream`] and [`flash`].
+//! - Of a mixture's experts some may be in memory, the others are read when they are needed ([`experts`]).
 //! - Each request may name one of many adapters, all in memory or some ([`adapters`]).
 //! - A small model may look first, or requests leave a model early: a share goes on ([`gate`]).
 //! - Two devices may compute layers together ([`shared`]); a table in which they do has them as one device (`joined`).
@@ -28,6 +29,7 @@ pub mod chain;
 mod choices;
 pub mod coverage;
 pub mod curve;
+pub mod experts;
 pub mod flash;
 mod fleet;
 pub mod gate;
@@ -52,6 +54,7 @@ pub mod work;
 
 pub use adapters::Adapters;
 pub use build::{build, build_all, build_joined, offers};
+pub use experts::ExpertCache;
 pub use gate::{Gate, Gated};
 pub use model::{Dropped, Joined, Label, ModeLabel, Model, Offers, PartnerMode, Reason, Unusable};
 pub use network::COPY_LATENCY_S;

@@ -82,6 +82,8 @@ pub struct Label {
     pub naps: bool,
     /// What passes on a share of its requests.
     pub gate: Gate,
+    /// Which of the service's expert caches it uses; `None`: all experts are in memory, or streamed with all other weights.
+    pub experts: Option<usize>,
     /// Adapters that are kept in memory; `None`: requests name none.
     pub adapters: Option<u32>,
     pub method: Method,

@@ -157,13 +157,19 @@ impl Spent {
 /// no storage to stream from, or a cap that idling alone uses up.
 #[must_use]
 pub fn run(work: &Work, rates: &Rates, miss: f64) -> Option<(Spent, f64)> {
+    run_missing(work, rates, miss * work.weight_bytes)
+}
+
+/// The same with so many bytes of its weights read from storage.
+#[must_use]
+pub fn run_missing(work: &Work, rates: &Rates, missing: f64) -> Option<(Spent, f64)> {
     let mut memory_s = work.bytes() / rates.bandwidth;
     let memory_j = work.bytes() * rates.joules_per_byte;
     let mut storage_j = 0.0;
-    if miss > 0.0 {
+    if missing > 0.0 {
         let (bandwidth, joules_per_byte) = rates.storage.filter(|s| s.0 > 0.0)?;
-        memory_s += miss * work.weight_bytes / bandwidth;
-        storage_j += miss * work.weight_bytes * joules_per_byte;
+        memory_s += missing / bandwidth;
+        storage_j += missing * joules_per_byte;
     }
     let at = |share: f64| {
         let clock = rates.clock * share;

@@ -5,6 +5,7 @@ use profiles::{ModelKind, ModelProfile, Precision, QualityRow, WeightFormat};
 use scenarios::{Method, Scenario, Service};
 
 use super::adapters::Adapters;
+use super::experts::{self, ExpertCache};
 use super::gate::{Gate, Gated};
 use super::model::{Dropped, Reason};
 use super::request::Request;
@@ -34,6 +35,8 @@ pub(super) struct Way<'a> {
     pub gated: Gated<'a>,
     /// How the service's adapters are held.
     pub adapters: Option<Adapters>,
+    /// Which part of its experts is in memory, by the service's list.
+    pub experts: Option<(usize, ExpertCache)>,
     /// In words, for reasons.
     pub what: String,
 }
@@ -75,10 +78,12 @@ pub(super) fn of_service<'a>(scenario: &'a Scenario, index: usize, dropped: &mut
                         request: Request::new(model.kind, service.prompt_tokens, answer, samples),
                         gated,
                         adapters: None,
+                        experts: None,
                         what,
                     };
                     for way in gates(service, way, dropped).into_iter().flat_map(|w| adapted(service, w)) {
                         stream(scenario, service, &way, &mut ways);
+                        cached(service, &way, &mut ways);
                         ways.push(way);
                     }
                 }
@@ -273,6 +278,32 @@ fn stream<'a>(scenario: &Scenario, service: &Service, way: &Way<'a>, ways: &mut 
             let what = format!("{}, {:.0} % in memory", way.what, 100.0 * share);
             ways.push(Way { resident_share: share, what, ..way.clone() });
         }
+    }
+}
+
+/// Ways that keep a part of a mixture's experts in memory.
+fn cached<'a>(service: &Service, way: &Way<'a>, ways: &mut Vec<Way<'a>>) {
+    if !experts::is_mixture(way.profile) {
+        return;
+    }
+    for (i, cache) in (0..service.expert_caches.len()).filter_map(|i| Some((i, ExpertCache::of(service, i)?))) {
+        let what = format!("{}{}", way.what, cache.words());
+        ways.push(Way { experts: Some((i, cache)), what, ..way.clone() });
+    }
+}
+
+impl Way<'_> {
+    /// Resident weights of one block, bytes.
+    pub(super) fn resident(&self, block: &profiles::Block) -> f64 {
+        match &self.experts {
+            Some((_, cache)) => cache.resident(block, self.precision),
+            None => work::weight_bytes(block, self.precision) * self.resident_share,
+        }
+    }
+
+    /// Which of the service's expert caches it uses.
+    pub(super) fn cache(&self) -> Option<usize> {
+        self.experts.map(|(i, _)| i)
     }
 }
 

@@ -164,9 +164,7 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
     let seen = if block.phase == Phase::Prefill { mean_seen(c + n, window(block)) } else { mean_context(n, c, window(block)) };
     let attention_ops = rows * 4.0 * seen * heads * head_dim;
     let ops = rows * (2.0 * block.multiplied as f64 + expert_ops + 4.0 * seen * heads * head_dim + block.fixed_ops);
-    // A look-up reads a row per token; everything else is read whole, once for all tokens.
-    let (held, read) = (block.parameters as f64, block.read as f64);
-    let dense = if read < held { (read * rows).min(held) } else { read };
+    let dense = dense_read(block, rows);
     let once = (dense + expert_parameters) * block.bits_per_weight(precision.weights) / 8.0;
     let held_in_cache = weight_bytes(block, precision) <= cache_bytes;
     let kv = kv_bytes_per_token(block, precision);
@@ -182,6 +180,14 @@ pub fn of_block(block: &Block, precision: Precision, pass: Pass, cache_bytes: f6
         activation_bytes: loops * rows * activations(block) * profiles::activation_bits_held(precision.activation_bits) / 8.0,
         launches: loops,
     }
+}
+
+/// Parameters that are no experts and that a pass of so many rows reads: a look-up reads a row per token; everything else
+/// is read whole, once for all tokens.
+#[must_use]
+pub fn dense_read(block: &Block, rows: f64) -> f64 {
+    let (held, read) = (block.parameters as f64, block.read as f64);
+    if read < held { (read * rows).min(held) } else { read }
 }
 
 /// Activation elements that one token (or item) reads and writes in a block: a convolution's own count, else its output twice.

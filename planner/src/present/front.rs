@@ -21,7 +21,7 @@ fn point(i: usize, plan: &Plan, chosen: bool) -> reports::FrontPoint {
         service: s.name.clone(),
         model: s.model.clone(),
         precision: services::weights(s.precision.weights),
-        scaling: format!("{}{}{}", services::scaling(&s.scaling), services::gate(s), services::adapters(s)),
+        scaling: [services::scaling(&s.scaling), services::gate(s), services::adapters(s), services::experts(s)].concat(),
         placement: services::placement(s),
         total_s: s.replicas.iter().map(|r| r.total_s).fold(0.0, f64::max),
         energy_per_request_j: s.expected.energy_j,

@@ -10,7 +10,7 @@ mod roofline;
 mod services;
 mod where_it_goes;
 
-pub(crate) use services::{adapters, gate};
+pub(crate) use services::{adapters, experts, gate};
 
 use crate::baselines::Baseline;
 use crate::explain::WhyReport;

@@ -1,6 +1,7 @@
 //! Rooflines of the processors in use, with the stages as operating points.
 
 use super::{Material, quality, services};
+use crate::physics::ExpertCache;
 use crate::physics::pass::{Rates, run};
 use crate::physics::request::Request;
 use crate::physics::work::{self, Pass, Work};
@@ -93,7 +94,8 @@ fn operating(
             let w: Work = work::of_block(block, service.precision, pass, rates.cache_bytes);
             ops += w.ops;
             bytes += w.bytes();
-            seconds += run(&w, rates, 1.0 - stage.resident_share)?.0.time_s;
+            let cache = service.experts.map(|e| ExpertCache { holds: e.holds, hits: e.hits });
+            seconds += run(&w, rates, cache.map_or(1.0 - stage.resident_share, |c| c.miss(block, pass)))?.0.time_s;
         }
         (ops > 0.0 && bytes > 0.0 && seconds > 0.0).then(|| OperatingPoint {
             label: format!("{} {phase}", service.name),

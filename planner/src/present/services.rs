@@ -53,6 +53,11 @@ pub(crate) fn adapters(s: &PlannedService) -> String {
     }
 }
 
+/// `, 25 % of the experts in memory`; empty where all are, or none by itself.
+pub(crate) fn experts(s: &PlannedService) -> String {
+    s.experts.map_or_else(String::new, |e| format!(", {} of the experts in memory", crate::physics::gate::percent(e.holds)))
+}
+
 /// Blocks of a stage: `0-14`, `filter`, `filter, 0-14`.
 pub(super) fn blocks(st: &protocol::PlannedStage) -> String {
     match (st.filters, st.end) {
@@ -93,7 +98,7 @@ fn one(m: &Material<'_>, index: usize, s: &PlannedService) -> reports::Service {
         bits_per_weight: s.bits_per_weight,
         kv_bits: u32::from(s.precision.kv_bits),
         activation_bits: u32::from(s.precision.activation_bits),
-        scaling: format!("{}{}{}", scaling(&s.scaling), gate(s), adapters(s)),
+        scaling: format!("{}{}{}{}", scaling(&s.scaling), gate(s), adapters(s), experts(s)),
         rate_hz: s.rate_hz,
         replicas: s.replicas.len() as u32,
         stages: stages(s, wanted.models.iter().find(|m| m.value.id == s.model).and_then(|m| m.value.divisible())),

@@ -20,7 +20,7 @@ pub use repair::repair;
 use held::held;
 use scenarios::Scenario;
 
-use crate::physics::{Adapters, Gate, Model};
+use crate::physics::{Adapters, ExpertCache, Gate, Model, work};
 use crate::table::{Assignment, Deployment, Evaluation, Table, evaluate};
 
 /// What a change must pay for.
@@ -251,12 +251,18 @@ fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Mo
     let lead = u32::from(filter.is_some());
     let chain: Vec<(u32, &profiles::Block)> =
         filter.iter().flat_map(|f| f.model.chain()).map(|b| (0, b)).chain((lead..).zip(own.chain())).collect();
+    let cache = label.experts.and_then(|i| ExpertCache::of(&scenario.services[s], i));
     let adapters = label.adapters.and_then(|kept| Adapters::of(&scenario.services[s], kept, own));
     for (d, device) in scenario.devices.iter().enumerate() {
         let new = |&(at, block): &(u32, &profiles::Block)| {
             let own = held(scenario, model, s, next, d, at, block)?;
             let there = before.and_then(|b| held(scenario, from.0, s, b, d, at, block));
             let resident = if at < lead { 1.0 } else { label.resident_share };
+            // Of a mixture with a cache the experts that are kept; the others are on the storage already, as all weights are.
+            let resident = match cache.filter(|_| at >= lead) {
+                Some(c) => c.resident(block, label.precision) / work::weight_bytes(block, label.precision).max(1.0),
+                None => resident,
+            };
             // All adapters come along: those that are not in memory are on its storage.
             let beside = adapters.filter(|_| at >= lead && there.is_none());
             let beside = beside.map_or(0.0, |a| f64::from(a.count) * a.beside(block));
@@ -280,12 +286,12 @@ fn price(scenario: &Scenario, from: (&Model, &Assignment), (model, wanted): (&Mo
 }
 
 /// Whether two deployments of a service may share weights: the same model behind the same filter, if any, the same share of
-/// it resident.
+/// it or of its experts resident.
 fn same_weights((of_a, a): (&Model, &Deployment), (of_b, b): (&Model, &Deployment), s: usize) -> bool {
     fn label<'m>(model: &'m Model, s: usize, d: &Deployment) -> &'m crate::physics::Label {
         &model.labels[model.table.services[s].options[d.option as usize].label as usize]
     }
     let (a, b) = (label(of_a, s, a), label(of_b, s, b));
     let filter = |l: &crate::physics::Label| if let Gate::Filter(f) = l.gate { Some(f) } else { None };
-    a.model == b.model && filter(a) == filter(b) && (a.resident_share - b.resident_share).abs() < 1e-12
+    a.model == b.model && a.experts == b.experts && filter(a) == filter(b) && (a.resident_share - b.resident_share).abs() < 1e-12
 }

@@ -129,6 +129,7 @@ fn alike(a: &Label, b: &Label, replicas: u32) -> bool {
         && a.naps == b.naps
         && a.gate == b.gate
         && a.adapters == b.adapters
+        && a.experts == b.experts
         && (a.resident_share - b.resident_share).abs() < 1e-12
 }
 

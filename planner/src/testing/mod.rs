@@ -6,6 +6,7 @@
 
 mod adapters;
 mod device;
+mod experts;
 mod fleet;
 mod gates;
 mod model;
@@ -19,6 +20,7 @@ mod yardstick;
 
 pub use adapters::adapted_scenario;
 pub use device::{board, card, sourced, workstation};
+pub use experts::mixture_scenario;
 pub use fleet::fleet_instance;
 pub use gates::gated_scenario;
 pub use model::{classifier, experts, looped, precision, speech, tiny_llm};

@@ -73,6 +73,7 @@ pub fn service_of(name: &str, model: ModelProfile) -> Service {
         prefilters: Vec::new(),
         early_exits: Vec::new(),
         adapters: None,
+        expert_caches: Vec::new(),
         rate: said(PerSecond(0.02), 12),
         arrivals: Arrivals::Poisson,
         prompt_tokens: 64,

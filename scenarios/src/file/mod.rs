@@ -21,7 +21,7 @@ pub(crate) use shape::shorten;
 #[cfg(test)]
 pub(crate) use shape::{Key, Shape};
 pub use shapes::{
-    Accuracy, Adapters, Deadline, Device, EarlyExit, File, Limits, Link, LinkDetail, Override, PrecisionDetail, Prefilter,
-    Scaling, Service, Site,
+    Accuracy, Adapters, Deadline, Device, EarlyExit, ExpertCache, File, Limits, Link, LinkDetail, Override, PrecisionDetail,
+    Prefilter, Scaling, Service, Site,
 };
 pub use words::{Flag, Name, Text};

@@ -163,6 +163,9 @@ shape! {
         optional "early_exits" early_exits: Vec<Marked<EarlyExit>>,
         /// Adapters (LoRA) beside the candidates' weights, of which each request names one.
         optional "adapters" adapters: Adapters,
+        /// Parts of a mixture's experts that may be kept in memory; the others are read from the storage of devices with
+        /// `stream: true` when a token is routed to them. The planner takes one or none.
+        optional "expert_caches" expert_caches: Vec<Marked<ExpertCache>>,
         /// Mean request rate.
         required "rate" rate: PerSecond,
         /// How requests arrive; `poisson` unless said.
@@ -241,6 +244,16 @@ shape! {
         optional "kept" kept: u32,
         /// Share of the requests that find theirs missing then, as you measured it; unless said, requests are spread evenly.
         optional "misses" misses: Ratio,
+    }
+}
+
+shape! {
+    /// A part of the experts of every layer in memory.
+    ExpertCache, "an expert cache" {
+        /// Share of each layer's experts that is kept.
+        required "holds" holds: Ratio,
+        /// Share of look-ups that find their expert there, as you measured it; unless said, as many as are kept: even routing.
+        optional "hits" hits: Ratio,
     }
 }
 

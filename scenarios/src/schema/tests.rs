@@ -7,8 +7,8 @@ use super::*;
 use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{
-    Accuracy, Adapters, Deadline, Device, EarlyExit, File, Key, Limits, Link, LinkDetail, Override, PrecisionDetail, Prefilter,
-    Scaling, Service, Shape, Site,
+    Accuracy, Adapters, Deadline, Device, EarlyExit, ExpertCache, File, Key, Limits, Link, LinkDetail, Override, PrecisionDetail,
+    Prefilter, Scaling, Service, Shape, Site,
 };
 use crate::read::parse;
 
@@ -43,6 +43,7 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Prefilter>(part("Prefilter"));
     same_keys::<EarlyExit>(part("EarlyExit"));
     same_keys::<Adapters>(part("Adapters"));
+    same_keys::<ExpertCache>(part("ExpertCache"));
     same_keys::<Deadline>(part("Deadline"));
     same_keys::<Accuracy>(part("Accuracy"));
     same_keys::<Scaling>(part("Scaling"));
@@ -50,7 +51,7 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Limits>(part("Limits"));
     // No map of the schema was forgotten above.
     let maps = schema["$defs"].as_object().unwrap().iter().filter(|(_, d)| d.get("properties").is_some()).count();
-    assert_eq!(maps, 14);
+    assert_eq!(maps, 15);
 }
 
 /// Each key of each map is put before the reader with a value that no key takes: it must look at it.

@@ -177,6 +177,8 @@ fn service(draw: &mut Draw, index: usize, members: &[String]) -> Service {
         mixed_precisions: draw.maybe(|_| Flag(false)),
         // The filter hands on what the first block would see.
         prefilters: if private.is_empty() && kind < 2 { draw.maybe(|d| vec![prefilter(d).into()]) } else { None },
+        // The shelf has no mixture of experts; the planner's tests have.
+        expert_caches: None,
         adapters: if language { draw.maybe(adapters) } else { None },
         early_exits: if kind == 1 { draw.maybe(|d| vec![early_exit(d, &models).into()]) } else { None },
         rate: Some(PerSecond(1e-3 + draw.share()).into()),

@@ -3,8 +3,8 @@ use profiles::{Precision, WeightFormat};
 use protocol::envelope::{self, Terms};
 use protocol::testing::{device, sources, totals};
 use protocol::{
-    Certificate, Digest, Keyring, Plan, PlannedAdapters, PlannedExit, PlannedFilter, PlannedPartner, PlannedScaling,
-    PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation, Signer, canonical,
+    Certificate, Digest, Keyring, Plan, PlannedAdapters, PlannedExit, PlannedExperts, PlannedFilter, PlannedPartner,
+    PlannedScaling, PlannedService, PlannedStage, Replica, SCHEMA, ServiceExpectation, Signer, canonical,
 };
 
 fn stage(device: &str, partner: Option<&str>) -> PlannedStage {
@@ -54,6 +54,7 @@ fn changed(stages: Vec<PlannedStage>, change: impl FnOnce(&mut PlannedService)) 
         filter: None,
         exit: None,
         adapters: None,
+        experts: None,
         rate_hz: 1.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: 1.0, tpot_s: 1.0, total_s: 1.0 }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },
@@ -126,6 +127,9 @@ fn what_no_agent_does_yet_is_refused() {
     let adapters = PlannedAdapters { count: 8, bytes: 1e6, kept: 8, misses: 0.0 };
     let refused = changed(vec![stage("a", None)], |s| s.adapters = Some(adapters)).unwrap_err().to_string();
     assert!(refused.contains("name adapters") && refused.contains("`adapters`"), "{refused}");
+    let experts = PlannedExperts { holds: 0.25, hits: 0.25 };
+    let refused = changed(vec![stage("a", None)], |s| s.experts = Some(experts)).unwrap_err().to_string();
+    assert!(refused.contains("`expert_caches`"), "{refused}");
     let first = PlannedStage { filters: true, ..stage("a", None) };
     assert!(matches!(layout(vec![first]), Err(Unusable::NotYet { .. })), "a stage says it, too");
 }

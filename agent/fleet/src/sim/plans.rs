@@ -98,6 +98,7 @@ fn service(name: &str, replicas: Vec<Replica>) -> PlannedService {
         filter: None,
         exit: None,
         adapters: None,
+        experts: None,
         rate_hz: 1.0,
         replicas,
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 1.0, service_s: 1.0 },

@@ -90,6 +90,7 @@ fn service(service: &Service) -> Result<PlannedService, Failure> {
         filter: None,
         exit: None,
         adapters: None,
+        experts: None,
         rate_hz: 0.0,
         replicas: vec![Replica { share: 1.0, stages, ttft_s: TOKEN_S, tpot_s: TOKEN_S, total_s: 100.0 * TOKEN_S }],
         expected: ServiceExpectation { accuracy: None, benchmark: None, energy_j: 0.0, service_s: TOKEN_S },

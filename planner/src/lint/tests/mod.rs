@@ -1,6 +1,7 @@
 //! The linter objects to every spoiled plan, and to no good one.
 
 mod adapters;
+mod experts;
 mod gates;
 mod mutations;
 mod pairs;

@@ -1,9 +1,9 @@
 //! The linter's own numbers against the table's, on random scenarios and random assignments.
 
 use super::super::*;
-use crate::physics::{self, Adapters, Gate, Gated, Model};
+use crate::physics::{self, Adapters, ExpertCache, Gate, Gated, Model};
 use crate::table::{Assignment, Chain, Deployment, Evaluation, Stage, evaluate};
-use crate::testing::{adapted_scenario, gated_scenario, rich_scenario, scenario_of, small_scenario};
+use crate::testing::{adapted_scenario, gated_scenario, mixture_scenario, rich_scenario, scenario_of, small_scenario};
 use protocol::*;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -121,6 +121,7 @@ fn bare(scenario: &Scenario, model: &Model, a: &Assignment, e: &Evaluation) -> P
                 passes: gated.passes,
                 loses: gated.loses,
             }),
+            experts: label.experts.and_then(|i| ExpertCache::of(s, i)).map(|c| PlannedExperts { holds: c.holds, hits: c.hits }),
             adapters: label.adapters.map(|kept| {
                 let a = Adapters::of(s, kept, &s.models[label.model].value).unwrap();
                 PlannedAdapters { count: a.count, bytes: a.bytes, kept, misses: a.misses }
@@ -183,6 +184,7 @@ fn the_linter_and_the_table_agree_on_every_number() {
     for seed in 0..1500u64 {
         let scenario = match seed % 10 {
             0 => scenario_of(seed, 7, 4),
+            8 => mixture_scenario(seed),
             1..=3 => rich_scenario(seed),
             4..=5 => gated_scenario(seed),
             6..=7 => adapted_scenario(seed),

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod demands;
+mod experts;
 mod gates;
 mod lengths;
 mod models;
@@ -37,6 +38,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
     let prefilters = gates::prefilters(context, file, &models, sink);
     let early_exits = gates::early_exits(file, &models, sink);
     let adapters = adapters::resolve(file, &models, sink);
+    let expert_caches = experts::resolve(file, &models, sink);
     let name = file.name.as_ref()?;
     let lengths = lengths?;
     Some(Service {
@@ -48,6 +50,7 @@ fn one(context: &Context<'_>, index: usize, file: &FileService, parts: &Parts, s
         prefilters,
         early_exits,
         adapters,
+        expert_caches,
         rate: said(file.rate.as_ref()?),
         arrivals: file.arrivals.as_ref().map_or(Arrivals::Poisson, |a| a.value.0),
         prompt_tokens: lengths.prompt,
