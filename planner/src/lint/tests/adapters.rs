@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::rich::{codes, solved};
+use super::tried::tried;
 use crate::physics;
-use crate::search::brute;
 use crate::testing::{adapted_scenario, one_board};
 use profiles::units::{Bytes, Ratio};
 use rayon::prelude::*;
@@ -99,25 +99,7 @@ fn small_scenarios_with_adapters_agree_with_trying_everything() {
             s.services.truncate(1);
             s.services[0].apart_from.clear();
             s.services[0].prefilters.clear();
-            let model = physics::build(&s);
-            let truth = brute::solve(&model.table, 60_000).ok()?;
-            let effort = crate::search::Effort { front: 0, seed, ..crate::search::Effort::for_seconds(2.0) };
-            let found = crate::search::solve(&model.table, &effort, &crate::search::Silent);
-            let Some((a, e)) = truth else {
-                assert!(found.best.is_none(), "seed {seed}");
-                return None;
-            };
-            let best = found.best.unwrap_or_else(|| panic!("seed {seed}: none found, {} is there", e.objective)).1.objective;
-            assert!((best - e.objective).abs() <= 1e-6 * (1.0 + e.objective.abs()), "seed {seed}: {best} {}", e.objective);
-            assert!(
-                found.bound <= e.objective + 1e-9 * (1.0 + e.objective.abs()),
-                "seed {seed}: {} {}",
-                found.bound,
-                e.objective
-            );
-            let label =
-                a.services[0].as_ref().map(|d| &model.labels[model.table.services[0].options[d.option as usize].label as usize]);
-            Some(label.is_some_and(|l| l.adapters.is_some()))
+            tried(seed, &s).map(|label| label.adapters.is_some())
         })
         .collect();
     let adapted = solved.iter().filter(|g| **g).count();

@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::rich::{codes, solved};
+use super::tried::tried;
 use crate::physics;
-use crate::search::brute;
 use crate::testing::{experts, mixture_scenario, one_board};
 use profiles::units::{Bytes, Ratio};
 use rayon::prelude::*;
@@ -116,24 +116,7 @@ fn small_mixtures_agree_with_trying_everything() {
             let mut s = mixture_scenario(seed);
             s.services.truncate(1);
             s.services[0].apart_from.clear();
-            let model = physics::build(&s);
-            let truth = brute::solve(&model.table, 60_000).ok()?;
-            let effort = crate::search::Effort { front: 0, seed, ..crate::search::Effort::for_seconds(2.0) };
-            let found = crate::search::solve(&model.table, &effort, &crate::search::Silent);
-            let Some((a, e)) = truth else {
-                assert!(found.best.is_none(), "seed {seed}");
-                return None;
-            };
-            let best = found.best.unwrap_or_else(|| panic!("seed {seed}: none found, {} is there", e.objective)).1.objective;
-            assert!((best - e.objective).abs() <= 1e-6 * (1.0 + e.objective.abs()), "seed {seed}: {best} {}", e.objective);
-            assert!(
-                found.bound <= e.objective + 1e-9 * (1.0 + e.objective.abs()),
-                "seed {seed}: {} {}",
-                found.bound,
-                e.objective
-            );
-            let option = |d: &crate::table::Deployment| &model.table.services[0].options[d.option as usize];
-            Some(a.services[0].as_ref().is_some_and(|d| model.labels[option(d).label as usize].experts.is_some()))
+            tried(seed, &s).map(|label| label.experts.is_some())
         })
         .collect();
     let cached = solved.iter().filter(|c| **c).count();

@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::rich::{codes, solved};
+use super::tried::tried;
 use crate::physics::{self, Gate};
-use crate::search::brute;
 use crate::table::evaluate;
 use crate::testing::{board, card, classifier, device_of, gated_scenario, service_of, two_boards_and_a_card};
 use profiles::WeightFormat;
@@ -270,26 +270,7 @@ fn small_gated_scenarios_agree_with_trying_everything() {
             if !named.clone().all(fits) || v.forbidden.len() >= s.devices.len() {
                 return None;
             }
-            let model = physics::build(&s);
-            let truth = brute::solve(&model.table, 60_000).ok()?;
-            let effort = crate::search::Effort { front: 0, seed, ..crate::search::Effort::for_seconds(2.0) };
-            let found = crate::search::solve(&model.table, &effort, &crate::search::Silent);
-            let Some((a, e)) = truth else {
-                assert!(found.best.is_none(), "seed {seed}");
-                return None;
-            };
-            let best = found.best.unwrap_or_else(|| panic!("seed {seed}: none found, {} is there", e.objective)).1.objective;
-            assert!((best - e.objective).abs() <= 1e-6 * (1.0 + e.objective.abs()), "seed {seed}: {best} {}", e.objective);
-            assert!(
-                found.bound <= e.objective + 1e-9 * (1.0 + e.objective.abs()),
-                "seed {seed}: {} {}",
-                found.bound,
-                e.objective
-            );
-            let label = |d: &crate::table::Deployment| {
-                model.labels[model.table.services[0].options[d.option as usize].label as usize].gate
-            };
-            Some(a.services[0].as_ref().is_some_and(|d| label(d) != Gate::Open))
+            tried(seed, &s).map(|label| label.gate != Gate::Open)
         })
         .collect();
     let gated = solved.iter().filter(|g| **g).count();

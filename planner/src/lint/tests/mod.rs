@@ -7,3 +7,4 @@ mod mutations;
 mod pairs;
 mod rich;
 mod table;
+mod tried;
