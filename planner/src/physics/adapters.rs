@@ -11,7 +11,7 @@
 //! All of them are kept, or some, and a share `m` of the requests finds its own missing: booked time and energy count the
 //! loading `m` times, the latency of a request counts it whole, as one of those that a deadline is held against may miss.
 //! Where the scenario does not say how many miss, requests are taken to be spread evenly: `m = 1 - kept / count`, which
-//! is the most that any way of keeping the popular ones has (S-LoRA, Sheng et al. 2023, pages them in likewise).
+//! is the most that any way of keeping the popular ones has (S-LoRA, Sheng et al. 2023, pages them from main memory to a GPU).
 
 use profiles::{Block, Mixer, ModelProfile};
 use scenarios::Service;

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `h` is the share of look-ups that find their expert. Where the scenario does not say what was measured, routing is even
-//! and independent: `h = c`. Real routers repeat themselves and have popular experts, so that is the least that a sensible
-//! cache finds (SmallThinker, arXiv 2507.20984, orders its cache by use). A prompt touches nearly all experts: more than
+//! and independent: `h = c`. Real routers repeat themselves and have popular experts, so that is the least that a cache of
+//! the popular ones finds (as [`super::stream`] takes it for SmallThinker, arXiv 2507.20984). A prompt touches nearly all experts: more than
 //! are held cannot be found, hence the minimum.
 
 use profiles::{Block, Mlp, Precision};

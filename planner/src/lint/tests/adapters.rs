@@ -73,7 +73,7 @@ fn spoilt_adapters_are_found() {
 
 #[test]
 fn random_scenarios_with_adapters_give_plans_that_the_linter_accepts() {
-    let made: Vec<[bool; 2]> = (0..160u64)
+    let made: Vec<[bool; 2]> = (0..320u64)
         .into_par_iter()
         .filter_map(|seed| {
             let s = adapted_scenario(seed);

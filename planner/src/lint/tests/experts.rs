@@ -92,7 +92,7 @@ fn spoilt_caches_are_found() {
 
 #[test]
 fn random_mixtures_give_plans_that_the_linter_accepts() {
-    let made: Vec<bool> = (0..160u64)
+    let made: Vec<bool> = (0..240u64)
         .into_par_iter()
         .filter_map(|seed| {
             let s = mixture_scenario(seed);
