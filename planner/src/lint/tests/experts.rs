@@ -3,7 +3,6 @@
 use super::super::*;
 use super::rich::{codes, solved};
 use super::tried::tried;
-use crate::physics;
 use crate::testing::{experts, mixture_scenario, one_board};
 use profiles::units::{Bytes, Ratio};
 use rayon::prelude::*;

@@ -275,11 +275,10 @@ impl Pricer {
         for i in 0..len {
             let s = &self.seats[self.picked[i]];
             let key = s.each + price * s.each_s;
-            // Few enough to be sorted as they come.
+            // Few enough to be sorted as they come; of equals the faster first.
             let mut at = i;
-            while at > 0
-                && (key < keys[at - 1] || key == keys[at - 1] && s.each_s < self.seats[self.picked[order[at - 1]]].each_s)
-            {
+            let faster = |than: usize| s.each_s < self.seats[self.picked[than]].each_s;
+            while at > 0 && (key < keys[at - 1] || key <= keys[at - 1] && faster(order[at - 1])) {
                 (keys[at], order[at]) = (keys[at - 1], order[at - 1]);
                 at -= 1;
             }
