@@ -50,10 +50,10 @@ pub(super) fn gap(devices: usize) -> Option<f64> {
 pub(super) fn times(devices: usize) -> (&'static str, &'static str) {
     match devices {
         0..=16 => ("1.2", "1.2"),
-        17..=64 => ("1.5", "1.25"),
-        _ => ("5", "5"),
+        17..=64 => ("1.4", "1.25"),
+        _ => ("4.2", "4.2"),
     }
 }
 
 /// Nominal time of a thousand devices.
-pub(super) const GROWTH_TIME: &str = "9";
+pub(super) const GROWTH_TIME: &str = "8";
