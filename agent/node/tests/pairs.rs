@@ -287,6 +287,7 @@ fn what_nobody_has_heard_of_begins_anew_elsewhere() {
     };
     assert_eq!(words(&streamed), words(&post(c, "/v1/completions", &body).body));
     assert!(!streamed.contains("error"), "{streamed}");
+    assert!(!get(a, "/metrics").body.contains("wattline_replays_total 0"), "they ran at a, or nothing is shown");
 }
 
 /// Who is not there for longer than `heal_ms`: a reason and when to ask again.

@@ -188,7 +188,7 @@ impl Inserter {
 
     /// Extends the picked set by seats from `from` on; `left` layers are without a seat.
     fn dive(&mut self, depth: usize, from: usize, left: u32, cost: f64, seconds: f64) {
-        let (rest, more) = (f64::from(left), (self.most - depth - 1) as u32);
+        let (rest, more) = (f64::from(left), self.most.saturating_sub(depth + 1) as u32);
         for i in from..self.seats.len() {
             let seat = &self.seats[i];
             // Seats rise in the price of a layer, and what is ahead in that of a stage.
@@ -286,7 +286,7 @@ impl Inserter {
             let due = (seconds - self.cap_s) / gain;
             let most = (picked[a].1 - 1).min(fast.room - picked[b].1);
             let whole = due as u32;
-            let n = (whole + u32::from(f64::from(whole) < due)).clamp(1, most);
+            let n = whole.saturating_add(u32::from(f64::from(whole) < due)).clamp(1, most);
             (picked[a].1, picked[b].1) = (picked[a].1 - n, picked[b].1 + n);
             seconds -= f64::from(n) * gain;
             cost += f64::from(n) * (fast.each - slow.each);
