@@ -134,6 +134,8 @@ codes! {
     BadExpectation = 79,
     /// Two devices that cannot compute layers together.
     NoPair = 80,
+    /// Two processors of a device that cannot compute layers together.
+    NotTogether = 81,
     /// A site without devices.
     UnusedSite = 101,
     /// A deadline without a percentile.

@@ -89,6 +89,32 @@ pub struct Device {
     pub host: Option<usize>,
     /// Whether weights may be streamed from its storage.
     pub may_stream: bool,
+    /// Two of its processors that may share a stage.
+    pub together: Option<Together>,
+}
+
+/// How long two processors of one device need to meet unless the scenario says: the time of a buffer's synchronised
+/// transfer on a phone's GPU, whatever its size (arXiv 2501.14794). Taken over for every other device: assumed.
+pub const HANDSHAKE: Seconds = Seconds(400e-6);
+
+/// Two processors of one device, with one memory, that may compute layers together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Together {
+    /// By index in the profile. The first has a shared stage's token table and output matrix.
+    pub processors: (usize, usize),
+    /// How long they need to meet, each time.
+    pub handshake: Seconds,
+    /// What both together read from their memory with full clocks; what the faster reads alone where it is not said.
+    pub memory_rate: Option<BytesPerSecond>,
+    pub at: At,
+}
+
+impl Together {
+    /// All that it says, wherever it stands in the file.
+    #[must_use]
+    pub fn terms(&self) -> ((usize, usize), Seconds, Option<BytesPerSecond>) {
+        (self.processors, self.handshake, self.memory_rate)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

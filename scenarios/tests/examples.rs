@@ -5,8 +5,20 @@ use scenarios::Tier::{Cloud, Device, Edge};
 use scenarios::{Scenario, read, render};
 use std::path::Path;
 
-pub(crate) const NAMES: [&str; 11] =
-    ["adapters", "camera", "edgereasoning", "experts", "fleet", "home", "low-bit", "pair", "paretopipe", "qeil", "tiers"];
+pub(crate) const NAMES: [&str; 12] = [
+    "adapters",
+    "camera",
+    "edgereasoning",
+    "experts",
+    "fleet",
+    "home",
+    "low-bit",
+    "pair",
+    "paretopipe",
+    "qeil",
+    "tiers",
+    "together",
+];
 
 fn text(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.yaml"))).unwrap()

@@ -73,6 +73,8 @@ pub enum Unusable {
 pub fn not_yet(plan: &Plan) -> Option<Unusable> {
     let of = |service: &PlannedService| {
         let filters = service.replicas.iter().flat_map(|r| &r.stages).any(|st| st.filters);
+        let mut stages = service.replicas.iter().flat_map(|r| &r.stages);
+        let both = stages.any(|st| st.partner.as_ref().is_some_and(|p| p.device == st.device && p.processor != st.processor));
         let (what, without) = if service.filter.is_some() || filters {
             ("a filter looks at its requests first", "prefilters")
         } else if service.exit.is_some() {
@@ -81,6 +83,8 @@ pub fn not_yet(plan: &Plan) -> Option<Unusable> {
             ("its requests name adapters", "adapters")
         } else if service.experts.is_some() {
             ("some of its experts are kept in memory", "expert_caches")
+        } else if both {
+            ("two processors of one device compute a stage together", "together")
         } else {
             return None;
         };

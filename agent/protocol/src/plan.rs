@@ -263,21 +263,26 @@ pub struct PlannedStage {
     pub dasi: f64,
     /// Memory saturation likewise.
     pub memory_saturation: f64,
-    /// Who computes every layer of this stage together with `device` (tensor parallelism).
+    /// Who computes every layer of this stage together with `device` (tensor parallelism): another device, or another
+    /// processor of the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<PlannedPartner>,
 }
 
 impl PlannedStage {
-    /// Who computes it: its own device, then its partner.
+    /// Who computes it: its own device, then its partner's where that is another.
     pub fn devices(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.device.as_str()).chain(self.partner.iter().map(|p| p.device.as_str()))
+        let other = self.partner.iter().map(|p| p.device.as_str()).filter(|d| *d != self.device);
+        std::iter::once(self.device.as_str()).chain(other)
     }
 }
 
 /// The second device of a stage that two share: it has the last KV heads of every layer, each with the query heads
 /// that share it, and as large a part of the MLP's width; the stage's own device has the rest, and its numbers are
 /// those of its own part. Partial sums of the two meet twice a layer.
+///
+/// Or the second processor of the stage's own device: then weights and cache are in its memory once, and the stage's
+/// `memory_bytes` are those of both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedPartner {

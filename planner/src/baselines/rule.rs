@@ -26,7 +26,8 @@ impl<'a> Board<'a> {
             let mode = device.modes.clone().max_by(|&a, &b| {
                 let rank = |m: u32| {
                     let mode = &table.modes[m as usize];
-                    let own = mode.name.starts_with(default.as_str()) && !model.modes[m as usize].naps;
+                    let label = &model.modes[m as usize];
+                    let own = mode.name.starts_with(default.as_str()) && !label.naps && !label.together;
                     (own, !mode.throttled, mode.booked_cap)
                 };
                 let (a, b) = (rank(a), rank(b));

@@ -43,8 +43,8 @@ fn forced(c: &Context<'_>, d: usize) -> bool {
     let label = c.model.modes[lowered as usize];
     let full = table.devices[d].modes.clone().find(|&m| {
         let other = c.model.modes[m as usize];
-        (other.mode, other.clock.to_bits(), other.level.to_bits(), other.naps)
-            == (label.mode, 1f64.to_bits(), label.level.to_bits(), label.naps)
+        (other.mode, other.clock.to_bits(), other.level.to_bits(), other.naps, other.together)
+            == (label.mode, 1f64.to_bits(), label.level.to_bits(), label.naps, label.together)
     });
     let Some(full) = full else { return true };
     let (from, to) = (&table.modes[lowered as usize], &table.modes[full as usize]);
@@ -141,6 +141,12 @@ fn processors(c: &Context<'_>, d: usize) -> Vec<ProcessorUse> {
             Some(None) => return 0.0,
             Some(Some(own)) => own,
             None => p,
+        };
+        // Two processors that share stages keep one queue, which is booked at the first of its places.
+        let p = match c.scenario.devices[lead].together.map(|t| t.processors) {
+            Some((first, second)) if p == second && c.together(d) => first.min(second),
+            Some((first, second)) if p == first && c.together(d) => first.min(second),
+            _ => p,
         };
         let places = table.places.iter().zip(&c.evaluation.booked);
         // A device uses places of one mode only; those of its other modes are not booked.

@@ -51,6 +51,11 @@ impl Context<'_> {
         }
     }
 
+    /// Whether two processors of a device share stages.
+    pub(crate) fn together(&self, d: usize) -> bool {
+        self.evaluation.modes[self.model.stands_for(d)].is_some_and(|m| self.model.modes[m as usize].together)
+    }
+
     /// A device as a half of a pair: what the pair bears, and which half it is.
     pub(crate) fn half(&self, d: usize) -> Option<(&Halves, usize)> {
         let at = self.model.joined.iter().position(|j| j.lead == d || j.partner == d)?;
@@ -68,6 +73,7 @@ impl Context<'_> {
 #[must_use]
 pub fn compose(scenario: &Scenario, model: &Model, assignment: &Assignment, certificate: Certificate, seed: u64) -> Plan {
     let model = &*survive::whole(model);
+    let assignment = &*pairs::plain(model, assignment);
     let evaluation = evaluate(&model.table, assignment);
     let halves = pairs::halves(scenario, model, assignment);
     let c = Context { scenario, model, assignment, evaluation, halves };

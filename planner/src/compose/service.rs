@@ -144,6 +144,41 @@ fn shared<'a>(c: &Context<'a>, s: usize, chosen: &Chosen<'_>, st: &crate::table:
     pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st)
 }
 
+/// A stage on two processors of one device.
+fn on_both(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, joint: &pairs::Joint) -> PlannedStage {
+    let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
+    let device = &c.scenario.devices[joint.device];
+    let processor = |i: usize| device.profile.processors[joint.processors[i]].id.clone();
+    let [own, other] = &joint.stage.halves;
+    let bytes = chosen.choice.at[st.place as usize].as_ref().map_or(0.0, |at| at.stage(st.start, st.end).bytes);
+    PlannedStage {
+        device: device.name.clone(),
+        processor: processor(0),
+        filters: false,
+        start: st.start,
+        end: st.end,
+        reached: None,
+        weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
+        resident_share: chosen.label.resident_share,
+        memory_bytes: bytes,
+        busy_s: joint.stage.busy_s,
+        dynamic_j: own.dynamic_j,
+        dasi: own.dasi,
+        memory_saturation: own.memory_saturation,
+        partner: Some(PlannedPartner {
+            device: device.name.clone(),
+            processor: processor(1),
+            kv_heads: joint.heads[1],
+            // In one memory once, and counted above.
+            memory_bytes: 0.0,
+            busy_s: joint.stage.busy_s,
+            dynamic_j: other.dynamic_j,
+            dasi: other.dasi,
+            memory_saturation: other.memory_saturation,
+        }),
+    }
+}
+
 /// A stage on two devices.
 fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared: &pairs::Shared<'_>) -> PlannedStage {
     let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
@@ -182,6 +217,9 @@ fn stages(c: &Context<'_>, s: usize, chosen: &Chosen<'_>, chain: &Chain) -> Vec<
     let of = |st: &crate::table::Stage| {
         if let Some(shared) = shared(c, s, chosen, st) {
             return on_two(c, chosen, st, &shared);
+        }
+        if let Some(joint) = pairs::joint(c.scenario, c.model, s, chosen.deployment.option, st) {
+            return on_both(c, chosen, st, &joint);
         }
         let place = &c.model.table.places[st.place as usize];
         let device = &c.scenario.devices[place.device as usize];

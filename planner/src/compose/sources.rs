@@ -44,7 +44,10 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
                 for st in &chain.stages {
                     match pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st) {
                         Some(shared) => on_two(c, &chosen, st, &shared, devices, &mut ledger),
-                        None => processor(c, &chosen, st, devices, &mut ledger),
+                        None => match pairs::joint(c.scenario, c.model, s, chosen.deployment.option, st) {
+                            Some(joint) => on_both(c, &chosen, st, &joint, devices, &mut ledger),
+                            None => processor(c, &chosen, st, devices, &mut ledger),
+                        },
                     }
                 }
             }
@@ -143,6 +146,38 @@ fn on_two(
     for link in crossed(c, shared.joined.lead, shared.joined.partner) {
         ledger.put(format!("link {}", link.kind), link.quality, c.network_w());
     }
+}
+
+/// The same of two processors of one device, and what their sharing hangs on: the scenario's word or a default.
+fn on_both(
+    c: &Context<'_>,
+    chosen: &Chosen<'_>,
+    st: &Stage,
+    joint: &pairs::Joint,
+    devices: &[PlannedDevice],
+    ledger: &mut Ledger,
+) {
+    let weights = chosen.label.precision_at(c.model.table.places[st.place as usize].format).weights;
+    let Some(set) = c.set(joint.device) else { return };
+    for (own, &p) in joint.stage.halves.iter().zip(&joint.processors) {
+        let cost = stage::StageCost {
+            busy_s: joint.stage.busy_s,
+            dynamic_j: own.dynamic_j,
+            dasi: own.dasi,
+            memory_saturation: own.memory_saturation,
+            op_j: own.op_j,
+        };
+        rates(c, chosen, (joint.device, p), set, (weights, &cost), devices, ledger);
+    }
+    let p = &c.scenario.devices[joint.device].profile;
+    let [first, second] = joint.processors.map(|i| &p.processors[i].id);
+    let rate = chosen.service.rate.value.get() / chosen.deployment.chains.len().max(1) as f64;
+    let power_w = devices[joint.device].expected.power_w;
+    let meeting_w = rate * joint.handshakes_s * power_w;
+    ledger.put(format!("{}: time for {first} and {second} to meet", p.id), Quality::Assumed, meeting_w);
+    let reading = joint.stage.halves.iter().map(|h| h.memory_saturation).fold(0.0, f64::max);
+    let reading_w = rate * joint.stage.busy_s * power_w * reading;
+    ledger.put(format!("{}: memory rate of {first} and {second} together", p.id), Quality::Assumed, reading_w);
 }
 
 /// Numbers of a device's processor that a stage of so much cost hangs on.
@@ -284,6 +319,11 @@ fn of_the_model(c: &Context<'_>, services: &[PlannedService]) -> Vec<String> {
     all.push("the runtime of a stage takes 64 MiB beside weights, cache and activations".into());
     if c.halves.iter().any(|h| h.dynamic_w.iter().any(|w| *w > 0.0)) {
         all.push("both directions of the link of a pair run at once, and nothing is computed meanwhile".into());
+    }
+    if (0..c.scenario.devices.len()).any(|d| c.together(d)) {
+        all.push(
+            "two processors that share layers take as long to meet whatever they exchange, and compute nothing meanwhile".into(),
+        );
     }
     if c.evaluation.modes.iter().flatten().any(|&m| c.model.modes[m as usize].naps) {
         all.push("a request reaches a device that sleeps, and each one wakes it".into());

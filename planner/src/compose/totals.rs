@@ -38,9 +38,10 @@ pub(super) fn of(c: &Context<'_>, devices: &[PlannedDevice], services: &[Planned
     }
 }
 
-/// Sum over awake devices of the share of time not booked, over all devices. A pair is one device in the table, and two here.
+/// Sum over awake devices of the share of time not booked, over all devices. A pair is one
+/// device in the table, and two here; two processors with one queue are two.
 fn underuse(c: &Context<'_>, devices: &[PlannedDevice]) -> f64 {
-    if c.model.joined.is_empty() {
+    if c.model.joined.is_empty() && !(0..devices.len()).any(|d| c.together(d)) {
         return c.evaluation.underuse;
     }
     let idle = |d: &PlannedDevice| {

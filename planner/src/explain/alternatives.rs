@@ -137,14 +137,14 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
     let stage = |st: &Stage| {
         let place = &table.places[st.place as usize];
         let device = &case.scenario.devices[place.device as usize];
-        let processor = device.profile.processors.get(place.processor as usize).map_or("", |p| p.id.as_str());
+        let processor = crate::present::processor(device, place.processor as usize);
         let mode = &table.modes[place.mode as usize].name;
         let option = &table.services[s].options[d.option as usize];
         let label = case.model.labels.get(option.label as usize).filter(|_| place.format > 0);
         let weights = label.map_or_else(String::new, |l| format!(" at {}", l.precision_at(place.format).weights));
         let at = match case.model.joined.iter().find(|j| j.lead == place.device as usize) {
             Some(j) => on_two(case, j, option.label, st),
-            None => format!("{}/{processor}", device.name),
+            None => format!("{}/{processor}{}", device.name, heads(case, option.label, st)),
         };
         (format!("{at} in mode {mode}{weights}"), st.start, st.end)
     };
@@ -162,6 +162,16 @@ pub(super) fn words(case: &Case<'_>, s: usize, d: &Deployment) -> String {
     format!("{} on {}", option_words(case, s, d.option), places.join(" and "))
 }
 
+/// ` (5 and 3 of 8 heads)` of a stage on two processors; empty of one on a single processor.
+fn heads(case: &Case<'_>, label: u32, st: &Stage) -> String {
+    let all =
+        case.model.labels.get(label as usize).and_then(|l| case.scenario.services[l.service].models[l.model].value.divisible());
+    match (case.model.first_heads(label, st.place), all) {
+        (Some(first), Some(all)) => format!(" ({first} and {} of {all} heads)", all.saturating_sub(first)),
+        _ => String::new(),
+    }
+}
+
 /// `pi-1/cpu + pi-2/cpu (5 and 3 of 8 heads)`.
 fn on_two(case: &Case<'_>, pair: &crate::physics::Joined, label: u32, st: &Stage) -> String {
     let place = &case.table().places[st.place as usize];
@@ -171,12 +181,7 @@ fn on_two(case: &Case<'_>, pair: &crate::physics::Joined, label: u32, st: &Stage
     };
     let other = pair.processors.iter().find(|(p, _)| *p == place.processor as usize).map_or(0, |(_, q)| *q);
     let names = format!("{} + {}", processor(pair.lead, place.processor as usize), processor(pair.partner, other));
-    let all =
-        case.model.labels.get(label as usize).and_then(|l| case.scenario.services[l.service].models[l.model].value.divisible());
-    match (case.model.first_heads(label, st.place), all) {
-        (Some(first), Some(all)) => format!("{names} ({first} and {} of {all} heads)", all.saturating_sub(first)),
-        _ => names,
-    }
+    format!("{names}{}", heads(case, label, st))
 }
 
 /// The cheaper way first; among equals (load levels of one mode cost the same) the one nearest to its limits.

@@ -56,6 +56,9 @@ fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice, p
         }
         _ => false,
     };
+    // A stage on two of its processors.
+    let own = |st: &PlannedStage| st.device == planned.name && st.partner.as_ref().is_some_and(|p| p.device == st.device);
+    let together = plan.services.iter().flat_map(|s| &s.replicas).flat_map(|r| &r.stages).any(own);
     let fits = |m: &u32| {
         let label = &model.modes[*m as usize];
         with(label)
@@ -63,6 +66,7 @@ fn mode(scenario: &Scenario, model: &Model, d: usize, planned: &PlannedDevice, p
             && near(label.clock, set.clock)
             && near(label.level, set.booked_cap)
             && label.naps == set.naps
+            && label.together == together
     };
     model.table.devices[d].modes.clone().find(fits).map(Some)
 }
@@ -127,6 +131,12 @@ fn gated(wanted: &scenarios::Service, label: &crate::physics::Label, planned: &P
     }
 }
 
+/// A planned stage's blocks on a place, by their numbers in the option's chain.
+fn staged(place: u32, st: &PlannedStage, option: &Choice) -> Stage {
+    let lead = option.loop_start;
+    Stage { place, start: if st.filters { 0 } else { st.start + lead }, end: st.end + lead }
+}
+
 /// A planned service's chains as places of an option; `None` where it does not run there.
 fn chains(
     scenario: &Scenario,
@@ -138,11 +148,23 @@ fn chains(
     let label = &model.labels[option.label as usize];
     let stage = |st: &PlannedStage| {
         let d = scenario.devices.iter().position(|x| x.name == st.device)?;
-        let processor = scenario.devices[d].profile.processors.iter().position(|p| p.id == st.processor)?;
+        let processors = &scenario.devices[d].profile.processors;
+        let numbered = |id: &String| processors.iter().position(|p| p.id == *id);
+        let processor = numbered(&st.processor)?;
+        // Two processors of one device are a place behind its processors'.
+        let both = st.partner.as_ref().filter(|p| p.device == st.device);
+        let processor = match both {
+            None => processor,
+            Some(p) => {
+                let said = scenario.devices[d].together?.processors;
+                (said == (processor, numbered(&p.processor)?)).then_some(processors.len())?
+            }
+        };
         let mut places = model.table.modes[modes[d]? as usize].places.clone();
         let pair = model.joined_at(d);
         let shares = match (pair, &st.partner) {
             (None, None) => true,
+            (None, Some(_)) => both.is_some(),
             (Some(j), Some(p)) => j.lead == d && scenario.devices[j.partner].name == p.device,
             _ => false,
         };
@@ -157,14 +179,17 @@ fn chains(
         let place = places.find(here)?;
         if let Some(partner) = &st.partner {
             let all = scenario.services[label.service].models[label.model].value.divisible()?;
+            if both.is_some() {
+                let fits = model.first_heads(option.label, place)? + partner.kv_heads == all;
+                return fits.then(|| staged(place, st, option));
+            }
             let other = pair?.processors.iter().find(|(p, _)| *p == processor).map(|(_, q)| *q)?;
             let named = scenario.devices[pair?.partner].profile.processors[other].id == partner.processor;
             if !named || model.first_heads(option.label, place)? + partner.kv_heads != all {
                 return None;
             }
         }
-        let lead = option.loop_start;
-        Some(Stage { place, start: if st.filters { 0 } else { st.start + lead }, end: st.end + lead })
+        Some(staged(place, st, option))
     };
     let chain = |r: &protocol::Replica| Some(Chain { stages: r.stages.iter().map(stage).collect::<Option<_>>()? });
     planned.replicas.iter().map(chain).collect()

@@ -179,7 +179,13 @@ fn device(case: &Case<'_>, d: usize, all: &[Vec<Alternative>]) -> DeviceWhy {
                     let [a, b] = [j.lead, j.partner].map(|d| &case.scenario.devices[d].name);
                     format!(" together with {}", if *a == name { b } else { a })
                 });
-                let label = &case.model.labels[table.services[s].options[deployment.option as usize].label as usize];
+                let number = table.services[s].options[deployment.option as usize].label;
+                let label = &case.model.labels[number as usize];
+                let other = other.or_else(|| {
+                    let joint = crate::pairs::is_joint(case.model, number, stage.place);
+                    let processor = table.places[stage.place as usize].processor as usize;
+                    joint.then(|| format!(" on {} together", crate::present::processor(wanted, processor)))
+                });
                 let gated = alternatives::gated(case, label);
                 let span = match gated.filter(|g| stage.start < g.lead()) {
                     Some(g) => g.span(stage.start, stage.end).replace("and ", "and blocks "),

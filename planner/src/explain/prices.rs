@@ -194,8 +194,7 @@ fn is_about(case: &Case<'_>, v: &Violation, subject: &str, t: &Target) -> bool {
         }
         Violation::Time { place, .. } => {
             let place = &table.places[place as usize];
-            let processors = &case.scenario.devices[place.device as usize].profile.processors;
-            let name = processors.get(place.processor as usize).map_or("", |p| p.id.as_str());
+            let name = crate::present::processor(&case.scenario.devices[place.device as usize], place.processor as usize);
             // The cap of another load level is no demand of the owner.
             let same_level = (table.modes[place.mode as usize].booked_cap - t.limit).abs() < 1e-9;
             same_level && t.what == format!("booked {} {name}", device(place.device))

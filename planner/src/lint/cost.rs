@@ -220,11 +220,38 @@ fn arithmetic_s(work: &Account, kernel: &profiles::Kernel, processor: &profiles:
 /// One block in one pass that reads so many bytes of its weights from storage, under the mode's cap at every instant: the arithmetic clock falls until the
 /// power fits, then the memory waits.
 pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, missing: f64) -> Option<Spent> {
+    run_within(work, precision, spot, missing, reads(spot), room(spot))
+}
+
+/// Bytes per second that a spot reads from its memory alone.
+pub(super) fn reads(spot: Spot<'_>) -> f64 {
+    let p = spot.processor;
+    let memory = spot.mode.clocks.get(&p.id).map_or(1.0, |c| c.memory.value.get());
+    p.bandwidth.value.get() * p.bandwidth_efficiency.value.get() * memory
+}
+
+/// Dynamic power that its mode's cap leaves a spot, watts.
+pub(super) fn room(spot: Spot<'_>) -> f64 {
+    spot.mode.cap.as_ref().map_or(f64::INFINITY, |cap| {
+        let leak = Leakage::of(&spot.device.thermal).watts(spot.device.thermal.throttle.value.get());
+        cap.value.get() - spot.mode.idle.value.get() - leak
+    })
+}
+
+/// The same at a rate of its memory, and with so much power.
+pub(super) fn run_within(
+    work: &Account,
+    precision: Precision,
+    spot: Spot<'_>,
+    missing: f64,
+    reads: f64,
+    room: f64,
+) -> Option<Spent> {
     let Spot { device, mode, processor, clock } = spot;
     let kernel = processor.kernels.get(&precision.weights)?;
-    let (compute, memory) = mode.clocks.get(&processor.id).map_or((1.0, 1.0), |c| (c.compute.value.get(), c.memory.value.get()));
+    let compute = mode.clocks.get(&processor.id).map_or(1.0, |c| c.compute.value.get());
     let bytes = work.weights + work.rest;
-    let mut memory_s = bytes / (processor.bandwidth.value.get() * processor.bandwidth_efficiency.value.get() * memory);
+    let mut memory_s = bytes / reads;
     let memory_j = bytes * processor.joules_per_byte.value.get();
     let clocked = processor.clocked_share.as_ref().map_or(0.0, |share| share.value.get());
     // A mode's own measurement replaces the law there; clocks lowered further follow the law from it.
@@ -250,10 +277,6 @@ pub(super) fn run(work: &Account, precision: Precision, spot: Spot<'_>, missing:
                 + work.ops * kernel.joules_per_op.value.get() * energy_factor(f),
         }
     };
-    let room = mode.cap.as_ref().map_or(f64::INFINITY, |cap| {
-        let leak = Leakage::of(&device.thermal).watts(device.thermal.throttle.value.get());
-        cap.value.get() - mode.idle.value.get() - leak
-    });
     let over = |s: &Spent| s.energy > room * s.time;
     let full = at(1.0);
     if !full.time.is_finite() {

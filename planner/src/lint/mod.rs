@@ -33,6 +33,7 @@ mod survive;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod together;
 mod totals;
 
 pub use note::{Note, Recomputed, Severity, Verdict};

@@ -11,6 +11,7 @@ use super::note::{Notes, near};
 use super::route::{self, Budget, Route};
 use super::shared;
 use super::structure::{Mate, Placed, Resolved, Served, stage_name};
+use super::together;
 use crate::physics::pressure::RUNTIME_BYTES;
 use crate::physics::waiting;
 
@@ -65,6 +66,7 @@ pub(super) fn load(scenario: &Scenario, r: &Resolved<'_>, notes: &mut Notes) -> 
             None => whole = false,
         }
     }
+    together::one_queue(scenario, r, &mut load);
     whole.then_some(load)
 }
 
@@ -101,6 +103,17 @@ fn service(scenario: &Scenario, r: &Resolved<'_>, s: &Served<'_>, load: &mut Loa
                 "stages of a service stream alike".into()
             });
             if let Some(mate) = placed.mate {
+                if mate.device == placed.device {
+                    let cost = joint(scenario, r, s, &request, (placed, mate), (rate, sequences), load, notes, &subject)?;
+                    let level = r.devices[placed.device].booked_cap;
+                    let wait = waiting::slowdown(w.arrivals, level, w.deadline.percentile.get());
+                    times.ttft_s += wait * cost.first_s;
+                    times.tpot_s += wait * cost.each_s;
+                    times.total_s += wait * cost.busy_s;
+                    times.alone_s += cost.busy_s;
+                    costs.push(cost);
+                    continue;
+                }
                 let both = together(scenario, r, s, &request, (placed, mate), (rate, sequences), load, notes, &subject)?;
                 let level = r.devices[placed.device].booked_cap;
                 let wait = waiting::slowdown(w.arrivals, level, w.deadline.percentile.get());
@@ -173,6 +186,55 @@ fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_
         cost.busy_s += comes * sleep.wake_time.value.get();
     }
     Some(cost)
+}
+
+/// Books a stage of two processors of one device and compares what the plan says of it; `None` where it cannot run. The
+/// energy is that of both.
+#[allow(clippy::too_many_arguments, reason = "a shared stage hangs on all of these")]
+fn joint(
+    scenario: &Scenario,
+    r: &Resolved<'_>,
+    s: &Served<'_>,
+    request: &Request,
+    (placed, mate): (&Placed<'_>, Mate),
+    (rate, sequences): (f64, f64),
+    load: &mut Load,
+    notes: &mut Notes,
+    subject: &str,
+) -> Option<StageCost> {
+    let d = placed.device;
+    let site = &r.devices[d];
+    notes.check(!site.naps, "naps", subject, || "a shared stage runs on devices that stay awake".into());
+    let profile = &site.wanted.profile;
+    let mode = site.mode?;
+    let spots = |clock: f64| {
+        [placed.processor, mate.processor].map(|p| Spot { device: profile, mode, processor: &profile.processors[p], clock })
+    };
+    let of = |clock: f64| together::stage(s.model, placed, mate, request, spots(clock), &scenario.devices[d]);
+    let cost = of(site.clock);
+    notes.check(cost.is_some(), "cannot-run", subject, || "one of its processors cannot run its part".into());
+    let [own, other] = cost?;
+    let full_j = of(1.0).map_or(f64::INFINITY, |[a, b]| a.dynamic_j + b.dynamic_j);
+    load.dynamic_w[d] += rate * (own.dynamic_j + other.dynamic_j);
+    load.full_clock_w[d] += rate * full_j;
+    load.wakes_hz[d] += rate;
+    load.booked[d][placed.processor] += rate * own.busy_s;
+    // Weights and cache once; a runtime and activations for each of the two.
+    let chain: Vec<&Block> = s.model.chain().collect();
+    let empty = Placed { stage: &protocol::PlannedStage { start: 0, end: 0, ..placed.stage.clone() }, ..*placed };
+    let beside = memory(s, request, &empty, &chain, sequences);
+    let bytes = memory(s, request, placed, &chain, sequences) + beside;
+    let pool = pool_of(r, placed)?;
+    load.resident[d][pool] += bytes;
+    compare_stage(subject, placed, &own, bytes, notes);
+    let partner = placed.stage.partner.as_ref()?;
+    let subject = format!("{subject} partner");
+    notes.same("busy", &subject, "busy time of a request", partner.busy_s, other.busy_s);
+    notes.same("dynamic-energy", &subject, "dynamic energy of a request", partner.dynamic_j, other.dynamic_j);
+    notes.same("memory", &subject, "memory, which the first of the two counts,", partner.memory_bytes, 0.0);
+    notes.same("dasi", &subject, "arithmetic saturation", partner.dasi, other.arithmetic);
+    notes.same("memory-saturation", &subject, "memory saturation", partner.memory_saturation, other.memory);
+    Some(StageCost { dynamic_j: own.dynamic_j + other.dynamic_j, ..own })
 }
 
 /// A shared stage as the service's sums need it.

@@ -48,16 +48,30 @@ pub(super) fn heads(model: &ModelProfile) -> Option<u32> {
 pub(super) fn check(scenario: &Scenario, s: &Served<'_>, placed: &Placed<'_>, subject: &str, notes: &mut Notes) {
     let Some(mate) = placed.mate else { return };
     let name = |d: usize| scenario.devices[d].name.as_str();
+    if placed.device == mate.device {
+        return super::together::check(scenario, s, placed, mate, subject, notes);
+    }
     let asked = scenario.pairs.iter().any(|p| p.devices == (placed.device, mate.device));
     notes.check(asked, "pair", subject, || {
         format!("the scenario has no pair of {} and {}", name(placed.device), name(mate.device))
     });
+    divided(s, placed, mate, subject, notes);
+    let format = placed.precision.weights;
+    let processor = &scenario.devices[mate.device].profile.processors[mate.processor];
+    notes.check(processor.kernels.contains_key(&format), "kernel", subject, || {
+        format!("{} of {} has no {format} kernel", processor.id, name(mate.device))
+    });
+    notes.check(!s.wanted.survives_loss, "pair-loss", subject, || "a service that survives a loss shares no stage".into());
+}
+
+/// Whether the stage's layers can be divided by so many heads, and its weights.
+pub(super) fn divided(s: &Served<'_>, placed: &Placed<'_>, mate: Mate, subject: &str, notes: &mut Notes) {
     let all = heads(s.model);
     notes.check(all.is_some(), "pair-model", subject, || format!("layers of {} cannot be divided", s.model.id));
     let all = all.unwrap_or(0);
     let inside = mate.kv_heads >= 1 && mate.kv_heads < all;
     notes.check(inside, "pair-heads", subject, || {
-        format!("{} of {all} KV heads for the second device; 1 to {} can be", mate.kv_heads, all.saturating_sub(1))
+        format!("{} of {all} KV heads for the second; 1 to {} can be", mate.kv_heads, all.saturating_sub(1))
     });
     let whole = s.model.blocks.iter().all(|g| match g.block.mixer {
         Mixer::Attention { heads, kv_heads, head_dim, .. } if inside => {
@@ -71,15 +85,10 @@ pub(super) fn check(scenario: &Scenario, s: &Served<'_>, placed: &Placed<'_>, su
     let exact = !matches!(format, WeightFormat::Ternary | WeightFormat::Sherry);
     notes.check(exact, "pair-format", subject, || format!("weights in {format} are not divided"));
     notes.check(placed.stage.resident_share >= 1.0, "pair-format", subject, || "streamed weights are not divided".into());
-    let processor = &scenario.devices[mate.device].profile.processors[mate.processor];
-    notes.check(processor.kernels.contains_key(&format), "kernel", subject, || {
-        format!("{} of {} has no {format} kernel", processor.id, name(mate.device))
-    });
-    notes.check(!s.wanted.survives_loss, "pair-loss", subject, || "a service that survives a loss shares no stage".into());
 }
 
 /// One device's part of a block; `None`: none of it.
-fn part(block: &Block, own: u32, all: u32, first: bool) -> Option<Block> {
+pub(super) fn part(block: &Block, own: u32, all: u32, first: bool) -> Option<Block> {
     let Mixer::Attention { heads, head_dim, window, .. } = block.mixer else { return first.then(|| block.clone()) };
     let of = |n: u64| (n * u64::from(own) + u64::from(all) / 2) / u64::from(all);
     let norms = block.kept.min(block.parameters);
@@ -92,7 +101,7 @@ fn part(block: &Block, own: u32, all: u32, first: bool) -> Option<Block> {
 }
 
 /// Bytes of the states that cross once in a pass, one way: two of each number.
-fn states(block: &Block, pass: Pass) -> f64 {
+pub(super) fn states(block: &Block, pass: Pass) -> f64 {
     2.0 * pass.new * pass.sequences * block.output_width as f64
 }
 

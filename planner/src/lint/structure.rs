@@ -56,14 +56,15 @@ pub(super) struct Placed<'a> {
     pub(super) processor: usize,
     /// Its own weights, else the service's.
     pub(super) precision: Precision,
-    /// Who computes it together with `device`.
+    /// Who computes it together with `device`: another device, or another processor of the same.
     pub(super) mate: Option<Mate>,
 }
 
 impl Placed<'_> {
-    /// Its devices.
+    /// Its devices, each once.
     pub(super) fn devices(&self) -> impl Iterator<Item = usize> + use<> {
-        std::iter::once(self.device).chain(self.mate.map(|m| m.device))
+        let own = self.device;
+        std::iter::once(own).chain(self.mate.map(|m| m.device).filter(move |d| *d != own))
     }
 
     /// Its processors, each with its device.
@@ -72,7 +73,7 @@ impl Placed<'_> {
     }
 }
 
-/// The second device of a shared stage.
+/// The second device of a shared stage, or the second processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mate {
     pub(super) device: usize,

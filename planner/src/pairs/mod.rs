@@ -7,15 +7,20 @@
 //! holds for that reason; whether each device keeps to its own is looked at in the plan found ([`Excess`]), and where one
 //! does not, the table is tightened by as much and searched again. The bound of all is the lowest over the sets.
 //!
+//! Two processors of one device that share a stage are another thing: one more place of that device, in the one table
+//! ([`joint`]).
+//!
 //! Pairs are not used where a service survives a loss: the copy of a shared stage would need four devices.
 
 mod excess;
+mod joint;
 mod solve;
 mod stage;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use excess::{Excess, excess};
+pub use joint::{Joint, is_joint, joint, plain};
 pub(crate) use solve::exactly;
 pub use solve::{Found, Outcome, best, each, models, set_of};
 pub use stage::{Halves, Shared, halves, shared, sustained_w};

@@ -1,13 +1,16 @@
 //! The search over sets of pairs.
 
+use std::borrow::Cow;
+
 use scenarios::{Goal, Pair, Scenario};
 
 use super::excess::{Excess, excess};
+use super::joint::plain;
 use super::stage::halves;
 use crate::physics::{Model, build_joined, power, thermal::Body};
 use crate::search::{self, Effort, Solution, Status, Watch};
 use crate::survive;
-use crate::table::{Assignment, Evaluation};
+use crate::table::{Assignment, Evaluation, evaluate};
 
 /// How often a table is tightened and searched again.
 const TIGHTENINGS: u32 = 5;
@@ -113,6 +116,12 @@ fn one(
         broken.iter().for_each(|e| tighten(&mut tight, e));
         found = searched(scenario, &tight, &starts, effort, watch);
     }
+    let apart = |(a, e): &mut (Assignment, Evaluation)| {
+        if let Cow::Owned(own) = plain(&model, a) {
+            (*e, *a) = (evaluate(&model.table, &own), own);
+        }
+    };
+    found.solution.best.iter_mut().chain(&mut found.solution.front).for_each(apart);
     let kept = |a: &Assignment| excess(scenario, &model, a).is_empty();
     found.solution.front.retain(|(a, _)| kept(a));
     if found.solution.best.as_ref().is_some_and(|(a, _)| !kept(a)) {

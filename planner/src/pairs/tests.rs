@@ -13,11 +13,11 @@ use scenarios::{Goal, Scenario};
 /// Assignments that may be tried for one table.
 const MOST: usize = 60_000;
 
-fn effort(seed: u64) -> Effort {
+pub(crate) fn effort(seed: u64) -> Effort {
     Effort { seed, front: 0, ..Effort::for_seconds(8.0) }
 }
 
-fn found(s: &Scenario, seed: u64) -> (Vec<Found>, Outcome) {
+pub(crate) fn found(s: &Scenario, seed: u64) -> (Vec<Found>, Outcome) {
     let all = each(s, &effort(seed), &Silent, &|_| Vec::new());
     let outcome = best(&all);
     (all, outcome)
@@ -44,7 +44,7 @@ pub(crate) fn plan(s: &Scenario, f: &Found, bound: f64) -> Plan {
 }
 
 /// The least objective of one table's assignments that keep every device's own limits.
-fn truth(s: &Scenario, model: &Model) -> Result<f64, usize> {
+pub(crate) fn truth(s: &Scenario, model: &Model) -> Result<f64, usize> {
     let mut least = f64::INFINITY;
     brute::each(&model.table, MOST, &mut |a: Assignment| {
         let e = evaluate(&model.table, &a);

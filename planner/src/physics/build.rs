@@ -81,7 +81,7 @@ fn stated(scenario: &Scenario, dominated: bool, joined: &[Joined]) -> Model {
         let parts = Parts { scenario, fleet: &fleet, network: &network, dominated };
         let options = choices::of_service(&parts, s, &ways[s], first, &mut labels, &mut heads, &mut dropped);
         first += ways[s].len();
-        services.push(joined_row(row(scenario, service, options, rate), joined));
+        services.push(joined_row(row(scenario, service, options, rate, &fleet), joined));
     }
     dropped.sort_by_key(|d| d.service);
     let limits = &scenario.limits;
@@ -145,7 +145,7 @@ fn uneven(fleet: &Fleet, joined: &Joined) -> f64 {
 }
 
 /// One service's row.
-fn row(scenario: &Scenario, service: &Service, options: Vec<Choice>, rate: f64) -> table::Service {
+fn row(scenario: &Scenario, service: &Service, options: Vec<Choice>, rate: f64, fleet: &Fleet) -> table::Service {
     let cap = |said: &Option<scenarios::Said<profiles::units::Seconds>>| said.as_ref().map_or(f64::INFINITY, |s| s.value.get());
     let ids = |said: &[scenarios::Said<usize>]| -> Vec<u32> { said.iter().map(|d| d.value as u32).collect() };
     let own = service.rate.value.get();
@@ -155,7 +155,7 @@ fn row(scenario: &Scenario, service: &Service, options: Vec<Choice>, rate: f64) 
         ttft_cap_s: cap(&service.deadline.ttft),
         tpot_cap_s: cap(&service.deadline.tpot),
         total_cap_s: cap(&service.deadline.total),
-        total_ref_s: reference_s(service, &options),
+        total_ref_s: reference_s(service, &options, fleet),
         share: 1.0 / scenario.services.len() as f64,
         answer_share: if rate > 0.0 { own / rate } else { 1.0 / scenario.services.len() as f64 },
         pins: ids(&service.pins).into_iter().map(|d| vec![d]).collect(),
@@ -175,8 +175,8 @@ fn apart(scenario: &Scenario, service: &Service) -> Vec<u32> {
 }
 
 /// What latency is scored against: the total deadline, else that of first and further tokens together,
-/// else the fastest total of any option on any single place.
-fn reference_s(service: &Service, options: &[Choice]) -> f64 {
+/// else the fastest total of any option on any single processor, whoever may share.
+fn reference_s(service: &Service, options: &[Choice], fleet: &Fleet) -> f64 {
     let d = &service.deadline;
     if let Some(total) = &d.total {
         return total.value.get();
@@ -185,7 +185,9 @@ fn reference_s(service: &Service, options: &[Choice]) -> f64 {
         return ttft.value.get() + f64::from(service.answer_tokens) * tpot.value.get();
     }
     let whole = |o: &Choice| {
-        o.at.iter().flatten().map(|at| at.stage(0, o.blocks).total_s).filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min)
+        let alone = o.at.iter().zip(&fleet.places).filter(|(_, p)| !fleet.labels[p.mode as usize].together);
+        let times = alone.filter_map(|(at, _)| at.as_ref()).map(|at| at.stage(0, o.blocks).total_s);
+        times.filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min)
     };
     let fastest = options.iter().map(whole).fold(f64::INFINITY, f64::min);
     if fastest.is_finite() { fastest } else { 1.0 }
@@ -226,6 +228,7 @@ fn classes(scenario: &Scenario, hops: &[Hop], joined: &[Joined]) -> Vec<u32> {
         !(hosts[a] || hosts[b] || named[a] || named[b])
             && (x.site, x.host, x.may_sleep, x.naps, x.may_stream) == (y.site, y.host, y.may_sleep, y.naps, y.may_stream)
             && x.rent.as_ref().map(|r| &r.value) == y.rent.as_ref().map(|r| &r.value)
+            && x.together.map(|t| t.terms()) == y.together.map(|t| t.terms())
             && x.ambient == y.ambient
             && x.modes == y.modes
             && x.memory_margin.value == y.memory_margin.value

@@ -197,7 +197,8 @@ fn alone_s(parts: &Parts<'_>, service: &Service, way: &Way<'_>, number: usize) -
         if std::mem::replace(&mut seen[kind], true) {
             continue;
         }
-        for row in parts.fleet.kinds[kind].modes.iter().flat_map(|m| &m.units) {
+        // Memory for waiting requests is kept as if none were shared: what it is must not hang on what may be.
+        for row in parts.fleet.kinds[kind].modes.iter().filter(|m| !m.together).flat_map(|m| &m.units) {
             if let Some(unit) = row.get(number).and_then(Option::as_ref) {
                 best = best.min(unit.request(way).time_s);
             }
@@ -287,7 +288,7 @@ fn choice(
     let bytes: Vec<Vec<f64>> = mixed.iter().map(|(way, _)| group_bytes(way, concurrency)).collect();
     let looking = present(service, way, offer.replicas, offer.alone_s, 1.0);
     let fleet = parts.fleet;
-    let at = fleet.places.iter().enumerate().map(|(number, place)| {
+    let at = fleet.places.iter().enumerate().map(|(place_number, place)| {
         let forbidden = |d: usize| service.forbidden.iter().any(|f| f.value == d);
         if forbidden(place.device as usize) {
             return None;
@@ -298,7 +299,7 @@ fn choice(
             }
             let (way, _) = *mixed.get(place.format as usize)?;
             let (costs, first) = joined::block_costs(parts, service, way, concurrency, place, pair)?;
-            heads.insert((label, number as u32), first);
+            heads.insert((label, place_number as u32), first);
             return Some(costs);
         }
         let (mode, kind) = (place.mode as usize, fleet.kind_of[place.device as usize]);
@@ -311,7 +312,13 @@ fn choice(
         };
         let unit = kind_mode.units.get(place.processor as usize)?.get(number)?.as_ref().filter(|_| resting)?;
         let wait = waiting::slowdown(service.arrivals, fleet.labels[mode].level, service.deadline.percentile.get());
-        let bytes = Resident { groups: &bytes[place.format as usize], stage: stage_bytes(way), looking };
+        // Each of two processors has its runtime and its activations.
+        let runtimes = if unit.heads.is_some() { 2.0 } else { 1.0 };
+        let stage = runtimes * stage_bytes(way);
+        if let Some(first) = unit.heads {
+            heads.insert((label, place_number as u32), first);
+        }
+        let bytes = Resident { groups: &bytes[place.format as usize], stage, looking };
         Some(block_costs(way, unit, wait, &bytes, kind_mode.nap))
     });
     let cuts = chain_cuts(service, way);

@@ -5,11 +5,14 @@
 use scenarios::{Arrivals, Device, Scenario};
 
 use super::adapters::Adapters;
+use super::gate::Gate;
 use super::joined;
 use super::model::{Joined, ModeLabel, Unusable};
 use super::nap::Nap;
 use super::pass::{self, Rates, Spent};
+use super::shared::Together;
 use super::thermal::Body;
+use super::together::Team;
 use super::ways::Way;
 use super::{curve, pressure, waiting, work};
 use crate::table::{self, Line, Mode, Place, Pool};
@@ -30,6 +33,8 @@ pub(super) struct Unit {
     pub filter: Option<Spent>,
     /// Seconds and joules of a byte of storage, where a request may wait for its adapter.
     pub paging: Option<(f64, f64)>,
+    /// Of two processors together: KV heads of the first.
+    pub heads: Option<u32>,
 }
 
 impl Unit {
@@ -62,7 +67,9 @@ pub(super) struct KindMode {
     pub error: f64,
     /// The device sleeps between requests: what that costs. `None`: it stays awake.
     pub nap: Option<Nap>,
-    /// By processor, then by way; `None` where it cannot run.
+    /// Two processors may share stages and keep one queue, of both and of each.
+    pub together: bool,
+    /// By processor, then by way; `None` where it cannot run. Behind the processors the two together, where they may.
     pub units: Vec<Vec<Option<Unit>>>,
 }
 
@@ -120,7 +127,7 @@ pub(super) fn unit(way: &Way<'_>, rates: &Rates, of_filter: Option<&Rates>) -> O
         let decode = one(work::in_decode(&g.block) && way.request.passes > 0.0, way.request.decode)?;
         groups.push((prefill, decode));
     }
-    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter, paging }, capped))
+    Some((Unit { groups, pass_overhead_s: rates.pass_overhead_s, filter, paging, heads: None }, capped))
 }
 
 /// Whether a device may sleep between requests. A host may not: its guest would be without it.
@@ -133,6 +140,7 @@ fn alike(a: &Device, b: &Device) -> bool {
     a.ambient == b.ambient
         && a.modes == b.modes
         && a.may_stream == b.may_stream
+        && a.together.map(|t| t.terms()) == b.together.map(|t| t.terms())
         && a.power_cap.as_ref().map(|c| c.value) == b.power_cap.as_ref().map(|c| c.value)
         && a.profile == b.profile
 }
@@ -209,7 +217,7 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
         let (curve, error) = curve::tangents(&body, idle_w, dynamic_cap_w);
         let make = |clock: f64| -> (KindMode, bool) {
             let (units, capped) = units(device, m, clock, ways);
-            (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, nap: None, units }, capped)
+            (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, nap: None, together: false, units }, capped)
         };
         let (full, capped) = make(1.0);
         let hot = full_load_w(&full, ways) * booked > dynamic_cap_w;
@@ -221,6 +229,7 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
             napping(&mut kind, device, m, &body, cap_w);
         }
     }
+    teamed(&mut kind, device, ways);
     if kind.modes.is_empty() {
         // Nothing may run there, but it may have to stay awake: its first mode, without room for work.
         let m = ids.first().copied().unwrap_or(0);
@@ -233,7 +242,7 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
             (vec![Line { base_w, slope: 1.0 }; 2], 0.0)
         };
         let units = profile.processors.iter().map(|_| ways.iter().map(|_| None).collect()).collect();
-        kind.modes.push(KindMode { mode: m, clock: 1.0, dynamic_cap_w: 0.0, curve, error, nap: None, units });
+        kind.modes.push(KindMode { mode: m, clock: 1.0, dynamic_cap_w: 0.0, curve, error, nap: None, together: false, units });
     }
     kind
 }
@@ -248,6 +257,36 @@ fn napping(kind: &mut Kind, device: &Device, mode: usize, body: &Body, cap_w: f6
         |m: &KindMode| KindMode { nap: Some(nap), dynamic_cap_w, curve: curve.clone(), error, units: m.units.clone(), ..*m };
     let twins: Vec<KindMode> = kind.modes.iter().filter(|m| m.mode == mode && m.nap.is_none()).map(twin).collect();
     kind.modes.extend(twins);
+}
+
+/// Adds twins of the rows of modes in which a device stays awake, in which two of its processors may share stages.
+fn teamed(kind: &mut Kind, device: &Device, ways: &[Way<'_>]) {
+    let twin = |m: &KindMode| {
+        let team = Team::of(device, m.mode, m.clock)?;
+        let row: Vec<Option<Unit>> = ways.iter().map(|way| joint(&team, way)).collect();
+        let units = row.iter().any(Option::is_some).then(|| m.units.iter().cloned().chain([row.clone()]).collect())?;
+        Some(KindMode { together: true, curve: m.curve.clone(), units, ..*m })
+    };
+    let twins: Vec<KindMode> = kind.modes.iter().filter(|m| m.nap.is_none()).filter_map(twin).collect();
+    kind.modes.extend(twins);
+}
+
+/// What a way costs on two processors together; `None` where it cannot run there. Gates, adapters, parts of experts and
+/// weights from storage are not divided.
+fn joint(team: &Team<'_>, way: &Way<'_>) -> Option<Unit> {
+    let plain = way.resident_share >= 1.0 && way.gated.gate == Gate::Open && way.adapters.is_none() && way.experts.is_none();
+    if !plain || !way.precision.weights.divides() {
+        return None;
+    }
+    let (first, groups) = team.split(way.profile, way.precision, &way.request)?;
+    let spent = |t: &Together| Spent {
+        time_s: t.time_s,
+        alu_s: t.halves[0].alu_s.max(t.halves[1].alu_s),
+        memory_s: t.halves[0].memory_s.max(t.halves[1].memory_s),
+        energy_j: t.halves[0].energy_j + t.halves[1].energy_j,
+    };
+    let groups = groups.iter().map(|g| (spent(&g.prefill), spent(&g.decode))).collect();
+    Some(Unit { groups, pass_overhead_s: team.overhead_s()?, filter: None, paging: None, heads: Some(first) })
 }
 
 /// Costs of every way on every processor; the flag: the cap lowered some clock.
@@ -301,18 +340,19 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
         for &level in levels {
             let number = fleet.modes.len() as u32;
             let first_place = fleet.places.len() as u32;
-            let mut slots: Vec<u32> = Vec::new();
+            // By queue, which is a processor's own, or that of two that may share stages: its first place.
+            let mut slots: Vec<Option<u32>> = vec![None; profile.processors.len()];
+            let team = device.together.filter(|_| mode.together).map(|t| t.processors);
             for format in 0..formats {
-                let placed = profile.processors.iter().enumerate().filter_map(|(p, processor)| {
-                    let pool = pool_names.iter().position(|n| **n == processor.memory)?;
-                    Some((p as u32, (first_pool + pool) as u32))
-                });
-                for (i, (processor, pool)) in placed.enumerate() {
+                let alone = profile.processors.iter().enumerate().map(|(p, processor)| (p, processor));
+                let both = team.map(|(first, _)| (profile.processors.len(), &profile.processors[first]));
+                for (p, processor) in alone.chain(both) {
+                    let Some(pool) = pool_names.iter().position(|n| **n == processor.memory) else { continue };
+                    let queue = team.filter(|t| p == t.1 || p == profile.processors.len()).map_or(p, |t| t.0);
                     let own = fleet.places.len() as u32;
-                    if format == 0 {
-                        slots.push(own);
-                    }
-                    fleet.places.push(Place { mode: number, device: d as u32, processor, pool, slot: slots[i], format });
+                    let slot = *slots[queue].get_or_insert(own);
+                    let pool = (first_pool + pool) as u32;
+                    fleet.places.push(Place { mode: number, device: d as u32, processor: p as u32, pool, slot, format });
                 }
             }
             let mut name = profile.modes.get(mode.mode).map_or_else(String::new, |m| m.id.clone());
@@ -321,6 +361,9 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
             }
             if mode.nap.is_some() {
                 name.push_str(", naps");
+            }
+            if mode.together {
+                name.push_str(", together");
             }
             if levels.len() > 1 {
                 name.push_str(&format!(" to {:.0} %", 100.0 * level));
@@ -340,6 +383,7 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
                 clock: mode.clock,
                 level,
                 naps: mode.nap.is_some(),
+                together: mode.together,
                 partner: None,
             });
             fleet.kind_mode.push(k);

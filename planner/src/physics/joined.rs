@@ -25,7 +25,8 @@ pub(super) fn rows(fleet: &mut Fleet, scenario: &Scenario, joined: &Joined, leve
     let pools = pools(fleet, scenario, joined);
     let first_mode = fleet.modes.len() as u32;
     let (ka, kb) = (fleet.kind_of[joined.lead], fleet.kind_of[joined.partner]);
-    let awake = |k: usize| (0..fleet.kinds[k].modes.len()).filter(|&m| fleet.kinds[k].modes[m].nap.is_none()).collect::<Vec<_>>();
+    let alone = |m: &super::fleet::KindMode| m.nap.is_none() && !m.together;
+    let awake = |k: usize| (0..fleet.kinds[k].modes.len()).filter(|&m| alone(&fleet.kinds[k].modes[m])).collect::<Vec<_>>();
     let (of_a, of_b) = (awake(ka), awake(kb));
     let both = of_a.iter().flat_map(|&x| of_b.iter().map(move |&y| (x, y))).filter(|(x, y)| ka != kb || x == y);
     for (x, y) in both.collect::<Vec<_>>() {
@@ -67,7 +68,15 @@ pub(super) fn rows(fleet: &mut Fleet, scenario: &Scenario, joined: &Joined, leve
                 curve: curve.clone(),
                 places: first_place..fleet.places.len() as u32,
             });
-            fleet.labels.push(ModeLabel { device: joined.lead, mode, clock, level, naps: false, partner: Some(partner) });
+            fleet.labels.push(ModeLabel {
+                device: joined.lead,
+                mode,
+                clock,
+                level,
+                naps: false,
+                together: false,
+                partner: Some(partner),
+            });
             fleet.kind_mode.push(x);
         }
     }

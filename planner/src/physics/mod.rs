@@ -16,6 +16,7 @@
 //! - Each request may name one of many adapters, all in memory or some ([`adapters`]).
 //! - A small model may look first, or requests leave a model early: a share goes on ([`gate`]).
 //! - Two devices may compute layers together ([`shared`]); a table in which they do has them as one device (`joined`).
+//! - Two processors of a device may do so over their one memory ([`together`]): one more place of that device.
 //! - Money and carbon of a day are further sums over devices' power ([`bills`]).
 //! - Accuracy is measured, or follows from measured samples ([`coverage`], [`majority`], [`budget`]).
 //!
@@ -47,6 +48,7 @@ pub mod roofline;
 pub mod shared;
 pub mod stream;
 pub mod thermal;
+pub mod together;
 pub mod waiting;
 mod ways;
 pub mod whole;

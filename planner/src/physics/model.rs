@@ -33,7 +33,7 @@ pub struct Model {
     pub reserve: Vec<f64>,
     /// Pairs of devices that are one in this table.
     pub joined: Vec<Joined>,
-    /// By label and joined place: KV heads of the first device.
+    /// By label and place where two devices or two processors share: KV heads of the first.
     pub heads: BTreeMap<(u32, PlaceId), u32>,
 }
 
@@ -50,7 +50,7 @@ impl Model {
         self.joined_at(device).map_or(device, |j| j.lead)
     }
 
-    /// KV heads of the first device where an option runs on a joined place.
+    /// KV heads of the first device, or of the first processor, where an option runs on a place of two.
     #[must_use]
     pub fn first_heads(&self, label: u32, place: PlaceId) -> Option<u32> {
         self.heads.get(&(label, place)).copied()
@@ -133,6 +133,8 @@ pub struct ModeLabel {
     pub level: f64,
     /// The device sleeps between requests.
     pub naps: bool,
+    /// Two of its processors may share stages there, and keep one queue.
+    pub together: bool,
     /// Of a joined device: what the second of the two is set to.
     pub partner: Option<PartnerMode>,
 }

@@ -28,7 +28,7 @@ use crate::table::Hop;
 pub const EXCHANGES: f64 = 2.0;
 /// Bits of a number between two halves, whatever a precision says of hops: agents send half precision
 /// (`agent/node/src/hop/exchange.rs`).
-const SUM_BITS: f64 = 16.0;
+pub const SUM_BITS: f64 = 16.0;
 
 /// Who computes one half, and how fast it is set to run.
 #[derive(Clone, Copy, Debug)]
@@ -226,7 +226,7 @@ impl Sharing<'_> {
 }
 
 impl Together {
-    fn add(&mut self, o: &Together, count: f64) {
+    pub(super) fn add(&mut self, o: &Together, count: f64) {
         for i in 0..2 {
             self.halves[i] = self.halves[i] + o.halves[i].times(count);
             self.op_j[i] += count * o.op_j[i];

@@ -12,6 +12,9 @@ pub(super) fn does(m: &Material<'_>, device: &str) -> Vec<String> {
     for s in &m.plan.services {
         for stage in s.replicas.iter().flat_map(|r| &r.stages) {
             let with = match &stage.partner {
+                Some(p) if stage.device == device && p.device == device => {
+                    format!(", {} with {}", stage.processor, p.processor)
+                }
                 Some(p) if stage.device == device => format!(", with {}", p.device),
                 Some(p) if p.device == device => format!(", with {}", stage.device),
                 _ if stage.device == device => String::new(),

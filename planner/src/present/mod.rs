@@ -57,6 +57,17 @@ pub fn report(m: &Material<'_>) -> Report {
     }
 }
 
+/// Name of a device's so-numbered processor of the table: `gpu`; behind its processors the two that work together,
+/// `gpu + npu`.
+pub(crate) fn processor(device: &scenarios::Device, number: usize) -> String {
+    let all = &device.profile.processors;
+    match (all.get(number), device.together.map(|t| t.processors)) {
+        (Some(p), _) => p.id.clone(),
+        (None, Some((first, second))) => format!("{} + {}", all[first].id, all[second].id),
+        (None, None) => String::new(),
+    }
+}
+
 /// The same word in the two vocabularies.
 pub(crate) fn quality(q: profiles::Quality) -> reports::Quality {
     match q {

@@ -4,6 +4,7 @@ use super::{Material, quality, services};
 use crate::physics::ExpertCache;
 use crate::physics::pass::{Rates, run};
 use crate::physics::request::Request;
+use crate::physics::together::Team;
 use crate::physics::work::{self, Pass, Work};
 use protocol::{PlannedDevice, PlannedService, PlannedStage};
 use reports::{Ceiling, CeilingKind, OperatingPoint, Roofline};
@@ -36,7 +37,8 @@ fn one(m: &Material<'_>, index: usize, device: &PlannedDevice, processor: &str) 
     let profile = &m.scenario.devices[index].profile;
     let p = profile.processors.iter().find(|p| p.id == processor)?;
     let planned = device.mode.as_ref()?;
-    let mode = profile.modes.iter().find(|x| x.id == planned.id)?;
+    let at = profile.modes.iter().position(|x| x.id == planned.id)?;
+    let mode = &profile.modes[at];
     let mut ceilings: Vec<Ceiling> = Vec::new();
     let mut points = Vec::new();
     for (wanted, service, stage) in used {
@@ -59,9 +61,37 @@ fn one(m: &Material<'_>, index: usize, device: &PlannedDevice, processor: &str) 
                 quality: quality(kernel.peak.quality.max(kernel.efficiency.quality)),
             });
         }
-        points.extend(operating(wanted, service, stage, &rates, &device.name));
+        let part = Part { device: &m.scenario.devices[index], mode: at, clock: planned.clock, processor };
+        points.extend(operating(wanted, service, stage, &rates, &part));
     }
     Some(Roofline { device: device.name.clone(), processor: processor.into(), ceilings, points })
+}
+
+/// Whose points are shown: a processor as its device is set.
+struct Part<'a> {
+    device: &'a scenarios::Device,
+    mode: usize,
+    clock: f64,
+    processor: &'a str,
+}
+
+impl Part<'_> {
+    /// Seconds of this processor's part of every group's block, in prefill and in decode, of a stage that it shares with
+    /// another of its device: both read from one memory, so that each is slower than alone. `None` of any other stage.
+    fn shared(
+        &self,
+        model: &profiles::ModelProfile,
+        s: &PlannedService,
+        st: &PlannedStage,
+        r: &Request,
+    ) -> Option<Vec<[f64; 2]>> {
+        let partner = st.partner.as_ref().filter(|p| p.device == st.device)?;
+        let team = Team::of(self.device, self.mode, self.clock)?;
+        let precision = profiles::Precision { weights: st.weights.unwrap_or(s.precision.weights), ..s.precision };
+        let groups = team.groups(model, precision, r, model.divisible()?.checked_sub(partner.kv_heads)?)?;
+        let i = usize::from(st.processor != self.processor);
+        Some(groups.iter().map(|g| [g.prefill.halves[i].time_s, g.decode.halves[i].time_s]).collect())
+    }
 }
 
 /// A stage's prefill pass and its decode pass.
@@ -70,30 +100,37 @@ fn operating(
     service: &PlannedService,
     stage: &PlannedStage,
     rates: &Rates,
-    device: &str,
+    part: &Part<'_>,
 ) -> Vec<OperatingPoint> {
     let Some(model) = wanted.models.iter().map(|m| &m.value).find(|m| m.id == service.model) else { return Vec::new() };
     let answer = service.scaling.token_budget.unwrap_or(wanted.answer_tokens);
     let request = Request::new(model.kind, wanted.prompt_tokens, answer, service.scaling.samples);
-    let blocks: Vec<&profiles::Block> =
-        model.blocks.iter().flat_map(|g| std::iter::repeat_n(&g.block, g.count as usize)).collect();
+    let blocks: Vec<(usize, &profiles::Block)> =
+        model.blocks.iter().enumerate().flat_map(|(at, g)| std::iter::repeat_n((at, &g.block), g.count as usize)).collect();
     let blocks = &blocks[(stage.start as usize).min(blocks.len())..(stage.end as usize).min(blocks.len())];
-    // Of a shared stage what this device has of each block.
-    let own = |block: &&profiles::Block| -> Option<profiles::Block> {
-        let Some(partner) = &stage.partner else { return Some((*block).clone()) };
-        match (block.divisible(), stage.device == device) {
+    let leads = stage.device == part.device.name && stage.processor == part.processor;
+    // Of a shared stage what this device, or this processor of it, has of each block.
+    let own = |&(at, block): &(usize, &profiles::Block)| -> Option<(usize, profiles::Block)> {
+        let Some(partner) = &stage.partner else { return Some((at, block.clone())) };
+        let own = match (block.divisible(), leads) {
             (Some(all), true) => block.part(all.saturating_sub(partner.kv_heads)),
             (Some(_), false) => block.part(partner.kv_heads),
-            (None, first) => first.then(|| (*block).clone()),
-        }
+            (None, first) => first.then(|| block.clone()),
+        };
+        Some((at, own?))
     };
-    let blocks: Vec<profiles::Block> = blocks.iter().filter_map(own).collect();
+    let blocks: Vec<(usize, profiles::Block)> = blocks.iter().filter_map(own).collect();
+    let shared = part.shared(model, service, stage, &request);
     let point = |phase: &str, pass: Pass, runs: fn(&profiles::Block) -> bool| {
         let (mut ops, mut bytes, mut seconds) = (0.0, 0.0, 0.0);
-        for block in blocks.iter().filter(|b| runs(b)) {
+        for (at, block) in blocks.iter().filter(|(_, b)| runs(b)) {
             let w: Work = work::of_block(block, service.precision, pass, rates.cache_bytes);
             ops += w.ops;
             bytes += w.bytes();
+            if let Some(times) = &shared {
+                seconds += times[*at][usize::from(phase == "decode")];
+                continue;
+            }
             let cache = service.experts.map(|e| ExpertCache { holds: e.holds, hits: e.hits });
             seconds += run(&w, rates, cache.map_or(1.0 - stage.resident_share, |c| c.miss(block, pass)))?.0.time_s;
         }

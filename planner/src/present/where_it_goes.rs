@@ -50,8 +50,8 @@ fn dynamic(plan: &Plan, service: &str, device: &str) -> f64 {
     let of = |s: &protocol::PlannedService| -> f64 {
         let stages = |r: &protocol::Replica| {
             let own = |st: &protocol::PlannedStage| {
-                let other = st.partner.as_ref().filter(|p| p.device == device).map(|p| p.dynamic_j);
-                other.unwrap_or(if st.device == device { st.dynamic_j } else { 0.0 })
+                let other = st.partner.as_ref().filter(|p| p.device == device).map_or(0.0, |p| p.dynamic_j);
+                other + if st.device == device { st.dynamic_j } else { 0.0 }
             };
             r.stages.iter().map(own).sum::<f64>() * r.share
         };
@@ -144,7 +144,7 @@ fn request(m: &Material<'_>, service: &Service, option: &Choice, chain: &Chain) 
     let track = |p: PlaceId| {
         let place = &table.places[p as usize];
         let d = &m.scenario.devices[place.device as usize];
-        format!("{}/{}", d.name, d.profile.processors[place.processor as usize].id)
+        format!("{}/{}", d.name, crate::present::processor(d, place.processor as usize))
     };
     let (mut bars, mut now) = (Vec::new(), 0.0);
     let mut push = |track: String, label: String, kind: BarKind, seconds: f64, now: &mut f64| {

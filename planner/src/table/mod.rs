@@ -122,13 +122,14 @@ pub struct Line {
 pub struct Place {
     pub mode: u32,
     pub device: u32,
-    /// Number of the processor within the device; time is booked per processor.
+    /// Number of the processor within the device; two that work together have a number of their own.
     pub processor: u32,
     /// Memory that its stages fill: an index into [`Table::pools`].
     pub pool: u32,
-    /// First place of its processor in its mode: time is booked there, and a chain has at most one stage on it.
+    /// First place of its queue in its mode, which is its processor's, or one of processors that also work together: time is
+    /// booked there, and a chain has at most one stage on it.
     pub slot: PlaceId,
-    /// Number among the places of its slot: which of an option's weight formats runs here, 0 the option's own.
+    /// Number among the places of its processor: which of an option's weight formats runs here, 0 the option's own.
     pub format: u32,
 }
 
@@ -359,12 +360,12 @@ impl Table {
         &self.hops[from as usize * self.devices.len() + to as usize]
     }
 
-    /// Places of a mode where time is booked, one a processor.
+    /// Places of a mode where time is booked, one a queue: a processor's, mostly.
     pub fn slots<'t>(&'t self, mode: &'t Mode) -> impl Iterator<Item = PlaceId> + 't {
         mode.places.clone().filter(|&p| self.places[p as usize].slot == p)
     }
 
-    /// Processors of a mode, at least one: what mean booked time is a mean over.
+    /// Queues of a mode, at least one: what mean booked time is a mean over.
     #[must_use]
     pub fn processors(&self, mode: &Mode) -> f64 {
         self.slots(mode).count().max(1) as f64

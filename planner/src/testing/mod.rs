@@ -16,6 +16,7 @@ mod rich;
 mod scenario;
 mod shares;
 mod tables;
+mod team;
 mod yardstick;
 
 pub use adapters::adapted_scenario;
@@ -30,4 +31,5 @@ pub use rich::{rich_scenario, rich_table};
 pub use scenario::{device_of, link_rates, one_board, reordered, service_of, site_of, two_boards_and_a_card};
 pub use shares::with_shares;
 pub use tables::{Size, random_table};
+pub use team::team_scenario;
 pub use yardstick::{instance_json, random_instance};

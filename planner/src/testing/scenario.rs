@@ -31,6 +31,7 @@ pub fn device_of(name: &str, profile: DeviceProfile, site: usize) -> Device {
         memory_margin: said(Ratio(0.0), 0),
         host: None,
         may_stream: false,
+        together: None,
     }
 }
 

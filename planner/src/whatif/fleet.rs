@@ -120,6 +120,7 @@ pub(super) fn add(scenario: &mut Scenario, text: &str) -> Result<(), ChangeError
         memory_margin: margin,
         host: kin.as_ref().and_then(|d| d.host),
         may_stream: kin.as_ref().is_some_and(|d| d.may_stream),
+        together: kin.as_ref().and_then(|d| d.together),
     });
     Ok(())
 }

@@ -22,6 +22,6 @@ pub(crate) use shape::shorten;
 pub(crate) use shape::{Key, Shape};
 pub use shapes::{
     Accuracy, Adapters, Deadline, Device, EarlyExit, ExpertCache, File, Limits, Link, LinkDetail, Override, PrecisionDetail,
-    Prefilter, Scaling, Service, Site,
+    Prefilter, Scaling, Service, Site, Together,
 };
 pub use words::{Flag, Name, Text};

@@ -118,8 +118,22 @@ shape! {
         optional "host" host: Name,
         /// Whether weights that do not fit may be streamed from its storage; false unless said.
         optional "stream" stream: Flag,
+        /// Two of its processors that may compute layers together; none unless said. The plan says where they do.
+        optional "together" together: Together,
         /// Changes to the profile's numbers.
         optional "override" overrides: Override,
+    }
+}
+
+shape! {
+    /// Two processors of one device that may compute layers together.
+    Together, "`together`" {
+        /// Two of the profile's processors that share a memory, `[gpu, npu]`. The first has the token table and the output matrix.
+        required "processors" processors: Vec<Marked<Name>>,
+        /// How long they need to meet: twice a layer, and once when a pass begins; 400 µs unless said.
+        optional "handshake" handshake: Seconds,
+        /// What both together read from their memory; what the faster reads alone unless said.
+        optional "memory_rate" memory_rate: BytesPerSecond,
     }
 }
 

@@ -4,7 +4,7 @@ use profiles::DeviceProfile;
 use profiles::units::{Celsius, Ratio};
 
 use super::names::list;
-use super::{Context, overrides, said, said_or};
+use super::{Context, overrides, said, said_or, together};
 use crate::code::Code;
 use crate::diagnostic::{Sink, Span};
 use crate::file::{Device as FileDevice, File, Marked, Text};
@@ -22,6 +22,7 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sites: &[Option<Site>]
         let profile = profile(context, device, sink).map(|profile| overrides::apply(profile, file.overrides.as_ref(), sink));
         let modes = modes(file, profile.as_ref(), sink);
         checks(file, sink);
+        let together = profile.as_ref().and_then(|p| together::resolve(file, p, sink));
         let host = file.host.as_ref().map(|host| context.names.device(host, sink));
         let Some(entry) = entry else {
             devices.push(None);
@@ -51,6 +52,7 @@ pub(super) fn resolve(context: &Context<'_>, file: &File, sites: &[Option<Site>]
                         Some(found) => Some(found?),
                     },
                     may_stream: file.stream.as_ref().is_some_and(|s| s.value.0),
+                    together,
                 })
             })());
         }

@@ -14,6 +14,7 @@ mod pairs;
 mod reach;
 mod services;
 mod sites;
+mod together;
 
 use std::path::Path;
 
@@ -64,6 +65,7 @@ pub(crate) fn resolve(
         sink.report(Code::Contradiction, idle.span, message, "delete the limit, or `survives_loss`");
     }
     pairs::beside(file, survives, sink);
+    together::beside(file, sink);
     bills::check(file, sink);
     let goal = file.objective.as_ref();
     Some(Scenario {

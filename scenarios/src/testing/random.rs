@@ -8,7 +8,7 @@ use super::draw::Draw;
 use crate::file::{
     Accuracy, Adapters, Arriving, Bits, DayPrice, Deadline, Device, EarlyExit, Ends, EnergyPrice, File, Flag, HourPrice, Length,
     LengthUnit, Limits, Link, LinkDetail, Marked, Name, Objective, Override, Pair, PrecisionDetail, PrecisionEntry, Precisions,
-    Prefilter, Replicas, Scaling, Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Weights,
+    Prefilter, Replicas, Scaling, Service, Site, SiteLink, SleepRule, Technique, Text, Tiered, Together, Weights,
 };
 use crate::scenario::{Method, Money};
 
@@ -17,10 +17,13 @@ use crate::scenario::{Method, Money};
 pub fn file(seed: u64) -> File {
     let mut draw = Draw::new(seed);
     let sites: Vec<Marked<Site>> = (0..1 + draw.below(3)).map(|i| site(&mut draw, i).into()).collect();
-    let devices: Vec<Device> = (0..1 + draw.below(4)).map(|i| device(&mut draw, i, sites.len())).collect();
+    let mut devices: Vec<Device> = (0..1 + draw.below(4)).map(|i| device(&mut draw, i, sites.len())).collect();
     let members: Vec<String> = devices.iter().flat_map(members).collect();
     let services = (0..1 + draw.below(4)).map(|i| service(&mut draw, i, &members).into()).collect::<Vec<_>>();
     let limits = draw.maybe(limits);
+    if limits.as_ref().is_none_or(|l| l.value.underutilisation.is_none()) {
+        devices.iter_mut().for_each(|d| d.together = together(&mut draw, d));
+    }
     let pairs = pairs(&sites, &members, limits.as_ref().map(|l| &l.value));
     File {
         name: word("random"),
@@ -48,6 +51,19 @@ fn pairs(sites: &[Marked<Site>], members: &[String], limits: Option<&Limits>) ->
     };
     let fits = kind == "gigabit-ethernet" && limits.is_none_or(|l| l.underutilisation.is_none());
     fits.then(|| vec![Pair(Name(one.clone()).into(), Name(other.clone()).into()).into()].into())
+}
+
+/// The two processors of an Orin, now and then.
+fn together(draw: &mut Draw, device: &Device) -> Option<Marked<Together>> {
+    let orin = device.profile.as_ref().is_some_and(|p| p.value.0 == "agx-orin-64gb");
+    orin.then(|| {
+        draw.maybe(|d| Together {
+            processors: words(&["gpu".to_owned(), "cpu".to_owned()]),
+            handshake: d.maybe(|d| Seconds(1e-3 * d.share())),
+            memory_rate: d.maybe(|d| BytesPerSecond(1e9 + 1e11 * d.share())),
+            unread: Vec::new(),
+        })
+    })?
 }
 
 fn word(name: &str) -> Option<Marked<Name>> {
@@ -111,6 +127,7 @@ fn device(draw: &mut Draw, index: usize, sites: usize) -> Device {
         memory_margin: draw.maybe(|d| d.percent(0, 90)),
         host: None,
         stream: draw.maybe(|d| Flag(d.below(2) == 0)),
+        together: None,
         overrides: draw.maybe(overrides),
         unread: Vec::new(),
     }

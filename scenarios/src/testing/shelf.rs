@@ -86,6 +86,32 @@ fn device(id: &str, modes: &[&str], gigabytes: f64, idle: f64, pools: &[&str]) -
         sample: None,
         joules_per_op: sourced(JoulesPerOp(5e-12)),
     };
+    let processor = |id: &str, kind: ProcessorKind, memory: &str, formats: &[WeightFormat]| Processor {
+        id: id.into(),
+        kind,
+        memory: memory.into(),
+        bandwidth: sourced(BytesPerSecond(gigabytes * 1e9)),
+        bandwidth_efficiency: sourced(Ratio(0.7)),
+        cache: None,
+        joules_per_byte: sourced(JoulesPerByte(5e-11)),
+        clocked_share: None,
+        kernels: formats.iter().map(|&f| (f, kernel(if f == WeightFormat::W16 { 1e11 } else { 2e11 }))).collect(),
+        launch: sourced(Seconds(1e-5)),
+        pass_overhead: sourced(Seconds(1e-4)),
+        overlap: sourced(4.0),
+        attention: None,
+        element: None,
+        reading: Vec::new(),
+    };
+    let all = [WeightFormat::W16, WeightFormat::W8, WeightFormat::W4];
+    let mut processors = vec![processor("cpu", ProcessorKind::Cpu, pools[0], &all)];
+    if id == "agx-orin-64gb" {
+        processors.push(processor("gpu", ProcessorKind::Gpu, pools[0], &all));
+        processors.push(processor("dla", ProcessorKind::Npu, pools[0], &[WeightFormat::Ternary]));
+    }
+    if let Some(own) = pools.get(1) {
+        processors.push(processor("gpu", ProcessorKind::Gpu, own, &all));
+    }
     DeviceProfile {
         id: id.into(),
         name: id.into(),
@@ -94,27 +120,7 @@ fn device(id: &str, modes: &[&str], gigabytes: f64, idle: f64, pools: &[&str]) -
             .iter()
             .map(|&p| (p.to_owned(), Memory { size: sourced(Bytes(gigabytes * 1e9)), usable: sourced(Ratio(0.8)) }))
             .collect(),
-        processors: vec![Processor {
-            id: "cpu".into(),
-            kind: ProcessorKind::Cpu,
-            memory: pools[0].into(),
-            bandwidth: sourced(BytesPerSecond(gigabytes * 1e9)),
-            bandwidth_efficiency: sourced(Ratio(0.7)),
-            cache: None,
-            joules_per_byte: sourced(JoulesPerByte(5e-11)),
-            clocked_share: None,
-            kernels: BTreeMap::from([
-                (WeightFormat::W16, kernel(1e11)),
-                (WeightFormat::W8, kernel(2e11)),
-                (WeightFormat::W4, kernel(2e11)),
-            ]),
-            launch: sourced(Seconds(1e-5)),
-            pass_overhead: sourced(Seconds(1e-4)),
-            overlap: sourced(4.0),
-            attention: None,
-            element: None,
-            reading: Vec::new(),
-        }],
+        processors,
         storage: (id != "laptop-dgpu")
             .then(|| Storage { bandwidth: sourced(BytesPerSecond(1e8)), joules_per_byte: sourced(JoulesPerByte(1e-9)) }),
         modes: modes

@@ -130,6 +130,12 @@ fn what_no_agent_does_yet_is_refused() {
     let experts = PlannedExperts { holds: 0.25, hits: 0.25 };
     let refused = changed(vec![stage("a", None)], |s| s.experts = Some(experts)).unwrap_err().to_string();
     assert!(refused.contains("`expert_caches`"), "{refused}");
+    let mut both = stage("a", Some("a"));
+    if let Some(other) = &mut both.partner {
+        other.processor = "another".into();
+    }
+    let refused = layout(vec![both]).unwrap_err().to_string();
+    assert!(refused.contains("two processors of one device") && refused.contains("`together`"), "{refused}");
     let first = PlannedStage { filters: true, ..stage("a", None) };
     assert!(matches!(layout(vec![first]), Err(Unusable::NotYet { .. })), "a stage says it, too");
 }

@@ -70,7 +70,8 @@ fn parts(plan: &Plan) -> BTreeMap<String, Vec<Part>> {
         for stage in service.replicas.iter().flat_map(|r| &r.stages) {
             let mut has = |device: &String, what, bytes| found.entry(device.clone()).or_default().push((what, bytes));
             let whole = words(service, stage);
-            let Some(partner) = &stage.partner else {
+            // Two processors of one device load it together.
+            let Some(partner) = stage.partner.as_ref().filter(|p| p.device != stage.device) else {
                 has(&stage.device, whole, stage.memory_bytes);
                 continue;
             };

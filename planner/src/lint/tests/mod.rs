@@ -7,4 +7,5 @@ mod mutations;
 mod pairs;
 mod rich;
 mod table;
+mod together;
 mod tried;

@@ -49,7 +49,7 @@ const EDITS: &[Edit] = &[
         let own = std::mem::replace(&mut stage(p).device, other);
         partner(p).device = own;
     }),
-    ("pair", |p| {
+    ("together", |p| {
         let own = stage(p).device.clone();
         partner(p).device = own;
     }),

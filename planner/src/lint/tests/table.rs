@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// One random deployment a service: an option, and for each replica one to three places of one mode a device.
-fn random_assignment(model: &Model, rng: &mut impl Rng) -> Option<Assignment> {
+pub(super) fn random_assignment(model: &Model, rng: &mut impl Rng) -> Option<Assignment> {
     let t = &model.table;
     let mode_of: Vec<u32> = t.devices.iter().map(|d| rng.random_range(d.modes.clone())).collect();
     let mut services = Vec::new();
