@@ -16,9 +16,9 @@ use super::tests::{effort, table};
 use super::tree::{Tree, Until};
 use super::view::{Even, LIMITS, WATTS};
 use super::{goal, solve};
-use crate::search::{Silent, brute};
+use crate::search::{Silent, Status, brute};
 use crate::table::evaluate;
-use crate::testing::fleet_instance;
+use crate::testing::{fleet_instance, random_instance};
 use crate::yardstick::problem;
 
 /// The pricing problem's answer is below every deployment that a walk meets, at random prices, and is the cost of
@@ -191,6 +191,29 @@ fn the_decomposed_bound_is_sharper() {
         cases += 1;
     }
     assert!(cases >= 4 && sharper * 2 >= cases && deeper * 2 >= cases, "{sharper} sharper, {deeper} deeper of {cases}");
+}
+
+/// Services that fit one by one and not all together: the bound says that there is no plan.
+#[test]
+fn a_fleet_that_cannot_hold_all_is_infeasible() {
+    let mut proved = 0;
+    for seed in 0..30 {
+        let mut instance = random_instance(seed, 3, 6, 8);
+        instance.services.iter_mut().for_each(|s| s.rate = 1e-6);
+        instance.devices.iter_mut().for_each(|d| d.mem_gb /= 3.0);
+        let table = problem(&instance).expect("a table").table;
+        let alone = |j: usize| {
+            let mut one = instance.clone();
+            one.services = vec![instance.services[j].clone()];
+            solve(&problem(&one).expect("a table").table, &[], &effort(5_000), &Silent).expect("even").best.is_some()
+        };
+        let found = solve(&table, &[], &effort(20_000), &Silent).expect("even");
+        if found.status == Status::Infeasible {
+            assert!(found.best.is_none());
+            proved += u32::from((0..6).all(alone));
+        }
+    }
+    assert!(proved >= 3, "{proved}");
 }
 
 /// From a plan that is up to a tenth too dear, exact programs find the optimum and prove it.

@@ -39,7 +39,7 @@ use program::Program;
 use race::{AGAIN, Cooling, PATIENCE, cool, race};
 use staircase::Staircase;
 use tree::{Tree, Until};
-use view::Even;
+use view::{Even, Stream, WATTS};
 
 /// Part of the pivots that goes into advice at most.
 const ADVICE: u64 = 3;
@@ -79,6 +79,10 @@ pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch
         bound = bound.max(closed.bound);
         found.plans.extend(closed.found.into_iter().map(|a| (a.clone(), evaluate(table, &a))));
     }
+    // Where not serving someone is cheaper than any plan, there is none.
+    if found.plans.is_empty() && bound > dearest(&even, &goal(&even)) * (1.0 + 1e-9) {
+        bound = f64::INFINITY;
+    }
     Some(finish(table, effort, watch, found, bound))
 }
 
@@ -105,6 +109,19 @@ fn absence(even: &Even, power: f64, latency: f64) -> f64 {
     let fleet: f64 = even.classes.iter().map(|c| c.wake_w * c.members.len() as f64).sum();
     let dearest = even.ways.iter().map(|w| w.least_w).filter(|w| w.is_finite()).fold(1.0, f64::max);
     10.0 * (power * (even.standing_w + fleet + 10.0 * dearest) + 10.0 * latency + 1.0)
+}
+
+/// No plan that serves everyone costs more.
+fn dearest(even: &Even, goal: &Goal) -> f64 {
+    let most = |of: &dyn Fn(usize) -> f64| (0..even.classes.len()).map(of).fold(0.0, f64::max);
+    let way = |w: usize| {
+        let (layers, stages) = (f64::from(even.ways[w].layers), f64::from(even.ways[w].stages));
+        let (each, once) = (most(&|c| even.cell(w, c).layer[WATTS]), most(&|c| even.cell(w, c).stage[WATTS]));
+        goal.power * (layers * each + stages * once) + goal.inaccuracy * even.ways[w].inaccuracy
+    };
+    let stream = |s: &Stream| s.ways.clone().map(way).fold(0.0, f64::max) + goal.latency * s.per_s * s.cap_s;
+    let wake: f64 = even.classes.iter().map(|c| c.wake_w * c.members.len() as f64).sum();
+    goal.power * (even.standing_w + wake) + even.streams.iter().map(stream).sum::<f64>()
 }
 
 fn search(table: &Table, even: &Even, starts: &[Assignment], advice: &[Advice], effort: &Effort, watch: &dyn Watch) -> Found {
