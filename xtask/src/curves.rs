@@ -12,7 +12,7 @@ use plot::{Plot, Series};
 use std::fmt::Write as _;
 
 /// Devices in all, sites, nominal seconds a site.
-const SITES: [(u32, u32, f64); 4] = [(300, 3, 0.4), (1_000, 10, 0.4), (3_000, 30, 0.4), (10_000, 100, 0.4)];
+const SITES: [(u32, u32, f64); 4] = [(300, 3, 0.35), (1_000, 10, 0.35), (3_000, 30, 0.35), (10_000, 100, 0.35)];
 const WHOLE: [(u32, u32, f64); 5] = [(50, 1, 0.3), (100, 1, 0.6), (250, 1, 1.5), (500, 1, 3.0), (1_000, 1, 6.0)];
 
 /// A measured point.

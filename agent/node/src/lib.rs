@@ -144,9 +144,11 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
     let at = Arc::clone(shared);
     let statuses = move |m: Message| match at.peers.hear(&m.key, &m.payload) {
         Ok(status) => {
-            // An old token of a device that was started anew may be missed after the new one was seen.
-            at.wires.back(&status.agent);
-            at.tell(Input::Event(Event::Peer(status)));
+            // An old token of a device that was started anew may be missed after the new one was seen; and the last word
+            // of one that hangs may come after its loss.
+            if at.wires.said(&status.agent, status.boot) {
+                at.tell(Input::Event(Event::Peer(status)));
+            }
         }
         Err(e) => at.metrics.note(format!("refused a status: {e}")),
     };
@@ -164,7 +166,7 @@ fn declare(shared: &Arc<Shared>) -> Result<Vec<Held>, NodeError> {
         }
         Life::Gone(key) => {
             if let Ok(who) = Name::new(key.agent()) {
-                at.wires.gone(&who);
+                at.wires.gone(&who, at.peers.status(&who).map_or(0, |status| status.boot));
                 at.tell(Input::Event(Event::Lost(who)));
             }
         }

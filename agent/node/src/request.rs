@@ -222,7 +222,7 @@ pub(crate) fn answer(
 }
 
 /// Whether a service is not answered here any more, and is by another device.
-fn elsewhere(shared: &Shared, service: &Name) -> bool {
+pub(crate) fn elsewhere(shared: &Shared, service: &Name) -> bool {
     !shared.traffic.services().contains(service) && crate::http::forward::services(shared).contains(service)
 }
 

@@ -10,7 +10,8 @@ use kernels::{Pool, Wait};
 use profiles::WeightFormat::{W4, W8, W16};
 use protocol::Plan;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -288,6 +289,41 @@ fn what_nobody_has_heard_of_begins_anew_elsewhere() {
     assert_eq!(words(&streamed), words(&post(c, "/v1/completions", &body).body));
     assert!(!streamed.contains("error"), "{streamed}");
     assert!(!get(a, "/metrics").body.contains("wattline_replays_total 0"), "they ran at a, or nothing is shown");
+}
+
+/// Whoever waits for a turn that a stuck request holds is answered by another device.
+#[test]
+fn who_waits_behind_the_stuck_is_answered_elsewhere() {
+    let mut world = World::of(&["a", "b", "c"]);
+    (world.limits.heal_ms, world.limits.running) = (300_000, 1);
+    slow(&world);
+    let a = world.start("a");
+    world.start("b");
+    let c = world.start("c");
+    let devices = ["a", "b", "c"];
+    let mut content = shared(&devices, &[(("a", 0, 6, W8), Some(("b", 1)))]);
+    content.services[0].replicas.extend(plan(&devices, &[("c", 0, 6, W8)], 16).services.remove(0).replicas);
+    content.services[0].replicas.iter_mut().for_each(|r| r.share = 0.5);
+    world.apply(&content, a);
+    until("both serve", || [a, c].iter().all(|at| get(*at, "/readyz").status == 200));
+    let expected = complete(c, 12);
+    let mut stuck = TcpStream::connect(a).unwrap();
+    let body = json!({ "model": "chat", "prompt": PROMPT, "temperature": 0, "max_tokens": 400, "stream": true }).to_string();
+    let head = format!("POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    stuck.write_all((head + &body).as_bytes()).unwrap();
+    // It has heard something, so it waits for the lost one.
+    let (mut heard, mut some) = (Vec::new(), [0; 1024]);
+    while !String::from_utf8_lossy(&heard).contains("\"text\"") {
+        let n = stuck.read(&mut some).unwrap();
+        assert!(n > 0, "{}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&some[..n]);
+    }
+    let (tell, told) = channel();
+    std::thread::spawn(move || tell.send(said(&complete(a, 12)).to_owned()));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    drop(world.nodes.remove("b"));
+    let answer = told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(answer, said(&expected), "c's own words");
 }
 
 /// Who is not there for longer than `heal_ms`: a reason and when to ask again.

@@ -103,7 +103,7 @@ impl Effort {
             nodes: scaled(200.0, 20.0) as u32,
             branches: scaled(3.0, 2.0) as u32,
             work: scaled(7e8, 1e7) as u64,
-            seats: scaled(2.2e7, 1e6) as u64,
+            seats: scaled(2.8e7, 1e6) as u64,
             pivots: scaled(1e7, 1e6) as u64,
             front: 8,
             parts: Parts::ALL,

@@ -8,7 +8,7 @@ use super::stream::{self, DONE, event};
 use crate::clock;
 use crate::link::StepError;
 use crate::otlp::{self, Parent};
-use crate::request::{Answer, Ask, Place, answer};
+use crate::request::{Answer, Ask, Place, answer, elsewhere};
 use crate::samples::{self, Count};
 use axum::Json;
 use axum::body::Body;
@@ -21,8 +21,11 @@ use protocol::Name;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+/// How often who waits for a turn looks whether another device would answer.
+const LOOK: Duration = Duration::from_millis(100);
 /// Pieces of text that wait for a slow reader.
 const PIECES: usize = 64;
 
@@ -117,7 +120,9 @@ async fn respond(serving: Arc<Serving>, headers: &HeaderMap, body: Body, kind: K
     {
         return answer;
     }
-    let mut begun = begin(&serving, &request, kind).await?;
+    let Some(mut begun) = begin(&serving, &request, kind).await? else {
+        return anew(&serving, named, kind, headers, &body).await;
+    };
     begun.parent = headers.get("traceparent").and_then(|h| Parent::read(h.to_str().ok()?));
     let (plan, prompt) = (begun.place.ticket.plan, begun.ask.prompt.len());
     let frame = Frame {
@@ -166,8 +171,16 @@ async fn anew(
     handed.unwrap_or_else(|| Err(Refused::unavailable(format!("{}; try again", StepError::Elsewhere))))
 }
 
-/// Checks everything that can be checked, waits for a turn, and takes a place.
-async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<Begun, Refused> {
+/// Ends when a service is not answered here any more, and is by another device.
+async fn moved(shared: &crate::shared::Shared, service: &Name) {
+    while !elsewhere(shared, service) {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Checks everything that can be checked, waits for a turn, and takes a place; none where another device answers
+/// meanwhile: those who have the turns may all wait for a device that is lost.
+async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<Option<Begun>, Refused> {
     let shared = &serving.shared;
     let unknown = || {
         let known: Vec<String> = forward::services(shared).iter().map(ToString::to_string).collect();
@@ -185,9 +198,17 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
         Kind::Chat => (Some(request.messages()?), String::new()),
         Kind::Text => (None, request.prompt()?),
     };
-    let turn = serving.turn().await?;
+    let turn = tokio::select! {
+        biased;
+        turn = serving.turn() => turn?,
+        () = moved(shared, &service) => return Ok(None),
+    };
     let changing = || Refused::unavailable("the fleet changes its plan; try again");
-    let place = Place::take(shared, &service).ok_or_else(changing)?;
+    let place = match Place::take(shared, &service) {
+        Some(place) => place,
+        None if elsewhere(shared, &service) => return Ok(None),
+        None => return Err(changing()),
+    };
     let entry = place.entry().ok_or_else(changing)?;
     let text = entry.text.as_ref().ok_or_else(changing)?;
     if let Some(budget) = entry.scaling.budget {
@@ -210,7 +231,7 @@ async fn begin(serving: &Arc<Serving>, request: &Request, kind: Kind) -> Result<
     }
     let whole = request.stream != Some(true);
     let ask = Ask { prompt, tokens, sampling, stop, close: entry.close.clone(), whole };
-    Ok(Begun { serving: Arc::clone(serving), place, ask, kind, parent: None, turn })
+    Ok(Some(Begun { serving: Arc::clone(serving), place, ask, kind, parent: None, turn }))
 }
 
 /// The thread of a request. A reader that has gone away breaks it off.

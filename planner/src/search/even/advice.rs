@@ -16,6 +16,16 @@ pub(super) struct Advice {
     pub prices: Option<Vec<[f64; LIMITS]>>,
     /// What the relaxed plan with these devices costs.
     pub cost: f64,
+    /// By service, what it takes there; empty: nobody knows.
+    pub takes: Vec<Vec<Take>>,
+}
+
+/// An option and the classes that its stages stand on, a bit each; and what share of a service a relaxed plan serves so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Take {
+    pub way: u32,
+    pub classes: u64,
+    pub share: f64,
 }
 
 impl Advice {
@@ -26,7 +36,10 @@ impl Advice {
 }
 
 /// Sets of awake devices to try beside the best one.
-const NEIGHBOURS: usize = 3;
+const NEIGHBOURS: usize = 4;
+/// Shares of what devices hold that are left empty for some of them, and the part of the work for each.
+const SLACK: [f64; 1] = [0.015];
+const TIGHT: u64 = 4;
 
 /// What a first look at the relaxations gave: the tree and the decomposition to go on with, and advice, the best first.
 pub(super) struct Guide<'p> {
@@ -36,22 +49,25 @@ pub(super) struct Guide<'p> {
 }
 
 /// Services up to which whole sets of stages are columns.
-const DECOMPOSED: usize = 200;
+const DECOMPOSED: usize = 1000;
 
 impl<'p> Guide<'p> {
     /// Branches on the devices awake until their best set is known or so much work is done, first in the
-    /// plain program, then in the sharper one; then looks at the sets with one device more, as real layers
-    /// seldom fill devices to the brim.
-    pub(super) fn new(program: &'p Program, even: &'p Even, goal: Goal, work: u64, watch: &dyn Watch) -> Guide<'p> {
+    /// plain program, then in the sharper one; then looks at other sets near it.
+    pub(super) fn new(program: &'p Program, even: &'p Even, goal: Goal, deep: bool, work: u64, watch: &dyn Watch) -> Guide<'p> {
         let mut tree = Tree::new(program);
         tree.grow(work, Until::Awake, watch);
         let Some(leaf) = tree.leaf().cloned() else { return Guide { tree, decomposition: None, advice: Vec::new() } };
         if even.streams.len() <= DECOMPOSED && tree.settled() == f64::INFINITY {
             let mut decomposition = Decomposition::new(even, goal, tree.parts(), &leaf.prices);
             decomposition.grow(work, Until::Awake, watch);
-            if let Some(leaf) = decomposition.leaf().cloned() {
-                let advice = around(even, &leaf, |awake| decomposition.with_awake(awake));
-                return Guide { tree, decomposition: Some(decomposition), advice };
+            if deep {
+                decomposition.deepen();
+                decomposition.grow(work, Until::Closed, watch);
+            }
+            let ideas = ideas(even, &mut decomposition, work / TIGHT, watch);
+            if !ideas.is_empty() {
+                return Guide { tree, decomposition: Some(decomposition), advice: ideas.iter().map(advise).collect() };
             }
             let advice = plain(program, even, &leaf);
             return Guide { tree, decomposition: Some(decomposition), advice };
@@ -61,13 +77,41 @@ impl<'p> Guide<'p> {
     }
 }
 
-fn plain(program: &Program, even: &Even, leaf: &Leaf) -> Vec<Advice> {
-    let Some(mut relaxation) = program.relaxation() else { return vec![advise(leaf)] };
-    around(even, leaf, |awake| program.with_awake(&mut relaxation, awake.iter().copied()).map(|(_, leaf)| leaf))
+/// Sets of devices from the decomposition: its least one; the least ones where devices hold a little less than they do, as
+/// real layers seldom fill them to the brim; those that branching met; and those with one device more than the first.
+fn ideas<'e>(even: &'e Even, decomposition: &mut Decomposition<'e>, work: u64, watch: &dyn Watch) -> Vec<Leaf> {
+    let mut leaves = decomposition.leaves().into_iter();
+    let Some(first) = leaves.next() else { return Vec::new() };
+    let mut ideas = vec![first.clone()];
+    let mut add = |leaf: Leaf| {
+        if ideas.len() <= NEIGHBOURS && ideas.iter().all(|l| l.awake != leaf.awake) {
+            ideas.push(leaf);
+        }
+        ideas.len() <= NEIGHBOURS
+    };
+    for slack in SLACK {
+        let tight = even.tightened(slack);
+        let mut d = decomposition.again(&tight, &first.prices);
+        d.grow(work, Until::Awake, watch);
+        d.leaves().into_iter().take(1).for_each(|leaf| {
+            add(leaf);
+        });
+    }
+    if leaves.all(&mut add) {
+        let mut stated = None;
+        around(even, &first, |awake| decomposition.with_awake(&mut stated, awake)).into_iter().all(add);
+    }
+    ideas
 }
 
-/// The best set, and the best of those with one device more.
-fn around(even: &Even, leaf: &Leaf, mut with: impl FnMut(&[f64]) -> Option<Leaf>) -> Vec<Advice> {
+fn plain(program: &Program, even: &Even, leaf: &Leaf) -> Vec<Advice> {
+    let Some(mut relaxation) = program.relaxation() else { return vec![advise(leaf)] };
+    let next = around(even, leaf, |awake| program.with_awake(&mut relaxation, awake.iter().copied()).map(|(_, leaf)| leaf));
+    std::iter::once(leaf).chain(next.iter().take(NEIGHBOURS)).map(advise).collect()
+}
+
+/// The sets with one device more, the best first.
+fn around(even: &Even, leaf: &Leaf, mut with: impl FnMut(&[f64]) -> Option<Leaf>) -> Vec<Leaf> {
     let mut next: Vec<Leaf> = Vec::new();
     for (c, class) in even.classes.iter().enumerate() {
         let mut awake = leaf.awake.clone();
@@ -77,11 +121,12 @@ fn around(even: &Even, leaf: &Leaf, mut with: impl FnMut(&[f64]) -> Option<Leaf>
         }
     }
     next.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-    std::iter::once(leaf).chain(next.iter().take(NEIGHBOURS)).map(advise).collect()
+    next
 }
 
 fn advise(leaf: &Leaf) -> Advice {
-    Advice { most: leaf.awake.iter().map(|z| z.round() as u32).collect(), prices: Some(leaf.prices.clone()), cost: leaf.bound }
+    let most = leaf.awake.iter().map(|z| z.round() as u32).collect();
+    Advice { most, prices: Some(leaf.prices.clone()), cost: leaf.bound, takes: leaf.takes.clone() }
 }
 
 /// Cells of ways and classes up to which stages are variables of their own.

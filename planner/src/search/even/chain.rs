@@ -32,6 +32,8 @@ const SHIFT: u16 = 4;
 const CALM: f64 = 0.2;
 /// Chance that places are chosen by what their capacities are worth in the relaxation.
 const PRICED: f64 = 0.25;
+/// Chance that who comes back takes what the relaxed plan has it take.
+const GUIDED: f64 = 0.3;
 /// Chance that room is made for who is out, and that who has been out for longest comes first.
 const HARD: f64 = 0.5;
 /// Chance that room is made for the whole of a service at once, and the load that a device without any seems to have.
@@ -124,7 +126,7 @@ impl<'e> Walk<'e> {
         let mut order: Vec<u16> = (0..self.need.len() as u16).collect();
         order.sort_by(|&a, &b| self.need[usize::from(b)].total_cmp(&self.need[usize::from(a)]).then(a.cmp(&b)));
         let empty = vec![Post::NONE; order.len()];
-        let without = Without { priced: self.advice.prices.is_some(), ..Without::default() };
+        let without = Without { priced: self.advice.prices.is_some(), guided: true, ..Without::default() };
         for _ in 0..TRIES {
             self.fleet.load(&empty);
             let failed: Vec<u16> = order.iter().copied().filter(|&j| !self.insert(j, &without)).collect();
@@ -258,7 +260,12 @@ impl<'e> Walk<'e> {
                 }
             }
         }
-        Without { priced: self.advice.prices.is_some() && self.rng.random_bool(PRICED), ..Without::default() }
+        let (priced, guided) = (self.advice.prices.is_some() && self.rng.random_bool(PRICED), self.guided());
+        Without { priced, guided, ..Without::default() }
+    }
+
+    fn guided(&mut self) -> bool {
+        !self.advice.takes.is_empty() && self.rng.random_bool(GUIDED)
     }
 
     /// Takes out what stands on as many devices as all layers of a way need: large ones with little on them, by lot.
@@ -350,6 +357,7 @@ impl<'e> Walk<'e> {
             next.into_iter().for_each(|j| self.remove(j));
         }
         without.priced = self.advice.prices.is_some() && self.rng.random_bool(PRICED);
+        without.guided = self.guided();
         without.calm = self.rng.random_bool(CALM);
         if self.rng.random_bool(DISCOUNT) {
             without.discount = self.rng.random();

@@ -5,10 +5,12 @@
 //! over sets in that order, cut where even the cheapest rest is no gain, finds it. Where a set is late,
 //! layers move from slow to fast devices at the least price a second.
 
+use std::ops::Range;
+
 use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::advice::Advice;
+use super::advice::{Advice, Take};
 use super::fleet::{Fleet, Goal, Post};
 use super::view::{LIMITS, STAGES, WATTS};
 
@@ -69,6 +71,8 @@ pub(super) struct Without {
     pub priced: bool,
     /// Chance that a seat takes fewer layers than it could: splits that no weights ask for.
     pub ragged: f64,
+    /// What the relaxation has a service take comes first, by lot in proportion to its share.
+    pub guided: bool,
 }
 
 impl Inserter {
@@ -82,7 +86,30 @@ impl Inserter {
         without: &Without,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Option<(f64, Post)> {
+        let takes = advice.takes.get(j).filter(|takes| without.guided && !takes.is_empty());
+        let guided = takes.and_then(|takes| {
+            let take = drawn(takes, rng);
+            self.within(fleet, j, goal, advice, without, (take.way..take.way + 1, take.classes), rng)
+        });
+        let stream = &fleet.even.streams[j];
+        let ways = stream.ways.start as u32..stream.ways.end as u32;
+        guided.or_else(|| self.within(fleet, j, goal, advice, without, (ways, u64::MAX), rng))
+    }
+
+    /// The same by some ways and classes alone.
+    #[allow(clippy::too_many_arguments, reason = "what is asked, and within what")]
+    fn within(
+        &mut self,
+        fleet: &Fleet<'_>,
+        j: usize,
+        goal: &Goal,
+        advice: &Advice,
+        without: &Without,
+        (ways, classes): (Range<u32>, u64),
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Option<(f64, Post)> {
         let even = fleet.even;
+        let allowed = |class: usize| classes == u64::MAX || classes >> class & 1 == 1;
         let stream = &even.streams[j];
         self.cap_s = stream.cap_s;
         let second = goal.latency * stream.per_s;
@@ -90,7 +117,7 @@ impl Inserter {
         self.devices.clear();
         for &d in &fleet.awake {
             let overlooked = without.closed.contains(&Some(d)) || without.blink > 0.0 && rng.random_bool(without.blink);
-            if !overlooked {
+            if !overlooked && allowed(fleet.class(d)) {
                 self.devices.push(d);
             }
         }
@@ -98,7 +125,7 @@ impl Inserter {
         // Never nothing: a service that fits nowhere must not keep a walk going for ever.
         self.work += 1;
         self.seconds.resize(even.ways.len(), 0.0);
-        for way in stream.ways.clone() {
+        for way in ways.start as usize..ways.end as usize {
             let w = &even.ways[way];
             let fixed = goal.inaccuracy * w.inaccuracy;
             if fixed + goal.power * w.least_w + second * w.least_s >= self.best {
@@ -117,7 +144,7 @@ impl Inserter {
             }
             for (c, asleep) in fleet.asleep.iter().enumerate() {
                 let cell = even.cell(way, c);
-                if cell.fit == 0 || without.calm || without.resting == Some(c) {
+                if cell.fit == 0 || without.calm || without.resting == Some(c) || !allowed(c) {
                     continue;
                 }
                 self.work += 1;
@@ -304,4 +331,14 @@ impl Inserter {
         }
         self.found = Some(post);
     }
+}
+
+/// One of what a service takes, in proportion to shares.
+fn drawn<'t>(takes: &'t [Take], rng: &mut Xoshiro256PlusPlus) -> &'t Take {
+    let mut left = rng.random::<f64>() * takes.iter().map(|t| t.share).sum::<f64>();
+    let taken = takes.iter().find(|take| {
+        left -= take.share;
+        left < 0.0
+    });
+    taken.unwrap_or(&takes[0])
 }

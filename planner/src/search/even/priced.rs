@@ -11,15 +11,54 @@ use super::view::{Even, LIMITS, STAGES, WATTS};
 /// Prices: of the whole of a device's capacities, by class; and of a service's stage on a class.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Prices {
+    /// The sums of `lines`.
     pub capacity: Vec<[f64; LIMITS]>,
+    /// By class, capacity and line.
+    pub lines: Vec<f64>,
     /// Stream-major, by class.
     pub touch: Vec<f64>,
+}
+
+impl Prices {
+    /// Of lines and touches.
+    pub(super) fn of(even: &Even, lines: Vec<f64>, touch: Vec<f64>) -> Prices {
+        let mut at = lines.iter();
+        let capacity =
+            even.classes.iter().map(|class| std::array::from_fn(|i| at.by_ref().take(class.lines[i].len()).sum::<f64>()));
+        Prices { capacity: capacity.collect(), lines, touch }
+    }
+
+    /// Of capacities, as if each had its first line alone.
+    pub(super) fn first(even: &Even, capacity: &[[f64; LIMITS]]) -> Prices {
+        let each = even.classes.iter().zip(capacity).flat_map(|(class, own)| class.lines.iter().zip(own));
+        let lines = each.flat_map(|(lines, own)| (0..lines.len()).map(move |n| if n == 0 { *own } else { 0.0 })).collect();
+        Prices::of(even, lines, vec![0.0; even.streams.len() * even.classes.len()])
+    }
+}
+
+/// What is decided of a service: options it does not take, classes it has no stage on, and one at least; a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub skip: u64,
+    pub never: u64,
+    pub must: u64,
+}
+
+impl Rule {
+    /// Options and classes that have a bit.
+    pub(super) const BITS: usize = 64;
+
+    /// Both at once.
+    pub(super) fn and(self, other: Rule) -> Rule {
+        Rule { skip: self.skip | other.skip, never: self.never | other.never, must: self.must | other.must }
+    }
 }
 
 /// A deployment over classes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Column {
     pub stream: usize,
+    pub way: usize,
     /// Watts and the rest of the goal, waking not counted.
     pub cost: f64,
     /// Class, stages, shares of its devices' capacities.
@@ -61,8 +100,8 @@ pub(super) struct Pricer {
     ahead: Vec<(f64, f64)>,
     best: f64,
     found: Option<Set>,
-    /// Seat that must be picked; none: `usize::MAX`.
-    must: usize,
+    /// Seats that must be picked, a bit each.
+    must: u64,
     /// Multisets looked at.
     pub work: u64,
 }
@@ -80,7 +119,7 @@ impl Default for Pricer {
             ahead: Vec::new(),
             best: f64::INFINITY,
             found: None,
-            must: usize::MAX,
+            must: 0,
             work: 0,
         }
     }
@@ -98,30 +137,40 @@ impl Pricer {
         limit: f64,
     ) -> bool {
         self.cap_s = even.streams[j].cap_s;
-        self.seat(even, goal, prices, most, (j, way));
-        self.must = self.seats.iter().position(|s| s.class == class).unwrap_or(usize::MAX);
-        if self.must == usize::MAX {
+        if class >= Rule::BITS {
+            return true;
+        }
+        if !self.seat(even, goal, prices, most, (j, way), Rule { must: 1 << class, ..Rule::default() }) {
             return false;
         }
         self.best = limit - goal.inaccuracy * even.ways[way].inaccuracy;
         self.found = None;
-        self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
-        self.must = usize::MAX;
+        self.dive(0, 0, 0, Filled { left: self.layers, ..Filled::default() });
         self.found.is_some()
     }
 
-    /// The least cost of a stream under prices, and the deployment; infinite where it has none.
-    pub(super) fn least(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], j: usize) -> (f64, Option<Column>) {
+    /// The least cost of a stream under prices by its rule, and the deployment; infinite where it has none.
+    pub(super) fn least(
+        &mut self,
+        even: &Even,
+        goal: &Goal,
+        prices: &Prices,
+        most: &[f64],
+        (j, rule): (usize, Rule),
+    ) -> (f64, Option<Column>) {
         let stream = &even.streams[j];
         let second = goal.latency * stream.per_s;
         let mut best: Option<(f64, usize, Set)> = None;
         self.cap_s = stream.cap_s;
-        for way in stream.ways.clone() {
+        for (o, way) in stream.ways.clone().enumerate() {
             let fixed = goal.inaccuracy * even.ways[way].inaccuracy;
-            self.seat(even, goal, prices, most, (j, way));
+            let skipped = rule.skip != 0 && rule.skip >> o & 1 == 1;
+            if skipped || !self.seat(even, goal, prices, most, (j, way), rule) {
+                continue;
+            }
             self.best = best.as_ref().map_or(f64::INFINITY, |b| b.0) - fixed;
             self.found = None;
-            self.dive(0, 0, Filled { left: self.layers, ..Filled::default() });
+            self.dive(0, 0, 0, Filled { left: self.layers, ..Filled::default() });
             self.seconds[way] = self.second;
             if let Some(set) = self.found {
                 best = Some((self.best + fixed, way, set));
@@ -129,7 +178,7 @@ impl Pricer {
         }
         let Some((value, way, set)) = best else { return (f64::INFINITY, None) };
         let cost = goal.inaccuracy * even.ways[way].inaccuracy;
-        let mut column = Column { stream: j, cost, uses: Vec::with_capacity(set.len) };
+        let mut column = Column { stream: j, way, cost, uses: Vec::with_capacity(set.len) };
         for (n, class) in set.layers.iter().zip(&set.classes).take(set.len) {
             let cell = even.cell(way, *class);
             let shares: [f64; LIMITS] = std::array::from_fn(|i| n * cell.layer[i] + cell.stage[i]);
@@ -145,14 +194,14 @@ impl Pricer {
         (value, Some(column))
     }
 
-    /// Lays out the seats of a way.
-    fn seat(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], (j, way): (usize, usize)) {
+    /// Lays out the seats of a way by a rule; false where a class that must be one cannot.
+    fn seat(&mut self, even: &Even, goal: &Goal, prices: &Prices, most: &[f64], (j, way): (usize, usize), rule: Rule) -> bool {
         let (w, classes) = (&even.ways[way], even.classes.len());
         let second = goal.latency * even.streams[j].per_s;
         self.seats.clear();
         for (c, most) in most.iter().enumerate() {
             let cell = even.cell(way, c);
-            if cell.fit == 0 || *most < 0.5 {
+            if cell.fit == 0 || *most < 0.5 || rule.never != 0 && rule.never >> c & 1 == 1 {
                 continue;
             }
             let worth = |s: &[f64; 4]| (0..LIMITS).map(|i| prices.capacity[c][i] * s[i]).sum::<f64>();
@@ -171,6 +220,13 @@ impl Pricer {
         (self.layers, self.most) = (f64::from(w.layers), w.stages as usize);
         self.seconds.resize(even.ways.len(), 0.0);
         self.guess(self.seconds[way]);
+        self.must = 0;
+        if rule.must == 0 {
+            return true;
+        }
+        let musts = self.seats.iter().enumerate().filter(|(_, s)| rule.must >> s.class & 1 == 1).map(|(i, _)| 1 << i);
+        self.must = musts.fold(0, |all, bit: u64| all | bit);
+        self.must.count_ones() == rule.must.count_ones()
     }
 
     /// Takes a price of a second for bounds.
@@ -222,16 +278,16 @@ impl Pricer {
         second > 0.0 && with.once + second * (with.once_s - self.cap_s) + layers() >= self.best
     }
 
-    /// Extends the multiset by seats from `from` on. Seats rise in the price of a layer, so what is picked is full
-    /// where the deadline does not matter.
-    fn dive(&mut self, depth: usize, from: usize, so_far: Filled) {
-        let picked = |p: &Self, n: usize| p.must == usize::MAX || p.picked[..n].contains(&p.must);
-        let missing = !picked(self, depth);
-        for i in from..self.seats.len() {
-            // Seats are picked in order: behind the one that must be, it cannot be any more.
-            if missing && i > self.must {
-                break;
-            }
+    /// Extends the multiset by seats from `from` on; `had`: those of the musts that are in it. Seats rise in the price of
+    /// a layer, so what is picked is full where the deadline does not matter.
+    fn dive(&mut self, depth: usize, from: usize, had: u64, so_far: Filled) {
+        let missing = self.must & !had;
+        if missing.count_ones() as usize > self.most - depth {
+            return;
+        }
+        // Seats are picked in order: behind one that must be, it cannot be any more.
+        let last = if missing == 0 { self.seats.len() } else { missing.trailing_zeros() as usize + 1 };
+        for i in from..last {
             let seat = self.seats[i];
             let least = so_far.cost + so_far.left * seat.each;
             if least >= self.best {
@@ -258,13 +314,14 @@ impl Pricer {
                 continue;
             }
             let whole = with.left <= 0.0;
-            let missing = !picked(self, depth + 1);
+            let had = if self.must == 0 { 0 } else { had | self.must & 1 << i };
+            let missing = self.must != had;
             if whole && !missing {
                 self.settle(depth + 1, &with);
             }
             // Another stage helps who still has layers to place, or is late, or has to be somewhere.
             if depth + 1 < self.most && (!whole || missing || with.seconds > self.cap_s) {
-                self.dive(depth + 1, i, with);
+                self.dive(depth + 1, i, had, with);
             }
         }
     }

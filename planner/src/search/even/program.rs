@@ -36,8 +36,8 @@ pub(super) struct Program {
     /// With [`Detail::Stages`]: by way its variable, and by way and class those of stages and layers.
     pub ways: Vec<(usize, usize)>,
     pub seats: Vec<Seat>,
-    /// By class: the rows of its capacities.
-    capacity: Vec<[Option<usize>; LIMITS]>,
+    /// By class: the rows of its capacities, one a line.
+    capacity: Vec<[Vec<usize>; LIMITS]>,
 }
 
 /// Variables of a way on a class.
@@ -87,7 +87,7 @@ impl Program {
             .map(|class| {
                 let z = p.variable(goal.power * class.wake_w, class.members.len() as f64);
                 p.whole.push(z);
-                capacity.push(std::array::from_fn(|_| vec![(z, -1.0 - TOLERANCE)]));
+                capacity.push(std::array::from_fn(|_| Vec::new()));
                 z
             })
             .collect();
@@ -98,14 +98,17 @@ impl Program {
                 Detail::Layers => p.layered(even, goal, stream, &awake, &mut capacity),
             }
         }
-        for rows in capacity {
-            let numbers = rows.map(|terms| {
-                (terms.len() > 1).then(|| {
-                    p.row(f64::NEG_INFINITY, 0.0, terms);
-                    p.rows.len() - 1
-                })
-            });
-            p.capacity.push(numbers);
+        for ((class, &z), uses) in even.classes.iter().zip(&awake).zip(capacity) {
+            let mut rows: [Vec<usize>; LIMITS] = Default::default();
+            for ((lines, terms), rows) in class.lines.iter().zip(&uses).zip(&mut rows).filter(|((_, terms), _)| !terms.is_empty())
+            {
+                for line in lines {
+                    let held = std::iter::once((z, -line.slope * (1.0 + TOLERANCE)));
+                    p.row(f64::NEG_INFINITY, line.offset * (1.0 + TOLERANCE), held.chain(terms.iter().copied()).collect());
+                    rows.push(p.rows.len() - 1);
+                }
+            }
+            p.capacity.push(rows);
         }
         p
     }
@@ -171,8 +174,8 @@ impl Program {
 
     /// What a whole device's share of each capacity is worth under given duals, by class.
     fn prices(&self, duals: &[f64]) -> Vec<[f64; LIMITS]> {
-        let price = |row: Option<usize>| row.map_or(0.0, |r| (-duals[r]).max(0.0));
-        self.capacity.iter().map(|rows| rows.map(price)).collect()
+        let price = |rows: &Vec<usize>| rows.iter().map(|r| (-duals[*r]).max(0.0)).sum::<f64>();
+        self.capacity.iter().map(|rows| std::array::from_fn(|i| price(&rows[i]))).collect()
     }
 
     fn stream(

@@ -4,10 +4,11 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::absence;
 use super::chain::Walk;
 use super::fleet::Goal;
+use super::race::{BATCH, unit_w};
 use super::staircase::Staircase;
-use super::{BATCH, absence, unit_w};
 use crate::search::Watch;
 
 /// Temperature, over the mean of a device in use and of a service.

@@ -1,25 +1,20 @@
 //! The search of even tables against the table's own definition, exhaustive enumeration and the general search.
 
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::advice::Advice;
 use super::chain::Walk;
-use super::close;
-use super::decompose::{Decomposition, Part};
-use super::fleet::{Fleet, Goal, Post};
-use super::priced::{Pricer, Prices};
-use super::program::{Detail, Program};
-use super::tree::{Tree, Until};
-use super::view::{Even, LIMITS, WATTS};
+use super::fleet::{Fleet, Post};
+use super::view::Even;
 use super::{goal, solve};
 use crate::search::{Effort, Silent, Status, brute, driver};
 use crate::table::{Table, evaluate};
-use crate::testing::{Size, fleet_instance, random_instance, random_table};
+use crate::testing::{Size, random_instance, random_table};
 use crate::yardstick::problem;
 
-fn table(seed: u64, devices: usize, services: usize, layers: u32) -> Table {
+pub(super) fn table(seed: u64, devices: usize, services: usize, layers: u32) -> Table {
     problem(&random_instance(seed, devices, services, layers)).expect("a table").table
 }
 
@@ -28,7 +23,7 @@ fn count(variable: &str, few: usize) -> usize {
     std::env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(few)
 }
 
-fn effort(seats: u64) -> Effort {
+pub(super) fn effort(seats: u64) -> Effort {
     Effort { seats, pivots: 20_000, front: 0, ..Effort::for_seconds(0.1) }
 }
 
@@ -180,117 +175,4 @@ fn taking_all_leaves_an_empty_fleet() {
     assert_eq!(taken, walk.best);
     assert!(fleet.awake.is_empty() && fleet.loads.iter().flatten().all(|x| *x == 0.0));
     assert!((fleet.sums().power_w - empty.power_w).abs() < 1e-9 && fleet.sums().absent == empty.absent);
-}
-
-/// The pricing problem's answer is below every deployment that a walk meets, at random prices, and is the cost of
-/// the deployment that comes with it.
-#[test]
-fn no_deployment_is_cheaper_than_the_least() {
-    let mut near = 0;
-    for seed in 0..12u64 {
-        let table = table(seed, 7, 5, 14);
-        let even = Even::of(&table).expect("even");
-        let goal = Goal { latency: [0.0, 20.0][seed as usize % 2], ..goal(&even) };
-        let mut walk = Walk::new(&even, goal, Advice::default(), seed);
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let (classes, streams) = (even.classes.len(), even.streams.len());
-        let most: Vec<f64> = even.classes.iter().map(|c| c.members.len() as f64).collect();
-        let mut pricer = Pricer::default();
-        for _ in 0..60 {
-            let capacity = (0..classes).map(|_| std::array::from_fn(|_| rng.random_range(0.0..3.0))).collect();
-            let touch = (0..streams * classes).map(|_| if rng.random_bool(0.2) { rng.random_range(0.0..2.0) } else { 0.0 });
-            let prices = Prices { capacity, touch: touch.collect() };
-            (0..20).for_each(|_| walk.step(5.0, None));
-            for j in 0..streams {
-                let (least, column) = pricer.least(&even, &goal, &prices, &most, j);
-                let priced =
-                    |class: usize, shares: &[f64]| (0..LIMITS).map(|i| prices.capacity[class][i] * shares[i]).sum::<f64>();
-                let own = column.map_or(f64::INFINITY, |c| {
-                    c.cost + c.uses.iter().map(|u| priced(u.0, &u.2) + u.1 * prices.touch[j * classes + u.0]).sum::<f64>()
-                });
-                let none = least.is_infinite() && own.is_infinite();
-                assert!(none || (least - own).abs() <= 1e-8 * own.abs(), "seed {seed}: {least} for {own}");
-                let post = walk.fleet.posts[j];
-                if !post.served() {
-                    continue;
-                }
-                let cost: f64 = post
-                    .stages()
-                    .iter()
-                    .map(|&(d, n)| {
-                        let class = walk.fleet.class(d);
-                        let cell = even.cell(post.way as usize, class);
-                        let sums: [f64; 4] = std::array::from_fn(|i| f64::from(n) * cell.layer[i] + cell.stage[i]);
-                        let seconds = f64::from(n) * cell.layer_s + cell.stage_s;
-                        goal.power * sums[WATTS]
-                            + goal.latency * even.streams[j].per_s * seconds
-                            + priced(class, &sums)
-                            + prices.touch[j * classes + class]
-                    })
-                    .sum();
-                let cost = cost + goal.inaccuracy * even.ways[post.way as usize].inaccuracy;
-                assert!(least <= cost * (1.0 + 1e-9), "seed {seed}: {least} above {cost}");
-                near += usize::from(least >= 0.8 * cost);
-            }
-        }
-    }
-    assert!(near >= 50, "{near} deployments are near the least");
-}
-
-/// The decomposed bound is above the plain program's on most fleets, and never above a plan.
-#[test]
-fn the_decomposed_bound_is_sharper() {
-    let (mut sharper, mut cases) = (0, 0);
-    for seed in 0..5 {
-        let table = problem(&fleet_instance(seed, 32)).expect("a table").table;
-        let even = Even::of(&table).expect("even");
-        let goal = goal(&even);
-        let program = Program::new(&even, &goal, Detail::Layers);
-        let mut tree = Tree::new(&program);
-        tree.grow(2_000_000, Until::Awake, &Silent);
-        let Some(prices) = tree.leaf().map(|l| l.prices.clone()) else { continue };
-        let mut d = Decomposition::new(&even, goal, tree.parts(), &prices);
-        d.grow(5_000_000, Until::Closed, &Silent);
-        let bound = d.bound().min(tree.settled());
-        let found = solve(&table, &[], &effort(100_000), &Silent).expect("even").best;
-        let Some((_, e)) = found else { continue };
-        assert!(bound <= e.objective * (1.0 + 1e-9), "seed {seed}: {bound} above {}", e.objective);
-        sharper += usize::from(bound > tree.bound() + 1e-6);
-        cases += 1;
-    }
-    assert!(cases >= 4 && sharper * 2 >= cases, "{sharper} of {cases}");
-}
-
-/// From a plan that is up to a tenth too dear, exact programs find the optimum and prove it.
-#[test]
-fn the_end_of_a_proof_is_the_optimum() {
-    let (mut closed, mut found) = (0, 0);
-    for seed in 0..120u64 {
-        let table = table(seed, 2 + seed as usize % 3, 2, 2);
-        let Ok(Some((_, truth))) = brute::solve(&table, 20_000) else { continue };
-        let even = Even::of(&table).expect("even");
-        let goal = goal(&even);
-        let whole = Part {
-            bound: f64::NEG_INFINITY,
-            least: vec![0.0; even.classes.len()],
-            most: even.classes.iter().map(|c| c.members.len() as f64).collect(),
-            prices: None,
-        };
-        let mut d = Decomposition::new(&even, goal, vec![whole], &vec![[0.0; LIMITS]; even.classes.len()]);
-        d.grow(100_000, Until::Closed, &Silent);
-        let value = truth.objective * (1.0 + 0.01 * (seed % 10) as f64) + 1e-9;
-        let check = |a: &crate::table::Assignment| {
-            let e = evaluate(&table, a);
-            e.feasible().then_some(e.objective)
-        };
-        let end = close::close(&even, &goal, &mut d, value, 100_000_000, &Silent, &check);
-        let optimum = truth.objective;
-        assert!(end.bound <= optimum * (1.0 + 1e-9), "seed {seed}: {} above {optimum}", end.bound);
-        assert!(end.bound >= optimum * (1.0 - 1e-6), "seed {seed}: {} for {optimum}", end.bound);
-        let best = end.found.iter().filter_map(check).fold(value, f64::min);
-        assert!(best <= optimum * (1.0 + 1e-6) + 1e-9, "seed {seed}: {best} for {optimum}");
-        found += u32::from(best <= optimum * (1.0 + 1e-6) && !end.found.is_empty());
-        closed += 1;
-    }
-    assert!(closed >= 60 && found >= 30, "{closed} closed, {found} plans found");
 }

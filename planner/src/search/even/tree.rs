@@ -1,7 +1,8 @@
 //! Branching on the program over classes: on devices awake, ways and stages that the relaxation leaves
 //! in fractions. The least bound of the open nodes bounds all plans at any moment.
 
-use super::decompose::Part;
+use super::advice::Take;
+use super::part::Part;
 use super::program::{Answer, Program, Range, Relaxation};
 use super::view::LIMITS;
 use crate::search::{Progress, Watch};
@@ -22,6 +23,8 @@ pub(super) struct Leaf {
     /// By class.
     pub awake: Vec<f64>,
     pub prices: Vec<[f64; LIMITS]>,
+    /// By service, what it takes; empty where the program does not say.
+    pub takes: Vec<Vec<Take>>,
 }
 
 /// When to stop beside the work.
@@ -94,7 +97,9 @@ impl<'p> Tree<'p> {
                 bound: node.bound,
                 least: whole.iter().map(|z| range(z).map_or(0.0, |r| r.lower)).collect(),
                 most: whole.iter().map(|z| range(z).map_or(self.program.upper(*z), |r| r.upper)).collect(),
+                rules: Vec::new(),
                 prices: None,
+                leaf: None,
             }
         };
         self.open.iter().map(part).collect()
@@ -119,7 +124,7 @@ impl<'p> Tree<'p> {
                 Answer::Bound(bound, x, prices) => {
                     let awake = self.awake(&x).iter().map(|z| (z - WHOLE).ceil().max(0.0)).collect();
                     self.take(bound, bound, Vec::new(), &x, &prices);
-                    self.leaf.get_or_insert(Leaf { bound: f64::INFINITY, awake, prices });
+                    self.leaf.get_or_insert(Leaf { bound: f64::INFINITY, awake, prices, takes: Vec::new() });
                 }
                 Answer::Empty => {}
                 Answer::Failed => self.settled = f64::NEG_INFINITY,
@@ -182,7 +187,7 @@ impl<'p> Tree<'p> {
         let branch = choose(self.program, &self.gains, x);
         let whole = branch.is_none_or(|(index, _)| index >= self.program.awake);
         if whole && self.leaf.as_ref().is_none_or(|l| own < l.bound) {
-            self.leaf = Some(Leaf { bound: own, awake: self.awake(x), prices: prices.to_vec() });
+            self.leaf = Some(Leaf { bound: own, awake: self.awake(x), prices: prices.to_vec(), takes: Vec::new() });
         }
         match branch {
             Some(branch) => self.open.push(Node { bound, ranges, branch }),
@@ -203,7 +208,7 @@ impl Program {
             self.whole.iter().zip(awake).map(|(&variable, n)| Range { variable, lower: n, upper: n }).collect();
         let awake = ranges.iter().map(|r| r.upper).collect();
         match relaxation.solve(&ranges) {
-            Answer::Bound(bound, _, prices) => Some((bound, Leaf { bound, awake, prices })),
+            Answer::Bound(bound, _, prices) => Some((bound, Leaf { bound, awake, prices, takes: Vec::new() })),
             Answer::Empty | Answer::Failed => None,
         }
     }

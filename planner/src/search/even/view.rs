@@ -25,7 +25,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    const NEVER: Cell = Cell { layer: [0.0; 4], stage: [0.0; 4], layer_s: 0.0, stage_s: 0.0, fit: 0 };
+    pub(super) const NEVER: Cell = Cell { layer: [0.0; 4], stage: [0.0; 4], layer_s: 0.0, stage_s: 0.0, fit: 0 };
 
     fn order(&self, other: &Cell) -> Ordering {
         let numbers = |c: &Cell| [c.layer, c.stage].concat().into_iter().chain([c.layer_s, c.stage_s]).collect::<Vec<f64>>();
@@ -66,6 +66,22 @@ pub(super) struct Class {
     pub wake_w: f64,
     /// Its devices, numbered here in class order.
     pub members: Range<usize>,
+    /// By capacity: what so many of them hold is below each of these lines.
+    pub lines: [Vec<Line>; LIMITS],
+}
+
+/// An upper end of what the devices awake hold of a capacity, in wholes of the class's first: `slope` for each and `offset`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Line {
+    pub slope: f64,
+    pub offset: f64,
+}
+
+impl Class {
+    /// Of devices that hold as much, each.
+    pub(super) fn alike(wake_w: f64, members: Range<usize>) -> Class {
+        Class { wake_w, members, lines: std::array::from_fn(|_| vec![Line { slope: 1.0, offset: 0.0 }]) }
+    }
 }
 
 /// An even table's numbers.
@@ -79,7 +95,7 @@ pub(super) struct Even {
     pub streams: Vec<Stream>,
     pub ways: Vec<Way>,
     /// Way-major, by class.
-    cells: Vec<Cell>,
+    pub(super) cells: Vec<Cell>,
     /// Watts of the fleet when nothing runs.
     pub standing_w: f64,
     pub weights: Weights,
@@ -138,6 +154,15 @@ impl Even {
         &self.cells[way * self.classes.len() + class]
     }
 
+    /// The same where devices hold less together by a share.
+    pub(super) fn tightened(&self, share: f64) -> Even {
+        let mut even = self.clone();
+        for line in even.classes.iter_mut().flat_map(|c| c.lines.iter_mut().flatten()) {
+            *line = Line { slope: line.slope * (1.0 - share), offset: line.offset * (1.0 - share) };
+        }
+        even
+    }
+
     /// So many devices of each class, each a class of its own; ways that are not kept on a class never run there.
     pub(super) fn single(&self, most: &[u32], kept: impl Fn(usize, usize) -> bool) -> Even {
         let members: Vec<(usize, usize)> = self
@@ -152,11 +177,7 @@ impl Even {
             device: members.iter().map(|m| self.device[m.0]).collect(),
             place: members.iter().map(|m| self.place[m.0]).collect(),
             class: (0..members.len() as u32).collect(),
-            classes: members
-                .iter()
-                .enumerate()
-                .map(|(i, m)| Class { wake_w: self.classes[m.1].wake_w, members: i..i + 1 })
-                .collect(),
+            classes: members.iter().enumerate().map(|(i, m)| Class::alike(self.classes[m.1].wake_w, i..i + 1)).collect(),
             streams: self.streams.clone(),
             ways: self.ways.clone(),
             cells: (0..self.ways.len())
@@ -217,7 +238,7 @@ impl Even {
         for (i, &d) in sorted.iter().enumerate() {
             match self.classes.last_mut() {
                 Some(class) if order(sorted[class.members.start], d).is_eq() => class.members.end = i + 1,
-                _ => self.classes.push(Class { wake_w: key(d)[0], members: i..i + 1 }),
+                _ => self.classes.push(Class::alike(key(d)[0], i..i + 1)),
             }
             self.standing_w += key(d)[1];
             self.device.push(d as u32);
