@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::file::{
     Accuracy, Adapters, Deadline, Device, EarlyExit, ExpertCache, File, Key, Limits, Link, LinkDetail, Override, PrecisionDetail,
-    Prefilter, Scaling, Service, Shape, Site,
+    Prefilter, Scaling, Service, Shape, Site, Together,
 };
 use crate::read::parse;
 
@@ -39,6 +39,7 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Link>(part("Link"));
     same_keys::<Device>(part("Device"));
     same_keys::<Override>(part("Override"));
+    same_keys::<Together>(part("Together"));
     same_keys::<Service>(part("Service"));
     same_keys::<Prefilter>(part("Prefilter"));
     same_keys::<EarlyExit>(part("EarlyExit"));
@@ -51,7 +52,7 @@ fn schema_and_reader_have_the_same_keys() {
     same_keys::<Limits>(part("Limits"));
     // No map of the schema was forgotten above.
     let maps = schema["$defs"].as_object().unwrap().iter().filter(|(_, d)| d.get("properties").is_some()).count();
-    assert_eq!(maps, 15);
+    assert_eq!(maps, 16);
 }
 
 /// Each key of each map is put before the reader with a value that no key takes: it must look at it.
