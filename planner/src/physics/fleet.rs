@@ -344,7 +344,7 @@ fn rows(fleet: &mut Fleet, d: usize, device: &Device, kind: usize, levels: &[f64
             let mut slots: Vec<Option<u32>> = vec![None; profile.processors.len()];
             let team = device.together.filter(|_| mode.together).map(|t| t.processors);
             for format in 0..formats {
-                let alone = profile.processors.iter().enumerate().map(|(p, processor)| (p, processor));
+                let alone = profile.processors.iter().enumerate();
                 let both = team.map(|(first, _)| (profile.processors.len(), &profile.processors[first]));
                 for (p, processor) in alone.chain(both) {
                     let Some(pool) = pool_names.iter().position(|n| **n == processor.memory) else { continue };
