@@ -46,6 +46,10 @@ const ADVICE: u64 = 3;
 /// Solves an even table; `None` when the table is not even.
 pub(super) fn solve(table: &Table, starts: &[Assignment], effort: &Effort, watch: &dyn Watch) -> Option<Solution> {
     let even = Even::of(table)?;
+    // Who has no option anywhere, as where all devices are lost, is out in every plan.
+    if even.streams.iter().any(|s| s.ways.is_empty()) {
+        return Some(finish(table, effort, watch, Found { plans: Vec::new(), stats: Stats::default() }, f64::INFINITY));
+    }
     if !effort.parts.programs {
         let found = search(table, &even, starts, &[], effort, watch);
         return Some(finish(table, effort, watch, found, f64::NEG_INFINITY));

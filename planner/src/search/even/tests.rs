@@ -160,6 +160,17 @@ fn one_thread_and_two_give_the_same_front() {
     assert!(one.front.windows(2).all(|w| w[0].1.power_w < w[1].1.power_w && w[0].1.latency > w[1].1.latency));
 }
 
+/// A service that no device can run, as where all that could are lost.
+#[test]
+fn a_service_without_options_has_no_plan() {
+    let mut table = table(5, 6, 5, 10);
+    table.services[2].options.clear();
+    for effort in [effort(20_000), Effort { front: 4, ..effort(20_000) }] {
+        let found = solve(&table, &[], &effort, &Silent).expect("even");
+        assert!(found.best.is_none() && found.status == Status::Infeasible);
+    }
+}
+
 /// Posts put in any order and taken again leave nothing behind.
 #[test]
 fn taking_all_leaves_an_empty_fleet() {
