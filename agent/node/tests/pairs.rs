@@ -252,13 +252,9 @@ fn a_lost_partner_that_comes_back_goes_on_where_it_was() {
     until("whole again", || get(a, "/readyz").status == 200);
 }
 
-/// A request that waits for a lost partner is answered by another device's pipeline, as long as its user has heard
-/// nothing, instead of waiting out `heal_ms`: in a stream before the first word, otherwise at any time.
-#[test]
-fn what_nobody_has_heard_of_begins_anew_elsewhere() {
-    let mut world = World::of(&["a", "b", "c"]);
-    world.limits.heal_ms = 300_000;
-    slow(&world);
+/// Where `a`, whose partner is `b`, and `c` alone serve the same model.
+fn shared_and_alone(world: &mut World) -> [SocketAddr; 2] {
+    slow(world);
     let a = world.start("a");
     world.start("b");
     let c = world.start("c");
@@ -268,6 +264,16 @@ fn what_nobody_has_heard_of_begins_anew_elsewhere() {
     content.services[0].replicas.iter_mut().for_each(|r| r.share = 0.5);
     world.apply(&content, a);
     until("both serve", || [a, c].iter().all(|at| get(*at, "/readyz").status == 200));
+    [a, c]
+}
+
+/// A request that waits for a lost partner is answered by another device's pipeline, as long as its user has heard
+/// nothing, instead of waiting out `heal_ms`: in a stream before the first word, otherwise at any time.
+#[test]
+fn what_nobody_has_heard_of_begins_anew_elsewhere() {
+    let mut world = World::of(&["a", "b", "c"]);
+    world.limits.heal_ms = 300_000;
+    let [a, c] = shared_and_alone(&mut world);
     let expected = complete(c, 120);
     let (tell, told) = channel();
     let whole = tell.clone();
@@ -296,16 +302,7 @@ fn what_nobody_has_heard_of_begins_anew_elsewhere() {
 fn who_waits_behind_the_stuck_is_answered_elsewhere() {
     let mut world = World::of(&["a", "b", "c"]);
     (world.limits.heal_ms, world.limits.running) = (300_000, 1);
-    slow(&world);
-    let a = world.start("a");
-    world.start("b");
-    let c = world.start("c");
-    let devices = ["a", "b", "c"];
-    let mut content = shared(&devices, &[(("a", 0, 6, W8), Some(("b", 1)))]);
-    content.services[0].replicas.extend(plan(&devices, &[("c", 0, 6, W8)], 16).services.remove(0).replicas);
-    content.services[0].replicas.iter_mut().for_each(|r| r.share = 0.5);
-    world.apply(&content, a);
-    until("both serve", || [a, c].iter().all(|at| get(*at, "/readyz").status == 200));
+    let [a, c] = shared_and_alone(&mut world);
     let expected = complete(c, 12);
     let mut stuck = TcpStream::connect(a).unwrap();
     let body = json!({ "model": "chat", "prompt": PROMPT, "temperature": 0, "max_tokens": 400, "stream": true }).to_string();

@@ -2,6 +2,8 @@
 
 use profiles::units::Ratio;
 use profiles::{Block, BlockGroup, Mixer, Mlp, ModelKind, ModelProfile, Phase, Precision, Quality, QualityRow, WeightFormat};
+use rand::Rng;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::device::sourced;
 
@@ -72,6 +74,23 @@ pub fn tiny_llm(id: &str, layers: u32, width: u64) -> ModelProfile {
         (256, sourced(Ratio(0.55), Quality::Measured)),
     ];
     model
+}
+
+/// One or two language models that two devices or processors may divide, with a small vocabulary: what the two cannot
+/// divide takes little time.
+pub(super) fn divisible_llms(rng: &mut Xoshiro256PlusPlus) -> Vec<ModelProfile> {
+    let count = rng.random_range(1..=2u32);
+    let model = |i| {
+        let mut model = tiny_llm(&format!("m{i}"), rng.random_range(1..=3), 1024);
+        for end in [0, 2] {
+            let block = &mut model.blocks[end].block;
+            block.parameters = 1_024_000;
+            block.read = block.read.min(1_024_000);
+            block.multiplied = block.multiplied.min(1_024_000);
+        }
+        model
+    };
+    (0..count).map(model).collect()
 }
 
 /// A mixture of experts: 8 experts of which 2 run per token.

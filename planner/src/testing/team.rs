@@ -6,7 +6,8 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use scenarios::{Arrivals, At, Goal, Said, Scenario, Together};
 
-use super::{board, card, device_of, one_board, precision, service_of, tiny_llm};
+use super::model::divisible_llms;
+use super::{board, card, device_of, one_board, precision, service_of};
 use crate::physics::pass::Rates;
 use crate::physics::request::Request;
 use crate::physics::whole;
@@ -41,19 +42,7 @@ pub fn team_scenario(seed: u64) -> Scenario {
         }
         _ => {}
     }
-    let models: Vec<_> = (0..rng.random_range(1..=2u32))
-        .map(|i| {
-            let mut model = tiny_llm(&format!("m{i}"), rng.random_range(1..=3), 1024);
-            // A small vocabulary: what the two cannot divide takes little time.
-            for end in [0, 2] {
-                let block = &mut model.blocks[end].block;
-                block.parameters = 1_024_000;
-                block.read = block.read.min(1_024_000);
-                block.multiplied = block.multiplied.min(1_024_000);
-            }
-            model
-        })
-        .collect();
+    let models = divisible_llms(&mut rng);
     s.services = models.iter().enumerate().map(|(i, m)| service_of(&format!("s{i}"), m.clone())).collect();
     // Waiting that no load level shortens: one level, and fewer ways to try.
     let arrivals = if rng.random_bool(0.6) { Arrivals::Periodic } else { Arrivals::Poisson };

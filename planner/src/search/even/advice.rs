@@ -37,8 +37,8 @@ impl Advice {
 
 /// Sets of awake devices to try beside the best one.
 const NEIGHBOURS: usize = 4;
-/// Shares of what devices hold that are left empty for some of them, and the part of the work for each.
-const SLACK: [f64; 1] = [0.015];
+/// Share of what devices hold that is left empty for one of them, and the part of the work that it gets.
+const SLACK: f64 = 0.015;
 const TIGHT: u64 = 4;
 
 /// What a first look at the relaxations gave: the tree and the decomposition to go on with, and advice, the best first.
@@ -77,7 +77,7 @@ impl<'p> Guide<'p> {
     }
 }
 
-/// Sets of devices from the decomposition: its least one; the least ones where devices hold a little less than they do, as
+/// Sets of devices from the decomposition: its least one; the least one where devices hold a little less than they do, as
 /// real layers seldom fill them to the brim; those that branching met; and those with one device more than the first.
 fn ideas<'e>(even: &'e Even, decomposition: &mut Decomposition<'e>, work: u64, watch: &dyn Watch) -> Vec<Leaf> {
     let mut leaves = decomposition.leaves().into_iter();
@@ -89,14 +89,10 @@ fn ideas<'e>(even: &'e Even, decomposition: &mut Decomposition<'e>, work: u64, w
         }
         ideas.len() <= NEIGHBOURS
     };
-    for slack in SLACK {
-        let tight = even.tightened(slack);
-        let mut d = decomposition.again(&tight, &first.prices);
-        d.grow(work, Until::Awake, watch);
-        d.leaves().into_iter().take(1).for_each(|leaf| {
-            add(leaf);
-        });
-    }
+    let tight = even.tightened(SLACK);
+    let mut tighter = decomposition.again(&tight, &first.prices);
+    tighter.grow(work, Until::Awake, watch);
+    tighter.leaves().into_iter().next().map(&mut add);
     if leaves.all(&mut add) {
         let mut stated = None;
         around(even, &first, |awake| decomposition.with_awake(&mut stated, awake)).into_iter().all(add);

@@ -85,9 +85,13 @@ pub(super) fn race<'e>(
     (walk, stats)
 }
 
+/// Whether some service has no place.
+fn out(walk: &Walk<'_>) -> bool {
+    walk.best.iter().any(|p| !p.served())
+}
+
 /// Goes on with ideas that promise much and have no plan yet, the most promising first, until one has.
 fn chase(walks: &mut [Walk<'_>], seats: u64, effort: &Effort, watch: &dyn Watch) {
-    let out = |walk: &Walk<'_>| walk.best.iter().any(|p| !p.served());
     let value = walks.iter().map(|w| w.best_cost).fold(f64::INFINITY, f64::min);
     let promises = |w: &Walk<'_>| out(w) && !w.advice.most.is_empty() && w.advice.cost < value * (1.0 - WORTH);
     let mut order: Vec<usize> = (0..walks.len()).filter(|&i| promises(&walks[i])).collect();
@@ -111,7 +115,6 @@ fn chase(walks: &mut [Walk<'_>], seats: u64, effort: &Effort, watch: &dyn Watch)
 /// who has no place; and where any may. The most promising ones.
 fn lift<'e>(walks: &[Walk<'e>], seats: u64, effort: &Effort, watch: &dyn Watch) -> Vec<Walk<'e>> {
     let value = walks.iter().map(|w| w.best_cost).fold(f64::INFINITY, f64::min);
-    let out = |w: &Walk<'_>| w.best.iter().any(|p| !p.served());
     let promises = |cost: f64| cost < value * (1.0 - WORTH);
     let mut order: Vec<&Walk<'e>> =
         walks.iter().filter(|w| out(w) && !w.advice.most.is_empty() && promises(w.advice.cost)).collect();
