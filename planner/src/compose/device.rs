@@ -144,8 +144,7 @@ fn processors(c: &Context<'_>, d: usize) -> Vec<ProcessorUse> {
         };
         // Two processors that share stages keep one queue, which is booked at the first of its places.
         let p = match c.scenario.devices[lead].together.map(|t| t.processors) {
-            Some((first, second)) if p == second && c.together(d) => first.min(second),
-            Some((first, second)) if p == first && c.together(d) => first.min(second),
+            Some((first, second)) if (p == first || p == second) && c.together(d) => first.min(second),
             _ => p,
         };
         let places = table.places.iter().zip(&c.evaluation.booked);

@@ -144,68 +144,56 @@ fn shared<'a>(c: &Context<'a>, s: usize, chosen: &Chosen<'_>, st: &crate::table:
     pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st)
 }
 
-/// A stage on two processors of one device.
+/// Both halves of a shared stage: device, processor, and bytes in memory.
+type Half<'a> = (&'a scenarios::Device, usize, f64);
+
+/// A stage on two processors of one device, with weights and cache in its memory once.
 fn on_both(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, joint: &pairs::Joint) -> PlannedStage {
-    let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
     let device = &c.scenario.devices[joint.device];
-    let processor = |i: usize| device.profile.processors[joint.processors[i]].id.clone();
-    let [own, other] = &joint.stage.halves;
+    let [first, second] = joint.processors;
     let bytes = chosen.choice.at[st.place as usize].as_ref().map_or(0.0, |at| at.stage(st.start, st.end).bytes);
-    PlannedStage {
-        device: device.name.clone(),
-        processor: processor(0),
-        filters: false,
-        start: st.start,
-        end: st.end,
-        reached: None,
-        weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
-        resident_share: chosen.label.resident_share,
-        memory_bytes: bytes,
-        busy_s: joint.stage.busy_s,
-        dynamic_j: own.dynamic_j,
-        dasi: own.dasi,
-        memory_saturation: own.memory_saturation,
-        partner: Some(PlannedPartner {
-            device: device.name.clone(),
-            processor: processor(1),
-            kv_heads: joint.heads[1],
-            // In one memory once, and counted above.
-            memory_bytes: 0.0,
-            busy_s: joint.stage.busy_s,
-            dynamic_j: other.dynamic_j,
-            dasi: other.dasi,
-            memory_saturation: other.memory_saturation,
-        }),
-    }
+    shared_by(c, chosen, st, [(device, first, bytes), (device, second, 0.0)], joint.heads[1], &joint.stage)
 }
 
 /// A stage on two devices.
 fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared: &pairs::Shared<'_>) -> PlannedStage {
-    let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
-    let device = |d: usize| &c.scenario.devices[d];
-    let processor = |d: usize, i: usize| device(d).profile.processors[shared.processors[i]].id.clone();
+    let (lead, partner) = (&c.scenario.devices[shared.joined.lead], &c.scenario.devices[shared.joined.partner]);
+    let [first, second] = shared.processors;
     let [own, other] = &shared.stage.halves;
-    let (lead, partner) = (shared.joined.lead, shared.joined.partner);
+    let halves = [(lead, first, own.memory_bytes), (partner, second, other.memory_bytes)];
+    shared_by(c, chosen, st, halves, shared.heads[1], &shared.stage)
+}
+
+fn shared_by(
+    c: &Context<'_>,
+    chosen: &Chosen<'_>,
+    st: &crate::table::Stage,
+    [(lead, first, lead_bytes), (partner, second, partner_bytes)]: [Half<'_>; 2],
+    partner_heads: u32,
+    stage: &crate::physics::shared::Stage,
+) -> PlannedStage {
+    let precision = chosen.label.precision_at(c.model.table.places[st.place as usize].format);
+    let [own, other] = &stage.halves;
     PlannedStage {
-        device: device(lead).name.clone(),
-        processor: processor(lead, 0),
+        device: lead.name.clone(),
+        processor: lead.profile.processors[first].id.clone(),
         filters: false,
         start: st.start,
         end: st.end,
         reached: None,
         weights: Some(precision.weights).filter(|w| *w != chosen.label.precision.weights),
         resident_share: chosen.label.resident_share,
-        memory_bytes: own.memory_bytes,
-        busy_s: shared.stage.busy_s,
+        memory_bytes: lead_bytes,
+        busy_s: stage.busy_s,
         dynamic_j: own.dynamic_j,
         dasi: own.dasi,
         memory_saturation: own.memory_saturation,
         partner: Some(PlannedPartner {
-            device: device(partner).name.clone(),
-            processor: processor(partner, 1),
-            kv_heads: shared.heads[1],
-            memory_bytes: other.memory_bytes,
-            busy_s: shared.stage.busy_s,
+            device: partner.name.clone(),
+            processor: partner.profile.processors[second].id.clone(),
+            kv_heads: partner_heads,
+            memory_bytes: partner_bytes,
+            busy_s: stage.busy_s,
             dynamic_j: other.dynamic_j,
             dasi: other.dasi,
             memory_saturation: other.memory_saturation,

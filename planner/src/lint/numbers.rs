@@ -188,6 +188,18 @@ fn stage(r: &Resolved<'_>, s: &Served<'_>, request: &Request, placed: &Placed<'_
     Some(cost)
 }
 
+/// Compares what the plan says of a shared stage's second half; `None` where it says nothing.
+fn compare_partner(subject: &str, placed: &Placed<'_>, cost: &StageCost, bytes: f64, notes: &mut Notes) -> Option<()> {
+    let partner = placed.stage.partner.as_ref()?;
+    let subject = format!("{subject} partner");
+    notes.same("busy", &subject, "busy time of a request", partner.busy_s, cost.busy_s);
+    notes.same("dynamic-energy", &subject, "dynamic energy of a request", partner.dynamic_j, cost.dynamic_j);
+    notes.same("memory", &subject, "memory", partner.memory_bytes, bytes);
+    notes.same("dasi", &subject, "arithmetic saturation", partner.dasi, cost.arithmetic);
+    notes.same("memory-saturation", &subject, "memory saturation", partner.memory_saturation, cost.memory);
+    Some(())
+}
+
 /// Books a stage of two processors of one device and compares what the plan says of it; `None` where it cannot run. The
 /// energy is that of both.
 #[allow(clippy::too_many_arguments, reason = "a shared stage hangs on all of these")]
@@ -227,13 +239,8 @@ fn joint(
     let pool = pool_of(r, placed)?;
     load.resident[d][pool] += bytes;
     compare_stage(subject, placed, &own, bytes, notes);
-    let partner = placed.stage.partner.as_ref()?;
-    let subject = format!("{subject} partner");
-    notes.same("busy", &subject, "busy time of a request", partner.busy_s, other.busy_s);
-    notes.same("dynamic-energy", &subject, "dynamic energy of a request", partner.dynamic_j, other.dynamic_j);
-    notes.same("memory", &subject, "memory, which the first of the two counts,", partner.memory_bytes, 0.0);
-    notes.same("dasi", &subject, "arithmetic saturation", partner.dasi, other.arithmetic);
-    notes.same("memory-saturation", &subject, "memory saturation", partner.memory_saturation, other.memory);
+    // The first of the two counts the memory.
+    compare_partner(subject, placed, &other, 0.0, notes)?;
     Some(StageCost { dynamic_j: own.dynamic_j + other.dynamic_j, ..own })
 }
 
@@ -289,13 +296,7 @@ fn together(
         load.resident[d][pool] += bytes[i];
     }
     compare_stage(subject, placed, &cost.own, bytes[0], notes);
-    let partner = placed.stage.partner.as_ref()?;
-    let subject = format!("{subject} partner");
-    notes.same("busy", &subject, "busy time of a request", partner.busy_s, cost.other.busy_s);
-    notes.same("dynamic-energy", &subject, "dynamic energy of a request", partner.dynamic_j, cost.other.dynamic_j);
-    notes.same("memory", &subject, "memory", partner.memory_bytes, bytes[1]);
-    notes.same("dasi", &subject, "arithmetic saturation", partner.dasi, cost.other.arithmetic);
-    notes.same("memory-saturation", &subject, "memory saturation", partner.memory_saturation, cost.other.memory);
+    compare_partner(subject, placed, &cost.other, bytes[1], notes)?;
     let sent_j = cost.sent_bytes * link.j_per_byte;
     load.network_w += rate * sent_j;
     for &budget in &link.budgets {

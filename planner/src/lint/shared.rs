@@ -105,6 +105,23 @@ pub(super) fn states(block: &Block, pass: Pass) -> f64 {
     2.0 * pass.new * pass.sequences * block.output_width as f64
 }
 
+/// Both halves of a stage, from how long a pass takes and what each half spends in it, first pass and decoding.
+pub(super) fn halves(request: &Request, whole: [f64; 2], own: [[Spent; 2]; 2]) -> [StageCost; 2] {
+    let first_s = request.items * whole[0];
+    let busy_s = first_s + request.passes * whole[1];
+    let shown = usize::from(request.passes > 0.0);
+    let of = |d: usize| StageCost {
+        first_s,
+        each_s: whole[1],
+        alone_s: busy_s,
+        busy_s,
+        dynamic_j: request.items * own[0][d].energy + request.passes * own[1][d].energy,
+        arithmetic: (own[shown][d].arithmetic / whole[shown]).min(1.0),
+        memory: (own[shown][d].memory / whole[shown]).min(1.0),
+    };
+    [of(0), of(1)]
+}
+
 /// The stage on both spots over a link; `None` where one cannot run its part.
 pub(super) fn stage(
     model: &ModelProfile,
@@ -151,19 +168,8 @@ pub(super) fn stage(
         whole[i] += overhead + link.time_s(bytes);
         sent_bytes += times * bytes;
     }
-    let first_s = request.items * whole[0];
-    let busy_s = first_s + request.passes * whole[1];
-    let shown = usize::from(request.passes > 0.0);
-    let of = |d: usize| StageCost {
-        first_s,
-        each_s: whole[1],
-        alone_s: busy_s,
-        busy_s,
-        dynamic_j: request.items * own[0][d].energy + request.passes * own[1][d].energy,
-        arithmetic: (own[shown][d].arithmetic / whole[shown]).min(1.0),
-        memory: (own[shown][d].memory / whole[shown]).min(1.0),
-    };
-    Some(Both { own: of(0), other: of(1), sent_bytes })
+    let [own, other] = halves(request, whole, own);
+    Some(Both { own, other, sent_bytes })
 }
 
 /// Resident bytes on both devices.

@@ -13,7 +13,7 @@ use super::account::{self, Account};
 use super::cost::{self, Request, Spent, Spot, StageCost};
 use super::note::Notes;
 use super::numbers::Load;
-use super::shared::{divided, heads, part, states};
+use super::shared::{divided, halves, heads, part, states};
 use super::structure::{Mate, Placed, Resolved, Served};
 
 /// Whether the plan may divide this stage so.
@@ -81,31 +81,19 @@ pub(super) fn stage(
             let bytes = works.map(|w| w.weights + w.rest);
             let rate = |d: usize| alone[d].min(most * bytes[d] / (bytes[0] + bytes[1]));
             let run = |d: usize, room: f64| cost::run_within(&works[d], precision, spots[d], 0.0, rate(d), room);
-            let mut halves = [run(0, f64::INFINITY)?, run(1, f64::INFINITY)?];
-            let energy = halves[0].energy + halves[1].energy;
-            if energy > room * halves[0].time.max(halves[1].time) {
-                let of = [halves[0].energy / energy, halves[1].energy / energy];
-                halves = [run(0, room * of[0])?, run(1, room * of[1])?];
+            let mut both = [run(0, f64::INFINITY)?, run(1, f64::INFINITY)?];
+            let energy = both[0].energy + both[1].energy;
+            if energy > room * both[0].time.max(both[1].time) {
+                let of = [both[0].energy / energy, both[1].energy / energy];
+                both = [run(0, room * of[0])?, run(1, room * of[1])?];
             }
-            whole[i] += count * (halves[0].time.max(halves[1].time) + 2.0 * meet_s);
-            (0..2).for_each(|d| own[i][d].add(halves[d].by(count)));
+            whole[i] += count * (both[0].time.max(both[1].time) + 2.0 * meet_s);
+            (0..2).for_each(|d| own[i][d].add(both[d].by(count)));
         }
         let overhead = spots.iter().map(|s| s.processor.pass_overhead.value.get()).fold(0.0, f64::max);
         whole[i] += overhead + meet_s;
     }
-    let first_s = request.items * whole[0];
-    let busy_s = first_s + request.passes * whole[1];
-    let shown = usize::from(request.passes > 0.0);
-    let of = |d: usize| StageCost {
-        first_s,
-        each_s: whole[1],
-        alone_s: busy_s,
-        busy_s,
-        dynamic_j: request.items * own[0][d].energy + request.passes * own[1][d].energy,
-        arithmetic: (own[shown][d].arithmetic / whole[shown]).min(1.0),
-        memory: (own[shown][d].memory / whole[shown]).min(1.0),
-    };
-    Some([of(0), of(1)])
+    Some(halves(request, whole, own))
 }
 
 /// Where two processors share a stage they keep one queue: both are booked for whatever stands on either.

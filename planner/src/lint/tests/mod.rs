@@ -6,6 +6,7 @@ mod gates;
 mod mutations;
 mod pairs;
 mod rich;
+mod spoiled;
 mod table;
 mod together;
 mod tried;

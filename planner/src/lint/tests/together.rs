@@ -1,12 +1,13 @@
 //! Plans with a stage on two processors of one device: the linter's own numbers, and plans that were spoiled.
 
-use protocol::{Certificate, Plan, PlannedPartner, PlannedStage};
+use protocol::{Certificate, Plan, PlannedStage};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use scenarios::Scenario;
 
+use super::spoiled::{Edit, codes, each_is_refused, partner, stage};
 use super::table::random_assignment;
-use crate::compose::{compose, seal};
+use crate::compose::compose;
 use crate::lint::lint;
 use crate::pairs::tests::{found, plan};
 use crate::physics;
@@ -88,16 +89,6 @@ fn good() -> (Scenario, Plan) {
     (0..60).find_map(shared).expect("some plan shares")
 }
 
-fn stage(p: &mut Plan) -> &mut PlannedStage {
-    &mut p.services[0].replicas[0].stages[0]
-}
-
-fn partner(p: &mut Plan) -> &mut PlannedPartner {
-    stage(p).partner.as_mut().unwrap()
-}
-
-type Edit = (&'static str, fn(&mut Plan));
-
 const EDITS: &[Edit] = &[
     ("pair-heads", |p| partner(p).kv_heads = 0),
     ("pair-heads", |p| partner(p).kv_heads = 4),
@@ -132,24 +123,10 @@ const EDITS: &[Edit] = &[
     ("busy", |p| stage(p).partner = None),
 ];
 
-fn codes(s: &Scenario, p: &Plan) -> Vec<&'static str> {
-    let verdict = lint(s, p);
-    assert!(verdict.fatal(), "{verdict}");
-    verdict.notes.iter().map(|n| n.code).collect()
-}
-
 #[test]
 fn a_good_plan_passes_and_every_spoiled_one_is_refused() {
     let (s, plan) = good();
-    let verdict = lint(&s, &plan);
-    assert!(!verdict.fatal(), "{verdict}");
-    for (i, (rule, edit)) in EDITS.iter().enumerate() {
-        let mut spoiled = plan.clone();
-        edit(&mut spoiled);
-        assert_ne!(spoiled, plan, "edit {i} ({rule}) changes nothing");
-        let codes = codes(&s, &seal(spoiled));
-        assert!(codes.contains(rule), "edit {i} should trip {rule}, tripped {codes:?}");
-    }
+    each_is_refused(&s, &plan, EDITS);
 }
 
 #[test]

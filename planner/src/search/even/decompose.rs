@@ -44,8 +44,6 @@ pub(super) struct Decomposition<'e> {
     closed: Vec<Part>,
 }
 
-/// What a row of a pivot costs here against one of the plain program's, or a multiset.
-const DEAR: u64 = 1;
 /// Rounds in one part.
 const ROUNDS: u32 = 40;
 /// Relative distance of master and bound at which a part is done.
@@ -89,7 +87,7 @@ impl<'e> Decomposition<'e> {
 
     /// Work done: pivots, each as costly as there are rows, and multisets looked at.
     pub(super) fn work(&self) -> u64 {
-        self.master.work * DEAR + self.pricer.work
+        self.master.work + self.pricer.work
     }
 
     /// No plan within the parts costs less.
