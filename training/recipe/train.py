@@ -87,7 +87,7 @@ def train(name: str, method: Method, p: Preset, data: Path, out: Path, device: s
     started, first, curve = time.time(), None, []
     for step in range(p.steps):
         starts = torch.randint(text.numel() - p.length - 1, (p.batch, 1), generator=draw).to(device, non_blocking=True)
-        residual.fill_(residual_at(step, p.steps))
+        residual.fill_(residual_at(step, p.steps) if p.residual else 0.0)
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, p) * group["times"]
         loss = run(text[starts + offsets].long(), residual)
