@@ -31,7 +31,7 @@ cargo xtask TASK
   test          install what is missing, then all checks and tests (what CI runs)
   examples      plan every example scenario and check that a seed gives the same bytes twice
   aarch64       build for aarch64 and run tests of the agent's crates under emulation, kernels on three CPU models
-  instructions  instructions per weight of the kernels, counted under emulation, as a table
+  instructions  instructions per weight of the kernels, counted under emulation or by single steps, as a table
   asan          tests of the code that reads hostile or raw memory, under AddressSanitizer
   tidy          what ARCHITECTURE.md promises: arrows, sizes, bans
   yardstick     the planner's target table: every instance in the folder named, and more of its generator's
