@@ -56,4 +56,4 @@ pub(super) fn times(devices: usize) -> (&'static str, &'static str) {
 }
 
 /// Nominal time of a thousand devices.
-pub(super) const GROWTH_TIME: &str = "6";
+pub(super) const GROWTH_TIME: &str = "4";
