@@ -5,6 +5,7 @@
 use scenarios::{Arrivals, Device, Scenario};
 
 use super::adapters::Adapters;
+use super::alike;
 use super::gate::Gate;
 use super::joined;
 use super::model::{Joined, ModeLabel, Unusable};
@@ -160,13 +161,14 @@ pub(super) fn of(scenario: &Scenario, ways: &[Way<'_>], formats: u32, joined: &[
         joined: joined.to_vec(),
     };
     let levels = levels(scenario);
+    let first = alike::first_of(ways);
     let mut first_of_kind: Vec<(usize, bool)> = Vec::new();
     for (d, device) in scenario.devices.iter().enumerate() {
         let naps = may_nap(scenario, d);
         let same = |&(f, other): &(usize, bool)| other == naps && alike(&scenario.devices[f], device);
         let kind = first_of_kind.iter().position(same).unwrap_or_else(|| {
             first_of_kind.push((d, naps));
-            fleet.kinds.push(kind(device, scenario.limits.booked_time.value.get(), ways, naps));
+            fleet.kinds.push(kind(device, scenario.limits.booked_time.value.get(), ways, &first, naps));
             fleet.kinds.len() - 1
         });
         fleet.kind_of.push(kind);
@@ -198,7 +200,7 @@ fn levels(scenario: &Scenario) -> Vec<f64> {
 }
 
 /// One kind of device: every allowed mode, with lowered clocks where full load would overheat or pass the cap.
-fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
+fn kind(device: &Device, booked: f64, ways: &[Way<'_>], first: &[usize], naps: bool) -> Kind {
     let profile = &device.profile;
     let body = Body::of(&profile.thermal, device.ambient);
     let owner_w = device.power_cap.as_ref().map_or(f64::INFINITY, |c| c.value.get());
@@ -216,7 +218,7 @@ fn kind(device: &Device, booked: f64, ways: &[Way<'_>], naps: bool) -> Kind {
         }
         let (curve, error) = curve::tangents(&body, idle_w, dynamic_cap_w);
         let make = |clock: f64| -> (KindMode, bool) {
-            let (units, capped) = units(device, m, clock, ways);
+            let (units, capped) = units(device, m, clock, ways, first);
             (KindMode { mode: m, clock, dynamic_cap_w, curve: curve.clone(), error, nap: None, together: false, units }, capped)
         };
         let (full, capped) = make(1.0);
@@ -289,12 +291,12 @@ fn joint(team: &Team<'_>, way: &Way<'_>) -> Option<Unit> {
     Some(Unit { groups, pass_overhead_s: team.overhead_s()?, filter: None, paging: None, heads: Some(first) })
 }
 
-/// Costs of every way on every processor; the flag: the cap lowered some clock.
-fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec<Option<Unit>>>, bool) {
+/// Costs of every way on every processor; the flag: the cap lowered some clock. `first` is [`alike::first_of`] the ways.
+fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>], first: &[usize]) -> (Vec<Vec<Option<Unit>>>, bool) {
     let profile = &device.profile;
     let mut any_capped = false;
     let by_processor = profile.processors.iter().map(|processor| {
-        let cost = |way: &Way<'_>| {
+        let mut cost = |way: &Way<'_>| {
             let reads = way.resident_share < 1.0 || way.experts.is_some() || way.adapters.is_some_and(|a| a.pages());
             if reads && !device.may_stream {
                 return None;
@@ -308,7 +310,11 @@ fn units(device: &Device, mode: usize, clock: f64, ways: &[Way<'_>]) -> (Vec<Vec
             any_capped |= capped;
             Some(unit)
         };
-        ways.iter().map(cost).collect()
+        let mut row: Vec<Option<Unit>> = Vec::with_capacity(ways.len());
+        for (w, (way, &like)) in ways.iter().zip(first).enumerate() {
+            row.push(if like < w { row[like].clone() } else { cost(way) });
+        }
+        row
     });
     (by_processor.collect(), any_capped)
 }

@@ -23,6 +23,7 @@
 //! [`build`] makes the table; [`Model`] says what its numbers mean.
 
 pub mod adapters;
+mod alike;
 pub mod bills;
 pub mod budget;
 mod build;
