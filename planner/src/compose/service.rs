@@ -144,7 +144,7 @@ fn shared<'a>(c: &Context<'a>, s: usize, chosen: &Chosen<'_>, st: &crate::table:
     pairs::shared(c.scenario, c.model, s, chosen.deployment.option, st)
 }
 
-/// Both halves of a shared stage: device, processor, and bytes in memory.
+/// Half of a shared stage: device, processor, and bytes in memory.
 type Half<'a> = (&'a scenarios::Device, usize, f64);
 
 /// A stage on two processors of one device, with weights and cache in its memory once.
@@ -164,6 +164,7 @@ fn on_two(c: &Context<'_>, chosen: &Chosen<'_>, st: &crate::table::Stage, shared
     shared_by(c, chosen, st, halves, shared.heads[1], &shared.stage)
 }
 
+/// A stage that two processors share, of one device or of two.
 fn shared_by(
     c: &Context<'_>,
     chosen: &Chosen<'_>,
