@@ -104,6 +104,8 @@ fn row(folder: &Folder, file: &Path, verdict: &mut Verdict) -> Result<String, St
     if let Some(t) = target {
         verdict.check(t.power_met(watts), format!("{name}: {watts:.3} W for {:.3} W", t.power_w));
         verdict.check(area > t.hypervolume, format!("{name}: hypervolume {area:.5} for {:.5}", t.hypervolume));
+        verdict.check(power.seconds < t.power_s, format!("{name}: {:.2} s for {} s", power.seconds, t.power_s));
+        verdict.check(front.seconds < t.front_s, format!("{name}: front in {:.2} s for {} s", front.seconds, t.front_s));
     }
     if let Some(most) = targets::gap(devices) {
         verdict.check(gap < most, format!("{name}: gap {:.2} % for {:.0} %", 100.0 * gap, 100.0 * most));
@@ -141,6 +143,7 @@ fn growth(folder: &Folder, verdict: &mut Verdict) -> Done {
         run.seconds
     );
     verdict.check(gap <= 0.05, format!("1,000 devices: gap {:.2} %", 100.0 * gap));
+    verdict.check(run.seconds < targets::GROWTH_S, format!("1,000 devices: {:.1} s for {} s", run.seconds, targets::GROWTH_S));
     Ok(())
 }
 

@@ -8,13 +8,17 @@ pub(super) struct Target {
     /// The power is a proved optimum, to be met; else it is to be undercut.
     proved: bool,
     pub hypervolume: f64,
+    /// Processor seconds for the least power; infinite where none are stated.
+    pub power_s: f64,
+    /// Processor seconds for the front.
+    pub front_s: f64,
 }
 
 const TARGETS: [Target; 4] = [
-    Target { name: "n4", power_w: 51.8663, proved: true, hypervolume: 0.20638 },
-    Target { name: "n16", power_w: 78.0642, proved: true, hypervolume: 0.41457 },
-    Target { name: "n64", power_w: 341.41, proved: false, hypervolume: 0.43613 },
-    Target { name: "n256", power_w: 1487.79, proved: false, hypervolume: 0.39417 },
+    Target { name: "n4", power_w: 51.8663, proved: true, hypervolume: 0.20638, power_s: f64::INFINITY, front_s: 1.5 },
+    Target { name: "n16", power_w: 78.0642, proved: true, hypervolume: 0.41457, power_s: f64::INFINITY, front_s: 1.5 },
+    Target { name: "n64", power_w: 341.41, proved: false, hypervolume: 0.43613, power_s: 2.0, front_s: 1.5 },
+    Target { name: "n256", power_w: 1487.79, proved: false, hypervolume: 0.39417, power_s: 6.0, front_s: 6.0 },
 ];
 
 impl Target {
@@ -49,11 +53,14 @@ pub(super) fn gap(devices: usize) -> Option<f64> {
 /// Nominal times asked for, by devices: for power and for a front. The tables show what was used.
 pub(super) fn times(devices: usize) -> (&'static str, &'static str) {
     match devices {
-        0..=16 => ("1.2", "1.2"),
-        17..=64 => ("1.4", "1.25"),
+        0..=16 => ("1.2", "1.0"),
+        17..=64 => ("1.4", "0.8"),
         _ => ("4.2", "4.2"),
     }
 }
 
 /// Nominal time of a thousand devices.
 pub(super) const GROWTH_TIME: &str = "4";
+
+/// Processor seconds in which they are to be planned.
+pub(super) const GROWTH_S: f64 = 10.0;
