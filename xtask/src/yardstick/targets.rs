@@ -53,9 +53,9 @@ pub(super) fn gap(devices: usize) -> Option<f64> {
 /// Nominal times asked for, by devices: for power and for a front. The tables show what was used.
 pub(super) fn times(devices: usize) -> (&'static str, &'static str) {
     match devices {
-        0..=16 => ("1.2", "1.0"),
-        17..=64 => ("1.4", "0.8"),
-        _ => ("4.2", "4.2"),
+        0..=16 => ("1.2", "0.8"),
+        17..=64 => ("1.4", "0.7"),
+        _ => ("4.2", "3.6"),
     }
 }
 
